@@ -1,0 +1,1 @@
+"""Netlink: `codec` turns values to bytes and back, `socket` talks to the kernel."""
