@@ -1,0 +1,168 @@
+"""Kubeconfig files and in-cluster credentials → a transport (client-go's rules of loading)."""
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kube.client.http_socket import Endpoint, HttpTransport
+
+_SERVICE_ACCOUNT_DIR = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class KubeconfigError(Exception):
+    """The file cannot be used; the message says which part and what to write there."""
+
+
+def transport_from_kubeconfig(path: str, *, user_agent: str, context: str = "") -> HttpTransport:
+    """A transport to the current (or the named) context's cluster, as its user."""
+    config = _read(Path(path))
+    name = context or config.get("current-context", "")
+    chosen = _named(config, "contexts", "context", name, path)
+    cluster = _named(config, "clusters", "cluster", chosen.get("cluster", ""), path)
+    user = _named(config, "users", "user", chosen["user"], path) if chosen.get("user") else {}
+    url = urlsplit(cluster.get("server", ""))
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise KubeconfigError(f"{path}: cluster {chosen.get('cluster')!r} has no usable server URL")
+    folder = Path(path).parent
+    tls = _tls(cluster, user, folder) if url.scheme == "https" else None
+    endpoint = Endpoint(
+        url.hostname, url.port or (443 if url.scheme == "https" else 80), url.path.rstrip("/")
+    )
+    return HttpTransport(endpoint, tls, user_agent=user_agent, credentials=_credentials(user, folder))
+
+
+def transport_in_cluster(*, user_agent: str) -> HttpTransport:
+    """As a pod: the ServiceAccount's token (read anew, since it is rotated) and CA."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST")
+    if not host:
+        raise KubeconfigError("not in a pod (KUBERNETES_SERVICE_HOST is not set): pass --kubeconfig FILE")
+    port = int(os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
+    tls = ssl.create_default_context(cafile=str(_SERVICE_ACCOUNT_DIR / "ca.crt"))
+    token = _SERVICE_ACCOUNT_DIR / "token"
+    return HttpTransport(
+        Endpoint(host, port),
+        tls,
+        user_agent=user_agent,
+        credentials=lambda: _bearer(token.read_text().strip()),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise KubeconfigError(f"kubeconfig {path}: {error.strerror}") from error
+    try:
+        config = json.loads(text)  # what `kcore init` writes is JSON, and YAML takes 35 ms to import
+    except ValueError:
+        import yaml
+
+        try:
+            config = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise KubeconfigError(f"kubeconfig {path}: {error}") from error
+    if not isinstance(config, dict):
+        raise KubeconfigError(f"kubeconfig {path}: not a mapping")
+    return config
+
+
+def _named(config: dict[str, Any], section: str, key: str, name: str, path: str) -> dict[str, Any]:
+    for entry in config.get(section) or ():
+        if entry.get("name") == name:
+            return entry.get(key) or {}
+    raise KubeconfigError(f"kubeconfig {path}: {section} has no entry named {name!r}")
+
+
+def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if authority := _material(cluster, "certificate-authority", folder):
+        context = ssl.create_default_context(cadata=authority.decode())
+    if cluster.get("insecure-skip-tls-verify"):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    certificate = _material(user, "client-certificate", folder)
+    key = _material(user, "client-key", folder)
+    if certificate and key:
+        _load_pair(context, certificate, key)
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """OpenSSL reads pairs from files only; an anonymous one in memory keeps the key off the disk."""
+    fd = os.memfd_create("client-pair", os.MFD_CLOEXEC)
+    try:
+        os.write(fd, certificate + b"\n" + key)
+        context.load_cert_chain(f"/proc/self/fd/{fd}")
+    except ssl.SSLError as error:
+        raise KubeconfigError(f"client certificate and key do not fit: {error}") from error
+    finally:
+        os.close(fd)
+
+
+def _material(entry: Mapping[str, Any], name: str, folder: Path) -> bytes:
+    """`NAME-data` in base64, else the content of the file `NAME` (relative to the kubeconfig)."""
+    if data := entry.get(f"{name}-data"):
+        return base64.b64decode(data)
+    if file := entry.get(name):
+        try:
+            return (folder / str(file)).read_bytes()
+        except OSError as error:
+            raise KubeconfigError(f"{name} {folder / file}: {error.strerror}") from error
+    return b""
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def _credentials(user: Mapping[str, Any], folder: Path) -> Callable[[], Mapping[str, str]]:
+    if token := user.get("token"):
+        return lambda: _bearer(token)
+    if file := user.get("tokenFile"):
+        return lambda: _bearer((folder / file).read_text().strip())
+    if plugin := user.get("exec"):
+        return ExecCredential(plugin)
+    if "username" in user:
+        pair = base64.b64encode(f"{user['username']}:{user.get('password', '')}".encode()).decode()
+        return lambda: {"authorization": f"Basic {pair}"}
+    return dict
+
+
+class ExecCredential:
+    """A credential plugin (client.authentication.k8s.io): run once, and again when its token has expired."""
+
+    def __init__(self, plugin: Mapping[str, Any]) -> None:
+        self._plugin = plugin
+        self._token = ""
+        self._expires_at = ""
+
+    def __call__(self) -> Mapping[str, str]:
+        from datetime import UTC, datetime
+
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if not self._token or (self._expires_at and self._expires_at <= now):
+            self._refresh()
+        return _bearer(self._token)
+
+    def _refresh(self) -> None:
+        spec = {
+            "apiVersion": self._plugin.get("apiVersion", "client.authentication.k8s.io/v1"),
+            "kind": "ExecCredential",
+            "spec": {"interactive": False},
+        }
+        environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(spec))
+        environment.update({pair["name"]: pair["value"] for pair in self._plugin.get("env") or ()})
+        argv = [self._plugin["command"], *(self._plugin.get("args") or ())]
+        try:
+            done = subprocess.run(argv, env=environment, capture_output=True, check=True, timeout=60)
+            status = json.loads(done.stdout)["status"]
+        except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+            raise KubeconfigError(f"credential plugin {argv[0]}: {error}") from error
+        self._token = status.get("token", "")
+        self._expires_at = status.get("expirationTimestamp", "")
