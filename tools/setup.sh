@@ -1,0 +1,62 @@
+#!/bin/sh
+# Makes a fresh Debian 12 or Ubuntu 24.04 ready: Debian packages, uv, the virtual environment from the lock.
+# Idempotent and quick when nothing is missing. `setup.sh test` adds what only the tests use.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Not the first python3 of PATH: version managers put wrappers there that cost 70 ms a start.
+PYTHON=/usr/bin/python3
+# Set-up is for the machine it runs on; an index or find-links of the caller's stays respected.
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRESS=1
+
+PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static"
+[ "${1:-}" = test ] && PACKAGES="$PACKAGES nftables python3-nftables iptables conntrack bind9-dnsutils containernetworking-plugins"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+missing_packages() {
+    for package in $PACKAGES; do
+        # `Provides` counts too: dpkg-query knows only real names.
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
+    done
+}
+
+install_packages() {
+    missing=$(missing_packages)
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "no apt-get here: install $missing yourself, then run this again"
+    [ "$(id -u)" = 0 ] || fail "these Debian packages are missing and installing them needs root: $missing"
+    say "installing $missing"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086 # a list of words
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >/dev/null; } ||
+        fail "apt-get could not install $missing: see its message above"
+}
+
+# What the environment was made from; another lock, checkout or Python makes it anew.
+fingerprint() {
+    { cat requirements.lock pyproject.toml tools/uv.lock; pwd; "$PYTHON" --version; } | sha256sum | cut -d' ' -f1
+}
+
+make_environment() {
+    wanted=$(fingerprint)
+    [ "$(cat .venv/made-from 2>/dev/null)" = "$wanted" ] && return 0
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$PYTHON is older than 3.11: use Debian 12, Ubuntu 24.04 or newer"
+    say "making .venv from requirements.lock"
+    uv=.venv-uv/bin/uv
+    if ! cmp -s tools/uv.lock .venv-uv/made-from; then
+        "$PYTHON" -m venv --clear .venv-uv
+        .venv-uv/bin/pip install -q --require-hashes --only-binary :all: -r tools/uv.lock
+        cp tools/uv.lock .venv-uv/made-from
+    fi
+    $uv venv -q --clear --python "$PYTHON" .venv
+    $uv pip sync -q --require-hashes requirements.lock
+    $uv pip install -q --no-deps --no-build-isolation -e .
+    printf '%s\n' "$wanted" >.venv/made-from
+}
+
+install_packages
+make_environment
