@@ -65,7 +65,7 @@ class Mount(NamedTuple):
 
 
 def mount(source: str, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
-    """Needs an existing target; the arguments are those of mount(2). Raises OSError naming the target."""
+    """Mount source on target, which must exist; arguments as in the manual. Raises OSError naming the target."""
     libc.mount(source, target, kind, flags, data)
 
 
