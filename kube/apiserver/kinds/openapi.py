@@ -51,8 +51,13 @@ def path_of(group: str, version: str) -> str:
 @cache
 def etag(group: str, version: str) -> str:
     """Changes whenever the shipped schema does; also the ETag of the document."""
-    material = disk.read("schema") + f"{group}/{version}".encode()
+    material = _schema_hash() + f"{group}/{version}".encode()
     return hashlib.sha512(material, usedforsecurity=False).hexdigest().upper()
+
+
+@cache
+def _schema_hash() -> bytes:
+    return hashlib.sha512(disk.read("schema"), usedforsecurity=False).digest()
 
 
 @cache

@@ -1,0 +1,98 @@
+"""Defaults of the smaller kinds."""
+
+from typing import Any
+
+from kube.apiserver.kinds import quantity
+from kube.apiserver.kinds.defaults.pods import default_template
+
+Object = dict[str, Any]
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+
+
+def default_pod_template(obj: Object) -> None:
+    if "template" in obj:
+        default_template(obj["template"])
+
+
+def default_namespace(obj: Object) -> None:
+    """The label lets selectors name a namespace; the finalizer holds it until its contents are gone."""
+    metadata = obj.setdefault("metadata", {})
+    if metadata.get("name"):
+        labels = metadata.get("labels") or {}
+        metadata["labels"] = labels
+        labels["kubernetes.io/metadata.name"] = metadata["name"]
+    obj.setdefault("status", {}).setdefault("phase", "Active")
+
+
+def default_node(obj: Object) -> None:
+    """All of the capacity is allocatable unless the node says otherwise."""
+    obj.setdefault("spec", {})
+    status = obj.setdefault("status", {})
+    if status.get("capacity"):
+        allocatable = status.setdefault("allocatable", {})
+        for name, amount in status["capacity"].items():
+            allocatable.setdefault(name, amount)
+
+
+def default_secret(obj: Object) -> None:
+    if not obj.get("type"):
+        obj["type"] = "Opaque"
+
+
+def default_limit_range(obj: Object) -> None:
+    for item in (obj.get("spec") or {}).get("limits") or ():
+        if item.get("type") != "Container":
+            continue
+        for name in ("max", "min"):
+            for resource, amount in (item.get(name) or {}).items():
+                _default_limit(item, name, resource, amount)
+
+
+def _default_limit(item: Object, bound: str, resource: str, amount: str) -> None:
+    if bound == "max":
+        item.setdefault("default", {}).setdefault(resource, amount)
+    requests = item.setdefault("defaultRequest", {})
+    preset = (item.get("default") or {}).get(resource, amount)
+    if resource not in requests and quantity.parse(preset).nano >= 0:
+        requests[resource] = preset
+
+
+def default_priority_class(obj: Object) -> None:
+    obj.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+
+def default_role_binding(obj: Object) -> None:
+    obj.setdefault("roleRef", {}).setdefault("apiGroup", RBAC_GROUP)
+    for subject in obj.get("subjects") or ():
+        if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
+            subject["apiGroup"] = RBAC_GROUP
+
+
+def default_signing_request(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("usages", ["digital signature", "key encipherment"])
+
+
+def default_custom_resource_definition(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    names = spec.setdefault("names", {})
+    if names.get("kind"):
+        names.setdefault("singular", names["kind"].lower())
+        names.setdefault("listKind", names["kind"] + "List")
+    spec.setdefault("conversion", {}).setdefault("strategy", "None")
+
+
+def default_webhooks(obj: Object) -> None:
+    for webhook in obj.get("webhooks") or ():
+        for name, value in (("failurePolicy", "Fail"), ("matchPolicy", "Equivalent"), ("timeoutSeconds", 10)):
+            webhook.setdefault(name, value)
+        webhook.setdefault("namespaceSelector", {})
+        webhook.setdefault("objectSelector", {})
+        if obj.get("kind") == "MutatingWebhookConfiguration":
+            webhook.setdefault("reinvocationPolicy", "Never")
+        for rule in webhook.get("rules") or ():
+            rule.setdefault("scope", "*")
+        service = (webhook.get("clientConfig") or {}).get("service")
+        if service is not None:
+            service.setdefault("port", 443)
