@@ -467,10 +467,3 @@ class Pod(Object):
     resource: ClassVar[Resource] = Resource("", "v1", "pods", "Pod")
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
-
-
-class PodTemplateSpec(Object):
-    """The pod a controller makes; not served on its own."""
-
-    resource: ClassVar[Resource] = Resource("", "v1", "podtemplates", "PodTemplate")
-    spec: PodSpec = PodSpec()

@@ -1,14 +1,16 @@
 """apps/v1, batch/v1 and policy/v1: what makes pods, and what guards them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from kube.objects.pods import PodTemplateSpec
 from kube.objects.value import Condition, IntOrString, LabelSelector, Object, ObjectReference, Resource, Value
+
+# A pod template is copied whole, with every field anyone ever put in it: never through types.
+PodTemplate = dict[str, Any]
 
 
 class ReplicaSetSpec(Value):
     selector: LabelSelector = LabelSelector()
-    template: PodTemplateSpec = PodTemplateSpec()
+    template: PodTemplate = {}
     replicas: int = 1
     min_ready_seconds: int = 0
 
@@ -42,7 +44,7 @@ class UpdateStrategy(Value):
 
 class DeploymentSpec(Value):
     selector: LabelSelector = LabelSelector()
-    template: PodTemplateSpec = PodTemplateSpec()
+    template: PodTemplate = {}
     replicas: int = 1
     strategy: UpdateStrategy = UpdateStrategy()
     min_ready_seconds: int = 0
@@ -71,7 +73,7 @@ class Deployment(Object):
 
 class DaemonSetSpec(Value):
     selector: LabelSelector = LabelSelector()
-    template: PodTemplateSpec = PodTemplateSpec()
+    template: PodTemplate = {}
     update_strategy: UpdateStrategy = UpdateStrategy()
     min_ready_seconds: int = 0
     revision_history_limit: int | None = None
@@ -101,7 +103,7 @@ class StatefulSetOrdinals(Value):
 
 class StatefulSetSpec(Value):
     selector: LabelSelector = LabelSelector()
-    template: PodTemplateSpec = PodTemplateSpec()
+    template: PodTemplate = {}
     replicas: int = 1
     service_name: str = ""
     pod_management_policy: str = "OrderedReady"
@@ -131,7 +133,7 @@ class StatefulSet(Object):
 
 
 class JobSpec(Value):
-    template: PodTemplateSpec = PodTemplateSpec()
+    template: PodTemplate = {}
     selector: LabelSelector | None = None
     parallelism: int | None = None
     completions: int | None = None

@@ -17,7 +17,16 @@ import msgspec
 from kube.client import ApiError, Client, Expired, Unreachable
 from kube.client.client import selectors
 from kube.client.errors import error_from
-from kube.objects import NamespacedName, Object, ObjectMeta, decode, decode_event, key_of
+from kube.objects import (
+    NamespacedName,
+    Object,
+    ObjectMeta,
+    Resource,
+    decode,
+    decode_event,
+    decode_list,
+    key_of,
+)
 from kube.watch.backoff import Backoff
 
 T = TypeVar("T", bound=Object)
@@ -35,7 +44,10 @@ class _Bookmark(msgspec.Struct):
 
 
 class Informer(Generic[T]):
-    """`on_change(key, old, new)` is called in the loop: old None = added, new None = deleted."""
+    """`on_change(key, old, new)` is called in the loop: old None = added, new None = deleted.
+
+    `resource` mirrors another kind as `cls`, which then is its metadata or another part that the kinds share.
+    """
 
     def __init__(
         self,
@@ -47,9 +59,11 @@ class Informer(Generic[T]):
         field_selector: str = "",
         on_change: OnChange[T] | None = None,
         rng: Random | None = None,
+        resource: Resource | None = None,
     ) -> None:
         self._client = client
         self._cls = cls
+        self._resource = resource or cls.resource
         self._namespace = namespace
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
         self._objects: dict[NamespacedName, T] = {}
@@ -69,6 +83,11 @@ class Informer(Generic[T]):
     def synced(self) -> bool:
         """The whole initial state has been seen once."""
         return self._synced.is_set()
+
+    @property
+    def resource_version(self) -> str:
+        """The revision that the mirror stands at; "" before the first list."""
+        return self._revision
 
     async def wait_synced(self) -> None:
         await self._synced.wait()
@@ -94,8 +113,10 @@ class Informer(Generic[T]):
                 delay_s = max(backoff.next_s(), getattr(error, "retry_after_s", 0))
                 if isinstance(error, Unreachable) and not self.synced:
                     delay_s = min(delay_s, 0.5)  # at start the server may be starting too
-                kind = self._cls.resource.plural
-                _log.warning("watch of %s failed, again in %.1f s: %s", kind, delay_s, str(error) or "silence")
+                kind = self._resource.plural
+                _log.warning(
+                    "watch of %s failed, again in %.1f s: %s", kind, delay_s, str(error) or "silence"
+                )
                 await asyncio.sleep(delay_s)
 
     async def _load(self) -> None:
@@ -107,7 +128,9 @@ class Informer(Generic[T]):
                 if isinstance(error, Unreachable | Expired) or error.code in (401, 403, 429, 503, 504):
                     raise
                 self._streams_lists = False
-        listed = await self._client.list(self._cls, self._namespace, **self._selectors)
+        query = selectors(self._selectors["label_selector"], self._selectors["field_selector"])
+        reply = await self._client.raw("GET", self._resource.path(self._namespace), query=query)
+        listed = decode_list(self._cls, reply.body)
         self._replace({key_of(obj): obj for obj in listed.items}, listed.resource_version)
 
     async def _load_by_watch(self) -> None:
@@ -118,7 +141,7 @@ class Informer(Generic[T]):
             "resourceVersionMatch": "NotOlderThan",
         }
         found: dict[NamespacedName, T] = {}
-        async with self._client.watch_lines(self._cls.resource.path(self._namespace), query) as stream:
+        async with self._client.watch_lines(self._resource.path(self._namespace), query) as stream:
             lines = stream.lines
             while True:
                 line = await self._next_line(lines)
@@ -139,7 +162,7 @@ class Informer(Generic[T]):
 
     async def _follow(self) -> None:
         query = {**self._watch_query(), "resourceVersion": self._revision}
-        async with self._client.watch_lines(self._cls.resource.path(self._namespace), query) as stream:
+        async with self._client.watch_lines(self._resource.path(self._namespace), query) as stream:
             await self._consume(stream.lines)
 
     def _watch_query(self) -> dict[str, str]:
