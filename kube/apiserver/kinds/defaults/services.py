@@ -20,9 +20,9 @@ def default_service(obj: Object) -> None:
             port["targetPort"] = port["port"]
     if service_type in ("ClusterIP", "NodePort", "LoadBalancer"):
         spec.setdefault("internalTrafficPolicy", "Cluster")
-    if service_type in ("NodePort", "LoadBalancer") or spec.get("externalIPs"):
-        if not spec.get("externalTrafficPolicy"):
-            spec["externalTrafficPolicy"] = "Cluster"
+    external = service_type in ("NodePort", "LoadBalancer") or spec.get("externalIPs")
+    if external and not spec.get("externalTrafficPolicy"):
+        spec["externalTrafficPolicy"] = "Cluster"
     if service_type == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
     status = obj.setdefault("status", {})

@@ -10,6 +10,7 @@ from typing import Any
 
 from kube.apiserver.kinds import disk
 from kube.apiserver.kinds.schema import scalars
+from kube.apiserver.kinds.schema.pointers import keeps_empty_text
 from kube.apiserver.kinds.schema.scalars import Reader, TypeFault, go_value
 
 Object = dict[str, Any]
@@ -41,9 +42,12 @@ Walker = Callable[[Any, str, str, Findings], None]
 
 
 class FieldReader:
-    """One field: a scalar reader, or a walker for lists, maps and structs."""
+    """One field: a scalar reader, or a walker for lists, maps and structs.
 
-    __slots__ = ("exact", "go_type", "json_type", "scalar", "walk")
+    Where `drops_empty`, empty text, lists and maps mean that the field is absent.
+    """
+
+    __slots__ = ("drops_empty", "exact", "go_type", "json_type", "scalar", "walk")
 
     def __init__(
         self,
@@ -53,12 +57,24 @@ class FieldReader:
         walk: Walker | None = None,
         json_type: type = dict,
         go_type: str = "",
+        drops_empty: bool = False,
     ) -> None:
         self.exact = exact  # values of this type need no further look
         self.scalar = scalar
         self.walk = walk
         self.json_type = json_type
         self.go_type = go_type
+        self.drops_empty = drops_empty
+
+    def dropping_empty(self) -> "FieldReader":
+        return FieldReader(
+            exact=self.exact,
+            scalar=self.scalar,
+            walk=self.walk,
+            json_type=self.json_type,
+            go_type=self.go_type,
+            drops_empty=True,
+        )
 
 
 class StructReader:
@@ -78,6 +94,11 @@ class StructReader:
             if field is None or item is None:
                 if field is None and len(findings.unknown) < MAX_FINDINGS:
                     findings.unknown.append(path + key)
+                if dropped is None:
+                    dropped = []
+                dropped.append(key)
+                continue
+            if not item and field.drops_empty and (item == "" or type(item) is field.json_type):
                 if dropped is None:
                     dropped = []
                 dropped.append(key)
@@ -209,6 +230,12 @@ def _opaque(short: str) -> bool:
     return short in ("RawExtension", "FieldsV1", "JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool")
 
 
+def _omits_empty(struct: str, key: str, field: FieldReader, schema: Object) -> bool:
+    if field is _STRING:
+        return not keeps_empty_text(struct, key)
+    return schema.get("type") == "array" or "additionalProperties" in schema
+
+
 _READERS: dict[str, StructReader] = {}
 
 
@@ -218,6 +245,10 @@ def struct_reader(name: str) -> StructReader:
     if reader is None:
         definition = disk.definitions()[name]
         reader = _READERS[name] = StructReader(name.rpartition(".")[2])
+        required = definition.get("required", ())
         for key, schema in definition.get("properties", {}).items():
-            reader.fields[key] = _field(schema)
+            field = _field(schema)
+            if key not in required and _omits_empty(reader.name, key, field, schema):
+                field = field.dropping_empty()
+            reader.fields[key] = field
     return reader
