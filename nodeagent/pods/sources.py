@@ -1,0 +1,86 @@
+"""The ConfigMaps, Secrets and tokens a pod refers to: which they are, and how they were found."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from kube.objects import ConfigMap, Pod, Secret
+from kube.objects.pods import Container, VolumeProjection
+
+
+class Ref(NamedTuple):
+    """`kind` is ConfigMap, Secret or Token; a token's name is its audience, `expiration_s` its life."""
+
+    kind: str
+    name: str
+    expiration_s: int = 0
+
+
+class Source(NamedTuple):
+    """Data by key. `text` says where a key may be an environment variable."""
+
+    data: Mapping[str, bytes]
+    text: frozenset[str] = frozenset()
+
+
+# A Ref that is absent from the mapping, or maps to None, does not exist in the API.
+Sources = Mapping[Ref, Source | None]
+
+
+class MissingSource(Exception):
+    """A ConfigMap, Secret or key that is not optional does not exist."""
+
+
+def refs_of_env(pod: Pod) -> frozenset[Ref]:
+    everyone = (*pod.spec.containers, *pod.spec.init_containers)
+    return frozenset(ref for container in everyone for ref in _env_refs(container))
+
+
+def refs_of_volumes(pod: Pod) -> frozenset[Ref]:
+    refs: set[Ref] = set()
+    for volume in pod.spec.volumes:
+        if volume.config_map:
+            refs.add(Ref("ConfigMap", volume.config_map.name))
+        if volume.secret:
+            refs.add(Ref("Secret", volume.secret.secret_name))
+        for projection in volume.projected.sources if volume.projected else ():
+            refs.update(_projected_refs(projection))
+    return frozenset(refs)
+
+
+def _env_refs(container: Container) -> Iterator[Ref]:
+    for source in container.env_from:
+        if source.config_map_ref:
+            yield Ref("ConfigMap", source.config_map_ref.name)
+        if source.secret_ref:
+            yield Ref("Secret", source.secret_ref.name)
+    for variable in container.env:
+        given = variable.value_from
+        if given and given.config_map_key_ref:
+            yield Ref("ConfigMap", given.config_map_key_ref.name)
+        if given and given.secret_key_ref:
+            yield Ref("Secret", given.secret_key_ref.name)
+
+
+def _projected_refs(projection: VolumeProjection) -> Iterator[Ref]:
+    if projection.config_map:
+        yield Ref("ConfigMap", projection.config_map.name)
+    if projection.secret:
+        yield Ref("Secret", projection.secret.name)
+    token = projection.service_account_token
+    if token:
+        yield Ref("Token", token.audience, token.expiration_seconds)
+
+
+def from_config_map(obj: ConfigMap) -> Source:
+    binary = {key: base64.b64decode(value) for key, value in obj.binary_data.items()}
+    return Source({key: value.encode() for key, value in obj.data.items()} | binary, frozenset(obj.data))
+
+
+def from_secret(obj: Secret) -> Source:
+    return Source({key: base64.b64decode(value) for key, value in obj.data.items()}, frozenset(obj.data))
+
+
+def words(ref: Ref) -> str:
+    """As the kubelet's messages name it: `configmap "web"`."""
+    return f'{ref.kind.lower()} "{ref.name}"'

@@ -1,0 +1,67 @@
+"""What the agent knows of sandboxes and containers that really exist; written to disk, read after a restart."""
+
+from kube.objects.value import Value
+
+
+class SandboxRecord(Value):
+    """One pod's namespaces. `ips` is in the order of the pod ranges; times are RFC 3339."""
+
+    pod_uid: str
+    pod_namespace: str
+    pod_name: str
+    id: str
+    created_at: str
+    attempt: int = 0
+    host_network: bool = False
+    netns: str = ""
+    ips: tuple[str, ...] = ()
+    port_mappings: tuple[dict[str, object], ...] = ()
+
+
+class Exit(Value):
+    """How one container run ended."""
+
+    code: int
+    finished_at: str
+    reason: str  # Completed, Error, OOMKilled, StartError, ContainerStatusUnknown
+    message: str = ""
+
+
+class ContainerRecord(Value):
+    """One run of a container; `attempt` is the restart count that kubectl shows."""
+
+    name: str
+    attempt: int
+    id: str
+    image: str
+    image_id: str
+    created_at: str
+    log_path: str
+    started_at: str = ""
+    pid: int = 0
+    monitor_pid: int = 0
+    exit: Exit | None = None
+    termination_log: str = ""
+    tty: bool = False
+    stdin: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.exit is None and bool(self.started_at)
+
+
+class PodRuntime(Value):
+    """What exists of one pod: its sandbox, and every container run that was not removed yet, oldest first."""
+
+    sandbox: SandboxRecord | None = None
+    containers: tuple[ContainerRecord, ...] = ()
+
+    def latest(self, name: str) -> ContainerRecord | None:
+        """The newest run of the named container."""
+        runs = [record for record in self.containers if record.name == name]
+        return max(runs, key=lambda record: record.attempt) if runs else None
+
+    def previous(self, name: str) -> ContainerRecord | None:
+        """The run before the newest."""
+        runs = sorted((r for r in self.containers if r.name == name), key=lambda record: record.attempt)
+        return runs[-2] if len(runs) > 1 else None
