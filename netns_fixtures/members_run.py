@@ -1,6 +1,5 @@
 """Starts, finds and ends the members of a lab: each is a set of namespaces held by its PID 1."""
 
-import json
 import os
 import signal
 import socket
@@ -100,9 +99,10 @@ def find(folder: Folder, member: Member) -> int | None:
     return pid if same else None
 
 
-def exec_argv(pid: int, command: list[str]) -> list[str]:
-    """How to run a command in all namespaces of a member."""
-    return ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--", *command]
+def exec_argv(pid: int, member: Member, command: list[str]) -> list[str]:
+    """How to run a command in all namespaces of a member; the hub shares some with the host."""
+    own = ("-m", "-n", "-p") if not member.hub_link else ("-m", "-u", "-i", "-n", "-p", "-C")
+    return ["nsenter", "-t", str(pid), *own, "--", *command]
 
 
 def end_all(folder: Folder) -> None:
@@ -133,10 +133,3 @@ def _processes_in(netns_inodes: set[int]) -> set[int]:
             except OSError:
                 continue  # it ended meanwhile
     return found
-
-
-def commands_of(folder: Folder, member: Member) -> list[dict[str, object]]:
-    """What the member's PID 1 keeps running."""
-    text = (folder.root / f"{member.name}.commands.json").read_text()
-    commands: list[dict[str, object]] = json.loads(text)
-    return commands

@@ -75,11 +75,9 @@ def _plug_host(lab: Lab, hub_fd: int) -> None:
 def _plug(hub_end: str, other_end: str, other_fd: int) -> None:
     """A veth from the hub's bridge into another namespace; called in the hub."""
     with Rtnl() as rtnl:
-        rtnl.add_veth(hub_end, other_end, netns_fd=other_fd)
-        bridge, link = rtnl.link(BRIDGE), rtnl.link(hub_end)
+        bridge = rtnl.link(BRIDGE)
         assert bridge is not None
-        assert link is not None
-        rtnl.set_link(link.ifindex, master=bridge.ifindex, up=True)
+        rtnl.add_veth(hub_end, other_end, master=bridge.ifindex, up=True, peer_netns_fd=other_fd)
 
 
 def _add_addresses(rtnl: Rtnl, link_name: str, addresses: tuple[str, ...], lab: Lab) -> None:

@@ -81,9 +81,9 @@ class HttpTransport:
         credentials: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._endpoint = endpoint
-        self._tls = tls
+        self.tls = tls
         self._user_agent = user_agent
-        self._credentials = credentials
+        self.credentials = credentials
         self._idle: list[_Connection] = []
 
     async def request(
@@ -107,7 +107,7 @@ class HttpTransport:
 
     @property
     def url(self) -> str:
-        scheme = "https" if self._tls else "http"
+        scheme = "https" if self.tls else "http"
         host = f"[{self._endpoint.host}]" if ":" in self._endpoint.host else self._endpoint.host
         return f"{scheme}://{host}:{self._endpoint.port}{self._endpoint.base_path}"
 
@@ -142,7 +142,7 @@ class HttpTransport:
             "host": f"{self._endpoint.host}:{self._endpoint.port}",
             "user-agent": self._user_agent,
             "accept": "application/json",
-            **self._credentials(),
+            **self.credentials(),
             **headers,
         }
         if body or method in ("POST", "PUT", "PATCH"):
@@ -156,7 +156,7 @@ class HttpTransport:
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(
-                    self._endpoint.host, self._endpoint.port, ssl=self._tls, limit=_READ_BYTES
+                    self._endpoint.host, self._endpoint.port, ssl=self.tls, limit=_READ_BYTES
                 )
         except (OSError, TimeoutError) as error:
             raise Unreachable(f"{self.url}: {_reason(error)}") from error
