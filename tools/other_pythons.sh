@@ -1,0 +1,26 @@
+#!/bin/sh
+# The unit tests on every other supported Python that is found here. What is not found is said, loudly.
+set -eu
+cd "$(dirname "$0")/.."
+ran=0
+for version in 3.11 3.12 3.13; do
+    own=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    [ "$version" = "$own" ] && continue
+    # uv looks in PATH and where version managers keep their Pythons; it must not download one.
+    found=$(.venv-uv/bin/uv python find --no-project --no-python-downloads "$version" 2>/dev/null || true)
+    if [ -z "$found" ]; then
+        echo "SKIPPED: no Python $version on this machine, its unit tests did not run" >&2
+        continue
+    fi
+    environment=.venv-uv/python-$version
+    if ! cmp -s requirements.lock "$environment/made-from"; then
+        .venv-uv/bin/uv venv -q --clear --python "$found" "$environment"
+        VIRTUAL_ENV=$PWD/$environment .venv-uv/bin/uv pip sync -q --require-hashes requirements.lock
+        VIRTUAL_ENV=$PWD/$environment .venv-uv/bin/uv pip install -q --no-deps --no-build-isolation -e .
+        cp requirements.lock "$environment/made-from"
+    fi
+    echo "unit tests on Python $version"
+    "$environment/bin/pytest" -q -n 2 -m "not lab" tests/unit tests/flows
+    ran=$((ran + 1))
+done
+echo "other Pythons tested: $ran"
