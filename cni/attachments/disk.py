@@ -1,0 +1,126 @@
+"""Attachment records on disk: one file each, which is also the lock of that attachment.
+
+<run_dir>/attachments/<plugin>/<network>/<container>:<interface>. In /run, because links, rules and
+namespaces do not outlive a boot either. A file that is not whole means: an ADD died, undo it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from fcntl import LOCK_EX, LOCK_NB, flock
+
+from cni.attachments import record
+from cni.spec import gojson
+from cni.spec.errors import CniError, try_again
+from cni.wait import poll
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from cni.attachments.record import Record
+    from cni.call import Call
+
+_LOCK_TIMEOUT_S = 30.0
+
+
+class Held:
+    """The record file of one attachment, locked: no other process works on that attachment meanwhile."""
+
+    def __init__(self, folder: str, container_id: str, ifname: str) -> None:
+        self._path = f"{folder}/{record.file_key(container_id, ifname)}"
+        self._folder = folder
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._fd = -1
+        if not poll(self._try_lock, _LOCK_TIMEOUT_S):
+            raise try_again(f"another ADD or DEL of {container_id} {ifname} has been running for 30 s")
+        self.found = self._read()
+
+    def _try_lock(self) -> bool:
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            flock(fd, LOCK_EX | LOCK_NB)
+            # The file may have been removed between our open and our lock: a lock on it excludes nobody.
+            current = os.stat(self._path)
+        except (BlockingIOError, FileNotFoundError):
+            os.close(fd)
+            return False
+        if not os.path.samestat(current, os.fstat(fd)):
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+    def _read(self) -> Record | None:
+        data = os.pread(self._fd, 1 << 20, 0)
+        self.fresh = not data
+        if not data:
+            return None
+        try:
+            return record.from_json(gojson.decode(data))
+        except CniError:
+            return None
+
+    def write(self, value: Record) -> None:
+        data = gojson.encode(value._asdict()).encode()
+        os.pwrite(self._fd, data, 0)
+        os.ftruncate(self._fd, len(data))
+
+    def remove(self) -> None:
+        """Forget the attachment, and the network's folder with its last one."""
+        try:
+            os.unlink(self._path)
+            os.rmdir(self._folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def folder_of(run_dir: str, plugin: str, network: str) -> str:
+    return f"{run_dir}/attachments/{plugin}/{network}"
+
+
+def hold(call: Call, plugin: str) -> Held:
+    """The record of this call's attachment, created empty if there is none."""
+    folder = folder_of(call.world.run_dir, plugin, call.conf.name)
+    while True:
+        try:
+            return Held(folder, call.container_id, call.ifname)
+        except FileNotFoundError:
+            continue  # the folder went with its last record while we were opening ours
+
+
+def records(run_dir: str, plugin: str, network: str) -> list[Record]:
+    """All whole records of a network, by a plain read: they may change under way."""
+    folder = folder_of(run_dir, plugin, network)
+    found = []
+    for name in names_in(folder):
+        try:
+            with open(f"{folder}/{name}", "rb") as file:
+                value = record.from_json(gojson.decode(file.read() or b"null"))
+        except (FileNotFoundError, CniError):
+            continue
+        if value is not None:
+            found.append(value)
+    return found
+
+
+def names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()

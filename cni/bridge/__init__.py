@@ -1,0 +1,1 @@
+"""bridge: a veth pair between the container and a bridge of the host."""

@@ -1,0 +1,1 @@
+"""IPAM plugins: ours in process, foreign ones executed."""

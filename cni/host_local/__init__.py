@@ -1,0 +1,1 @@
+"""host-local: addresses from ranges that are local to this machine."""

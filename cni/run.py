@@ -1,0 +1,75 @@
+"""Entry of the plugin executables: the name they are called by says which plugin.
+
+Nothing here or below may import typing, re, json, socket, logging, asyncio: see linux/records.py.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from cni import plugins, skel
+from cni.call import World
+
+_READ_BYTES = 1 << 16
+
+
+def main() -> None:
+    """Never returns: os._exit skips the interpreter's tear-down, 1 ms."""
+    gc.disable()
+    name = os.path.basename(sys.argv[0])
+    plugin = plugins.find(name)
+    if plugin is None:
+        known = " ".join(row.name for row in plugins.PLUGINS)
+        _write_all(2, f"{name}: not a plugin of podnet: install it as one of: {known}\n")
+        os._exit(2)
+    try:
+        outcome = skel.run(plugin, plugins.load, os.environ, _read_stdin, world(os.path.abspath(sys.argv[0])))
+    except BaseException as error:  # the caller must get an error object whatever happened
+        _trace(error)
+        outcome = skel.failed(error)
+    _write_all(2, outcome.stderr)
+    _write_all(1, outcome.stdout)
+    os._exit(outcome.code)
+
+
+def world(launcher: str) -> World:
+    from time import time
+
+    return World(
+        now=time,
+        token=lambda count: os.urandom(count).hex(),
+        stderr=lambda text: _write_all(2, text),
+        same_netns=_same_netns,
+        launcher=launcher,
+    )
+
+
+def _read_stdin() -> bytes:
+    parts = []
+    while part := os.read(0, _READ_BYTES):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _write_all(fd: int, text: str) -> None:
+    data = text.encode("utf-8", "surrogateescape")
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except OSError:
+            return  # nobody reads: there is no one left to tell
+
+
+def _same_netns(path: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.stat("/proc/thread-self/ns/net"))
+    except OSError:
+        return False
+
+
+def _trace(error: BaseException) -> None:
+    import traceback
+
+    _write_all(2, "".join(traceback.format_exception(error)))
