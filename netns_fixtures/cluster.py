@@ -56,8 +56,8 @@ class Cluster:
         return asyncio.run(coroutine)
 
     def kubectl(
-        self, *arguments: str, input: bytes = b"", check: bool = True, timeout_s: float = 60
-    ) -> Completed:  # noqa: A002 - as linux.process.run
+        self, *arguments: str, input: bytes = b"", check: bool = True, timeout_s: float = 60  # noqa: A002
+    ) -> Completed:
         """The real kubectl, as administrator."""
         environment = {**os.environ, "KUBECONFIG": str(self.folder.kubeconfig), "HOME": str(self.folder.root)}
         return process.run(
