@@ -63,9 +63,9 @@ def keep_allocated(spec: Spec, old: Spec) -> None:
     if needs_cluster_ip(old) and needs_cluster_ip(spec):
         if not spec.get("clusterIP") and old.get("clusterIP"):
             spec["clusterIP"] = old["clusterIP"]
-        if not spec.get("clusterIPs") and spec.get("clusterIP") == old.get("clusterIP"):
-            if old.get("clusterIPs"):
-                spec["clusterIPs"] = list(old["clusterIPs"])
+        same = spec.get("clusterIP") == old.get("clusterIP")
+        if same and not spec.get("clusterIPs") and old.get("clusterIPs"):
+            spec["clusterIPs"] = list(old["clusterIPs"])
     if needs_node_ports(old) and needs_node_ports(spec):
         _keep_node_ports(spec, old)
     if needs_health_check_port(old) and needs_health_check_port(spec) and not spec.get("healthCheckNodePort"):

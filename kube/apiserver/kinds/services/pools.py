@@ -53,10 +53,10 @@ class Pool:
         if high - low + 1 <= sum(low <= number <= high for number in self.used):
             return None
         start = self._rng.randint(low, high)
-        for number in (*range(start, high + 1), *range(low, start)):
-            if number not in self.used:
-                return number
-        return None
+        number = start
+        while number in self.used:
+            number = number + 1 if number < high else low
+        return number
 
     def release(self, number: int) -> None:
         self.used.discard(number)
