@@ -45,8 +45,8 @@ def lab_name() -> str:
 
 @pytest.fixture(scope="session")
 def lab(lab_name: str) -> Iterator[object]:
-    """A dual-stack lab of three nodes, all Ready, for the whole session: a `netns_fixtures.Cluster`."""
-    from netns_fixtures.cluster import Cluster
+    """A dual-stack lab of three nodes, all Ready, for the whole session: a `netns_fixtures.cluster_run.Cluster`."""
+    from netns_fixtures.cluster_run import Cluster
 
     with Cluster.up(lab_name, node_count=3) as cluster:
         yield cluster

@@ -5,7 +5,7 @@ import asyncio
 
 from kube.client import Client
 from netns_fixtures import teardown_apply, up_run
-from netns_fixtures.demo import steps
+from netns_fixtures.demo import steps_run
 from netns_fixtures.demo.show import CheckFailed, Show
 from netns_fixtures.demo.watched import Watched
 from netns_fixtures.lab_disk import Folder
@@ -44,8 +44,8 @@ async def _steps(lab: Lab, folder: Folder, show: Show) -> None:
     client = Client.from_kubeconfig(str(folder.kubeconfig), user_agent="klab-demo")
     try:
         async with Watched(client) as watched:
-            stage = steps.Stage(lab, folder, client, show, watched)
-            for step in steps.STEPS:
+            stage = steps_run.Stage(lab, folder, client, show, watched)
+            for step in steps_run.STEPS:
                 await step(stage)
     finally:
         await client.close()

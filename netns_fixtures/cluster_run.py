@@ -56,7 +56,11 @@ class Cluster:
         return asyncio.run(coroutine)
 
     def kubectl(
-        self, *arguments: str, input: bytes = b"", check: bool = True, timeout_s: float = 60  # noqa: A002
+        self,
+        *arguments: str,
+        input: bytes = b"",
+        check: bool = True,
+        timeout_s: float = 60,
     ) -> Completed:
         """The real kubectl, as administrator."""
         environment = {**os.environ, "KUBECONFIG": str(self.folder.kubeconfig), "HOME": str(self.folder.root)}

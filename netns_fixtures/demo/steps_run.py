@@ -229,7 +229,7 @@ async def backend_replaced(stage: Stage) -> None:
 
 async def nothing_left(stage: Stage) -> None:
     """Deleting the namespace removes everything in it, also from the nodes."""
-    from netns_fixtures.demo import remains
+    from netns_fixtures.demo import remains_run
 
     watched, show = stage.watched, stage.show
     show.step(f"delete the namespace {NAMESPACE}")
@@ -247,7 +247,7 @@ async def nothing_left(stage: Stage) -> None:
         raise CheckFailed("the namespace can still be read")
     except NotFound:
         show.check("the API has nothing of it", not watched.pods.cache and not watched.slices.cache)
-    left = await asyncio.to_thread(remains.on_nodes, stage.lab, stage.folder)
+    left = await asyncio.to_thread(remains_run.on_nodes, stage.lab, stage.folder)
     show.table(
         ("node", "pod links", "addresses", "rules naming it"),
         [(row.node, row.links, row.addresses, row.rules) for row in left],
