@@ -34,6 +34,8 @@ class World(NamedTuple):
     """Path of the executable we were started by: another plugin with its content is ours too."""
     run_dir: str = RUN_DIR
     """Where attachments are recorded; must not outlive a boot."""
+    keep: Callable[[object], None] | None = None
+    """Takes what a process that ends at once need not close: closing a database syncs the disk twice."""
     fault: Callable[[str], None] = no_fault
     """Called before each step of ADD and DEL with its name; tests raise or die in it."""
 

@@ -37,5 +37,5 @@ def find(name: str) -> Plugin | None:
 
 
 def load(plugin: Plugin) -> Implementation:
-    module: Implementation = __import__(plugin.module, fromlist=["add"])  # type: ignore[assignment]  # by name
+    module: Implementation = __import__(plugin.module, fromlist=["add"])
     return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cni.spec import arguments
-from cni.spec.addresses import Cidr, IP, parse_cidr, parse_ip, parse_ip_or_cidr
+from cni.spec.addresses import IP, Cidr, parse_cidr, parse_ip, parse_ip_or_cidr
 from cni.spec.errors import CniError
 from cni.spec.gojson import Fields
 from cni.spec.result import Route, read_route
