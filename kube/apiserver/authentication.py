@@ -1,0 +1,58 @@
+"""Who a request comes from: a client certificate, a bearer token of the file, a ServiceAccount's token."""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from kube.apiserver import status
+from kube.apiserver.request import User
+from kube.apiserver.reviews import AUTHENTICATED, user_of
+from kube.apiserver.tokens import TokenError, TokenSigner
+
+
+def user_of_certificate(certificate: Mapping[str, Any] | None) -> User | None:
+    """CN is the user, each O a group; `certificate` is what ssl's getpeercert() returns."""
+    if not certificate:
+        return None
+    pairs = [pair for row in certificate.get("subject", ()) for pair in row]
+    names = [value for field, value in pairs if field == "commonName"]
+    groups = tuple(value for field, value in pairs if field == "organizationName")
+    return User(names[0], (*groups, AUTHENTICATED)) if names else None
+
+
+def parse_token_file(text: str) -> dict[str, User]:
+    """Lines `token,user,uid[,"group1,group2"]`, as kube-apiserver's --token-auth-file. Raises ValueError."""
+    users: dict[str, User] = {}
+    for number, row in enumerate(csv.reader(io.StringIO(text), skipinitialspace=True), 1):
+        if not row or row[0].startswith("#"):
+            continue
+        if len(row) < 3:
+            raise ValueError(f'line {number} of the token file must be token,user,uid[,"group1,group2"]')
+        groups = tuple(group.strip() for group in row[3].split(",") if group.strip()) if len(row) > 3 else ()
+        users[row[0]] = User(row[1], (*groups, AUTHENTICATED), row[2])
+    return users
+
+
+class Authenticator:
+    """Certificates are checked by TLS before; tokens are checked here."""
+
+    def __init__(self, tokens: Mapping[str, User], signer: TokenSigner | None) -> None:
+        self._tokens = tokens
+        self._signer = signer
+
+    def authenticate(self, peer: User | None, headers: Mapping[str, str], now: float) -> User | None:
+        """None for a caller without credentials; StatusError 401 for one whose token is no good."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return peer
+        token = token.strip()
+        known = self._tokens.get(token)
+        if known is not None:
+            return known
+        if self._signer is not None and token.count(".") == 2:
+            try:
+                return user_of(self._signer.verify(token, now))
+            except TokenError:
+                pass
+        raise status.unauthorized()

@@ -1,0 +1,93 @@
+"""DELETE of one object and of a collection: grace, preconditions, propagation, finalizers."""
+
+import asyncio
+from typing import NamedTuple
+
+from kube.apiserver import admission, status
+from kube.apiserver.kinds import Kind, lifecycle
+from kube.apiserver.options import DeleteOptions
+from kube.apiserver.request import Object
+from kube.apiserver.state import Api, encode_stored, entry_of, key_of
+from kube.store import Conflict, Delete, Put
+from kube.store.entries import Entry
+
+_ATTEMPTS = 16
+
+
+class Deleted(NamedTuple):
+    """`gone`: nothing is left; else the object stays, marked, until its finalizers and grace are done."""
+
+    entry: Entry
+    uid: str
+    gone: bool
+
+
+async def delete(api: Api, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> Deleted:
+    """Raises StatusError."""
+    for _ in range(_ATTEMPTS):
+        entry = api.get(kind, namespace, name)
+        if entry is None:
+            raise status.not_found(kind.resource, name)
+        try:
+            return await _delete_once(api, kind, namespace, entry, options)
+        except Conflict:
+            continue
+    raise status.conflict(kind.resource, name)
+
+
+async def _delete_once(api: Api, kind: Kind, namespace: str, entry: Entry, options: DeleteOptions) -> Deleted:
+    obj = entry.decode()
+    metadata = obj["metadata"]
+    name, uid = metadata["name"], metadata.get("uid", "")
+    _check_preconditions(kind, metadata, options)
+    admission.admit_delete(kind, obj)
+    marked = lifecycle.prepare_delete(
+        kind, obj, now=api.now(), grace_period_s=options.grace_s, propagation=options.propagation or None
+    )
+    key = key_of(kind, namespace, name)
+    if marked is None:
+        if not options.dry_run:
+            await remove(api, kind, key, entry.revision, obj)
+        return Deleted(entry, uid, gone=True)
+    if marked is obj or options.dry_run:
+        return Deleted(entry, uid, gone=False)
+    value = encode_stored(marked)
+    revision = await api.store.txn([Put(key, value, entry.revision)])
+    return Deleted(entry_of(kind, marked, value, entry.create_revision, revision), uid, gone=False)
+
+
+async def remove(api: Api, kind: Kind, key: str, revision: int, obj: Object) -> None:
+    """The object and what it held; raises store.Conflict when it is not at the revision any more."""
+    await api.store.txn([Delete(key, revision), *admission.removal_ops(api, kind, obj)])
+    if kind.key == "services":
+        api.allocator.release(obj)
+
+
+def _check_preconditions(kind: Kind, metadata: Object, options: DeleteOptions) -> None:
+    name = metadata["name"]
+    if options.uid is not None and options.uid != metadata.get("uid"):
+        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {metadata.get('uid')}"
+        raise status.conflict(kind.resource, name, why)
+    if options.revision is not None and options.revision != metadata.get("resourceVersion"):
+        why = (
+            f"Precondition failed: ResourceVersion in precondition: {options.revision}, "
+            f"ResourceVersion in object meta: {metadata.get('resourceVersion')}"
+        )
+        raise status.conflict(kind.resource, name, why)
+
+
+async def delete_all(api: Api, kind: Kind, entries: list[Entry], options: DeleteOptions) -> list[Entry]:
+    """Each of them, as delete does; those that went meanwhile are left out."""
+
+    async def one(entry: Entry) -> Entry | None:
+        try:
+            return (await delete(api, kind, entry.namespace, entry.name, options)).entry
+        except status.StatusError as error:
+            if error.reason == "NotFound":
+                return None
+            raise
+
+    outcomes: list[Entry | None] = []
+    for start in range(0, len(entries), 64):  # together, so that they share commits
+        outcomes += await asyncio.gather(*(one(entry) for entry in entries[start : start + 64]))
+    return [entry for entry in outcomes if entry is not None]

@@ -1,0 +1,177 @@
+"""The paths that name no resource: discovery, OpenAPI, version, health, metrics."""
+
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import msgspec
+
+from kube.apiserver import health, status
+from kube.apiserver.kinds import discovery, openapi
+from kube.apiserver.request import JSON, Answer, Request, json_answer, text_answer
+from kube.apiserver.state import Api
+
+SERVED_VERSION = ("1", "36", "3")  # the Kubernetes release whose API this is
+
+
+def document(api: Api, request: Request) -> Answer | None:
+    """None for a path that is not served at all."""
+    path = request.path.rstrip("/") or "/"
+    plain = _PLAIN.get(path)
+    if plain is not None:
+        return plain(api, request)
+    match path.split("/")[1:]:
+        case ["api", version]:
+            return _resources("", version)
+        case ["apis", group]:
+            found = discovery.api_group(group)
+            return json_answer(found) if found is not None else None
+        case ["apis", group, version]:
+            return _resources(group, version)
+        case ["openapi", "v3", "api", version]:
+            return _openapi(request, "", version)
+        case ["openapi", "v3", "apis", group, version]:
+            return _openapi(request, group, version)
+        case ["healthz" | "livez" | "readyz" as endpoint, *_]:
+            return _health(endpoint, api, request)
+        case _:
+            return None
+
+
+def version(api: Api) -> dict[str, str]:
+    """What /version says; gitVersion must parse as a semantic version."""
+    major, minor, patch = SERVED_VERSION
+    return {
+        "major": major,
+        "minor": minor,
+        "emulationMajor": major,
+        "emulationMinor": minor,
+        "minCompatibilityMajor": major,
+        "minCompatibilityMinor": str(int(minor) - 1),
+        "gitVersion": f"v{major}.{minor}.{patch}-podnet.{api.settings.version}",
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": f"python{platform.python_version()}",
+        "compiler": sys.implementation.name,
+        "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
+    }
+
+
+@cache
+def _resource_list(group: str, version: str) -> bytes | None:
+    found = discovery.resource_list(group, version)
+    return msgspec.json.encode(found) if found is not None else None
+
+
+def _resources(group: str, version: str) -> Answer | None:
+    found = _resource_list(group, version)
+    return Answer(200, found) if found is not None else None
+
+
+@cache
+def _aggregated(*, core: bool) -> bytes:
+    return msgspec.json.encode(discovery.aggregated_core() if core else discovery.aggregated_groups())
+
+
+def _wants_aggregated(request: Request) -> bool:
+    accept = request.headers.get("accept", "").replace(" ", "")
+    return any(
+        "g=apidiscovery.k8s.io" in clause and "v=v2;" in clause + ";" and "as=APIGroupDiscoveryList" in clause
+        for clause in accept.split(",")
+    )
+
+
+def _api(api: Api, request: Request) -> Answer:
+    if _wants_aggregated(request):
+        return Answer(200, _aggregated(core=True), discovery.AGGREGATED_MEDIA_TYPE)
+    return json_answer(discovery.api_versions(f"{api.settings.advertise_address}:{api.settings.secure_port}"))
+
+
+def _apis(api: Api, request: Request) -> Answer:
+    if _wants_aggregated(request):
+        return Answer(200, _aggregated(core=False), discovery.AGGREGATED_MEDIA_TYPE)
+    return json_answer(discovery.api_group_list())
+
+
+def _openapi(request: Request, group: str, version: str) -> Answer | None:
+    body = openapi.document(group, version)
+    if body is None:
+        return None
+    etag = f'"{openapi.etag(group, version)}"'
+    if request.headers.get("if-none-match") == etag:
+        return Answer(304, b"", JSON, (("ETag", etag),))
+    return Answer(200, body, JSON, (("ETag", etag), ("Cache-Control", "public, max-age=31536000")))
+
+
+def _openapi_index(api: Api, request: Request) -> Answer:
+    return json_answer(openapi.index())
+
+
+def _version(api: Api, request: Request) -> Answer:
+    return json_answer(version(api))
+
+
+def _health(endpoint: str, api: Api, request: Request) -> Answer:
+    checks = [health.Check("ping"), health.Check("log"), health.Check("store")]
+    return health.answer(endpoint, checks, request.query)
+
+
+def _metrics(api: Api, request: Request) -> Answer:
+    body = api.metrics.render(api.cache.object_counts())
+    return Answer(200, body.encode(), "text/plain; version=0.0.4; charset=utf-8")
+
+
+def _root(api: Api, request: Request) -> Answer:
+    groups = [f"/apis/{found['name']}" for found in discovery.api_group_list()["groups"]]
+    paths = [
+        "/api",
+        "/api/v1",
+        "/apis",
+        *groups,
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ]
+    return json_answer({"paths": paths})
+
+
+def _keys(api: Api, request: Request) -> Answer:
+    if api.signer is None:
+        raise status.StatusError(404, "NotFound", "this server has no key for ServiceAccount tokens")
+    return json_answer({"keys": [api.signer.jwk()]}, content_type="application/jwk-set+json")
+
+
+def _issuer(api: Api, request: Request) -> Answer:
+    if api.signer is None:
+        raise status.StatusError(404, "NotFound", "this server has no key for ServiceAccount tokens")
+    host = f"https://{api.settings.advertise_address}:{api.settings.secure_port}"
+    return json_answer(
+        {
+            "issuer": api.signer.issuer,
+            "jwks_uri": f"{host}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+    )
+
+
+def not_found() -> Answer:
+    return text_answer("404 page not found\n", 404)
+
+
+_PLAIN: Mapping[str, Callable[[Api, Request], Answer]] = {
+    "/": _root,
+    "/api": _api,
+    "/apis": _apis,
+    "/openapi/v3": _openapi_index,
+    "/version": _version,
+    "/metrics": _metrics,
+    "/openid/v1/jwks": _keys,
+    "/.well-known/openid-configuration": _issuer,
+}

@@ -1,0 +1,114 @@
+"""The kinds that are questions: created, answered, not stored."""
+
+from kube.apiserver import bodies
+from kube.apiserver.authorization import Attributes
+from kube.apiserver.kinds import Kind
+from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, User, json_answer
+from kube.apiserver.state import Api
+from kube.apiserver.tokens import TokenError, service_account_user
+
+AUTHENTICATED = "system:authenticated"
+
+
+def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | None:
+    """None when the kind is none of these."""
+    answer = _REVIEWS.get(kind.key)
+    if answer is None:
+        return None
+    obj, _ = bodies.object_of(request, kind)
+    metadata = obj.setdefault("metadata", {})
+    metadata.setdefault("creationTimestamp", None)
+    if namespace:
+        metadata["namespace"] = namespace
+    obj["status"] = answer(api, obj.get("spec") or {}, request.user or ANONYMOUS)
+    return json_answer(obj, 201)
+
+
+def _attributes(spec: Object, user: User) -> Attributes:
+    path = spec.get("nonResourceAttributes")
+    if path:
+        return Attributes(user, path.get("verb", ""), path=path.get("path", ""))
+    asked = spec.get("resourceAttributes") or {}
+    return Attributes(
+        user,
+        asked.get("verb", ""),
+        asked.get("group", ""),
+        asked.get("version", ""),
+        asked.get("resource", ""),
+        asked.get("subresource", ""),
+        asked.get("namespace", ""),
+        asked.get("name", ""),
+    )
+
+
+def _decide(api: Api, spec: Object, user: User) -> Object:
+    decision = api.authorizer.decide(_attributes(spec, user))
+    answer: Object = {"allowed": decision.allowed}
+    if decision.reason:
+        answer["reason"] = decision.reason
+    return answer
+
+
+def _subject_access(api: Api, spec: Object, user: User) -> Object:
+    extra = {name: tuple(values) for name, values in (spec.get("extra") or {}).items()}
+    subject = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
+    return _decide(api, spec, subject)
+
+
+def _rules(api: Api, spec: Object, user: User) -> Object:
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    return {
+        "resourceRules": [everything],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        "incomplete": False,
+    }
+
+
+def user_info(user: User) -> Object:
+    """authentication.k8s.io/v1 UserInfo."""
+    info: Object = {"username": user.name, "groups": list(user.groups)}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.extra:
+        info["extra"] = {name: list(values) for name, values in user.extra.items()}
+    return info
+
+
+def _self(api: Api, spec: Object, user: User) -> Object:
+    return {"userInfo": user_info(user)}
+
+
+def _token(api: Api, spec: Object, user: User) -> Object:
+    audiences = tuple(spec.get("audiences") or ())
+    if api.signer is None:
+        return {"authenticated": False, "error": "this server has no key for ServiceAccount tokens"}
+    try:
+        claims = api.signer.verify(spec.get("token", ""), api.clock(), audiences)
+    except TokenError as error:
+        return {"authenticated": False, "error": str(error)}
+    return {
+        "authenticated": True,
+        "user": user_info(user_of(claims)),
+        "audiences": [
+            name for name in claims.get("aud") or () if name in (audiences or api.signer.audiences)
+        ],
+    }
+
+
+def user_of(claims: Object) -> User:
+    """Whom a verified ServiceAccount token names."""
+    bound = claims.get("kubernetes.io") or {}
+    account = bound.get("serviceaccount") or {}
+    return service_account_user(
+        bound.get("namespace", ""), account.get("name", ""), account.get("uid", ""), bound.get("pod")
+    )
+
+
+_REVIEWS = {
+    "selfsubjectaccessreviews.authorization.k8s.io": _decide,
+    "subjectaccessreviews.authorization.k8s.io": _subject_access,
+    "localsubjectaccessreviews.authorization.k8s.io": _subject_access,
+    "selfsubjectrulesreviews.authorization.k8s.io": _rules,
+    "selfsubjectreviews.authentication.k8s.io": _self,
+    "tokenreviews.authentication.k8s.io": _token,
+}

@@ -1,0 +1,90 @@
+"""What all handlers share: the store and its cache, the clock, chance, the settings."""
+
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from kube.apiserver.authorization import Authorizer
+from kube.apiserver.kinds import Kind
+from kube.apiserver.kinds.services import ServiceAllocator
+from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.request import Object
+from kube.apiserver.tokens import TokenSigner
+from kube.store import Store
+from kube.store.cache import WatchCache, store_key
+from kube.store.entries import Entry, served
+
+_ENCODER = msgspec.json.Encoder()
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, nothing that looks like another
+
+
+class Settings(NamedTuple):
+    """What the command line says."""
+
+    advertise_address: str = "127.0.0.1"
+    secure_port: int = 6443
+    service_cidrs: tuple[str, ...] = ("10.96.0.0/16", "fd00:10:96::/112")
+    node_ports: tuple[int, int] = (30000, 32767)
+    cluster_domain: str = "cluster.local"
+    kubelet_port: int = 10250
+    bookmark_period_s: float = 60.0
+    watch_timeout_s: tuple[int, int] = (1800, 3600)
+    version: str = "0.1.0"
+
+
+class Api(NamedTuple):
+    """Passed to every handler."""
+
+    store: Store
+    cache: WatchCache
+    clock: Callable[[], float]  # unix seconds
+    rng: Random
+    settings: Settings
+    allocator: ServiceAllocator
+    authorizer: Authorizer
+    metrics: ServerMetrics
+    signer: TokenSigner | None = None
+
+    def now(self) -> str:
+        """RFC 3339 with seconds, as metadata has it."""
+        return rfc3339(self.clock())
+
+    def uid(self) -> str:
+        return str(UUID(int=self.rng.getrandbits(128), version=4))
+
+    def suffix(self) -> str:
+        return "".join(self.rng.choices(_SUFFIX, k=5))
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Entry | None:
+        return self.cache.get(kind.storage_key, namespace, name)
+
+
+def rfc3339(seconds: float) -> str:
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def key_of(kind: Kind, namespace: str, name: str) -> str:
+    return store_key(kind.storage_key, namespace if kind.namespaced else "", name)
+
+
+def encode_stored(obj: Object) -> bytes:
+    """The form entries.served() relies on: kind, apiVersion, metadata first, and no resourceVersion."""
+    metadata = obj["metadata"]
+    metadata.pop("resourceVersion", None)
+    metadata.pop("selfLink", None)
+    ordered = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata}
+    ordered.update(obj)
+    return _ENCODER.encode(ordered)
+
+
+def entry_of(kind: Kind, obj: Object, value: bytes, create_revision: int, revision: int) -> Entry:
+    """The entry of a value just written, without decoding it again."""
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace")
+    key = f"{namespace}/{metadata['name']}" if kind.namespaced else metadata["name"]
+    return Entry(key, served(value, revision), revision, create_revision, metadata.get("labels") or {})

@@ -1,0 +1,164 @@
+"""WATCH: history, live events, bookmarks and the initial list as a stream (WatchList, KEP-3157)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
+
+from kube.apiserver import status
+from kube.apiserver.kinds import Kind
+from kube.apiserver.options import ListOptions, list_options
+from kube.apiserver.path import Target
+from kube.apiserver.read import selected, wait_for
+from kube.apiserver.representation import Shown, event_line, negotiate
+from kube.apiserver.request import JSON, Request, Streaming
+from kube.apiserver.selection import ObjectSelection
+from kube.apiserver.state import Api
+from kube.store import Compacted
+from kube.store.entries import Entry
+from kube.store.watchers import View, Watcher
+
+_INITIAL_A_TURN = 500
+
+
+async def watch(api: Api, kind: Kind, target: Target, request: Request) -> Streaming:
+    """The stream; it is registered when this returns, so that nothing committed from now on is missed."""
+    options = list_options(kind, request.query, watch=True)
+    shown = negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
+    selection = ObjectSelection(target.namespace, target.name, options.labels, options.fields)
+    initial = options.initial_events
+    if initial and options.revision:
+        await wait_for(api, options.revision)
+    if initial or (initial is None and not options.revision):
+        return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_now())
+    after = options.revision or api.cache.revision
+    return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_revision(after))
+
+
+class _Watch:
+    """One stream of events."""
+
+    def __init__(
+        self, api: Api, kind: Kind, shown: Shown, selection: ObjectSelection, options: ListOptions
+    ) -> None:
+        self._api = api
+        self._kind = kind
+        self._shown = shown
+        self._selection = selection
+        self._options = options
+        low, high = api.settings.watch_timeout_s
+        self._timeout_s = options.timeout_s or api.rng.randint(low, high)
+
+    def from_revision(self, after: int) -> AsyncIterator[bytes]:
+        watcher = Watcher(self._selection, self._shown, after)
+        try:
+            cancel = self._api.cache.watch(self._kind.storage_key, watcher)
+        except Compacted as error:
+            return _only(error_line(status.too_old_resource_version(error.asked, error.oldest)))
+        return _Stream(self._api, self._kind, watcher, self, cancel, (), initial_end=False)
+
+    def from_now(self) -> AsyncIterator[bytes]:
+        """The present objects as ADDED, then the bookmark that says so (where bookmarks are allowed), then live."""
+        cache = self._api.cache
+        snapshot = cache.collection(self._kind.storage_key).at(cache.revision)
+        entries = list(selected(snapshot, self._selection))
+        watcher = Watcher(self._selection, self._shown, cache.revision)
+        cancel = cache.watch(self._kind.storage_key, watcher)
+        marked = self._options.bookmarks and self._options.initial_events is not None
+        return _Stream(self._api, self._kind, watcher, self, cancel, entries, initial_end=marked)
+
+    @property
+    def shown(self) -> Shown:
+        return self._shown
+
+    @property
+    def bookmarks(self) -> bool:
+        return self._options.bookmarks
+
+    @property
+    def timeout_s(self) -> int:
+        return self._timeout_s
+
+
+class _Stream:
+    """Chunks of one or more lines; close it when the client goes (an async generator cannot be closed unstarted)."""
+
+    def __init__(
+        self,
+        api: Api,
+        kind: Kind,
+        watcher: Watcher,
+        request: _Watch,
+        cancel: Callable[[], None],
+        entries: Sequence[Entry],
+        *,
+        initial_end: bool,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._api = api
+        self._gvr = kind.gvr
+        self._watcher = watcher
+        self._request = request
+        self._cancel = cancel
+        self._entries = entries
+        self._initial_revision = watcher.after
+        self._initial_end = initial_end
+        self._ends_at = self._loop.time() + request.timeout_s
+        self._bookmark_at = self._next_bookmark()
+        self._closed = False
+        api.metrics.watch_started(self._gvr)
+
+    def _next_bookmark(self) -> float:
+        period_s = self._api.settings.bookmark_period_s
+        return self._loop.time() + period_s * self._api.rng.uniform(0.9, 1.0)
+
+    def __aiter__(self) -> "_Stream":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._entries:
+            head, self._entries = self._entries[:_INITIAL_A_TURN], self._entries[_INITIAL_A_TURN:]
+            return b"".join(self._request.shown.line("ADDED", View(entry)) for entry in head)
+        if self._initial_end:
+            self._initial_end = False
+            return self._request.shown.bookmark(self._initial_revision, initial_end=True)
+        while not self._closed:
+            lines = self._watcher.take()
+            if lines:
+                return b"".join(lines)
+            now = self._loop.time()
+            if self._watcher.overflowed:
+                self._api.metrics.watch_terminated += 1
+                break
+            if now >= self._ends_at:
+                break
+            if self._request.bookmarks and now >= self._bookmark_at:
+                self._bookmark_at = self._next_bookmark()
+                return self._request.shown.bookmark(self._api.cache.revision, initial_end=False)
+            await self._wait(
+                min(self._ends_at, self._bookmark_at) if self._request.bookmarks else self._ends_at
+            )
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def _wait(self, until: float) -> None:
+        alarm = self._loop.call_at(until, self._watcher.wake)
+        try:
+            await self._watcher.wait()
+        finally:
+            alarm.cancel()
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._cancel()
+            self._api.metrics.watch_ended(self._gvr)
+            self._watcher.wake()
+
+
+def error_line(error: status.StatusError) -> bytes:
+    return event_line("ERROR", msgspec.json.encode(error.to_status()))
+
+
+async def _only(line: bytes) -> AsyncIterator[bytes]:
+    yield line

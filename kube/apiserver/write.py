@@ -1,0 +1,233 @@
+"""POST, PUT and PATCH: decode, default, prepare, admit, validate, allocate, store."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from kube.apiserver import admission, conversion, options, status
+from kube.apiserver.delete import remove
+from kube.apiserver.kinds import Kind, defaults, lifecycle, schema, validation
+from kube.apiserver.options import WriteOptions
+from kube.apiserver.request import ANONYMOUS, Object, Request, User
+from kube.apiserver.state import Api, encode_stored, entry_of, key_of
+from kube.store import Conflict, Op, Put
+from kube.store.entries import Entry
+
+_NAME_ATTEMPTS = 8
+_UPDATE_ATTEMPTS = 16
+SERVICES = "services"
+
+
+class Write(NamedTuple):
+    """One write's circumstances; `warnings` is added to on the way."""
+
+    api: Api
+    kind: Kind  # as addressed
+    stored: Kind  # as kept
+    namespace: str
+    options: WriteOptions
+    user: User
+    warnings: list[str]
+    subresource: str = ""
+
+
+class Written(NamedTuple):
+    """`entry` as stored, or for a dry run as it would be; `created` tells 201 from 200."""
+
+    entry: Entry
+    created: bool = False
+    deleted: bool = False
+
+
+def write_of(api: Api, kind: Kind, namespace: str, request: Request, subresource: str = "") -> Write:
+    asked = options.write_options(request.query, request.headers.get("user-agent", ""))
+    return Write(
+        api,
+        kind,
+        conversion.stored_kind(kind),
+        namespace,
+        asked,
+        request.user or ANONYMOUS,
+        [],
+        subresource,
+    )
+
+
+def checked(write: Write, obj: Object, doubled: list[str]) -> Object:
+    """Decoded by the schema of the kind as addressed; StatusError 400 for what does not fit."""
+    report = schema.check(write.kind, obj, doubled)
+    write.warnings.extend(report.enforce(write.kind, write.options.validation))
+    return obj
+
+
+def _place(write: Write, obj: Object) -> None:
+    """The object's namespace must be the path's."""
+    metadata = obj.get("metadata")
+    if metadata is None:
+        metadata = obj["metadata"] = {}
+    if not write.kind.namespaced:
+        if metadata.get("namespace"):
+            raise (
+                status.bad_request("namespace not allowed on this resource")
+                if write.namespace
+                else _drop(metadata)
+            )
+        metadata.pop("namespace", None)
+        return
+    if (metadata.get("namespace") or write.namespace) != write.namespace:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    metadata["namespace"] = write.namespace
+
+
+def _drop(metadata: Object) -> status.StatusError:
+    return status.bad_request(
+        f"the namespace of the provided object ({metadata['namespace']}) is not allowed: the resource has no namespaces"
+    )
+
+
+async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
+    """Raises StatusError; retries other names for generateName."""
+    obj = conversion.to_stored(write.kind, checked(write, obj, doubled))
+    _place(write, obj)
+    generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
+    defaults.apply(write.stored, obj)
+    for attempt in range(_NAME_ATTEMPTS):
+        try:
+            return await _create_once(write, obj)
+        except status.StatusError as error:
+            if not generated or error.reason != "AlreadyExists":
+                raise
+            name = obj["metadata"].pop("name")
+            if attempt == _NAME_ATTEMPTS - 1:
+                raise status.generate_name_conflict(write.kind.resource, name) from error
+            # a name that is taken: the object is what the client sent, but for what prepare_create sets again
+    raise AssertionError
+
+
+async def _create_once(write: Write, obj: Object) -> Written:
+    api, kind = write.api, write.stored
+    lifecycle.prepare_create(
+        kind, obj, now=api.now(), uid=api.uid(), suffix=api.suffix(), user=write.user.name
+    )
+    admission.admit_create(api, kind, obj, write.user)
+    name = obj["metadata"].get("name") or ""
+    errors = validation.validate_create(kind, obj)
+    if errors:
+        raise status.invalid(kind.group_kind, name, errors)
+    if api.get(kind, write.namespace, name) is not None:
+        raise status.already_exists(write.kind.resource, name)
+    with _allocated(write, obj, None) as extra:
+        key = key_of(kind, write.namespace, name)
+        value = encode_stored(obj)
+        try:
+            revision = 0 if write.options.dry_run else await api.store.txn([Put(key, value, 0), *extra])
+        except Conflict as error:
+            raise status.already_exists(write.kind.resource, name) from error
+    return Written(entry_of(kind, obj, value, revision, revision), created=True)
+
+
+@contextmanager
+def _allocated(write: Write, new: Object, old: Object | None) -> Iterator[list[Op]]:
+    """A Service's addresses and ports, filled in; gives the writes that go into the same transaction.
+
+    Kept when the block ends well and was no dry run, else free again.
+    """
+    if write.stored.key != SERVICES or write.subresource:
+        yield []
+        return
+    allocator = write.api.allocator
+    errors = allocator.assign(new, old)
+    if errors:
+        raise status.invalid(write.stored.group_kind, new["metadata"].get("name", ""), errors)
+    try:
+        yield admission.address_ops(write.api, new, old)
+    except BaseException:
+        allocator.revert(new, old)
+        raise
+    if write.options.dry_run:
+        allocator.revert(new, old)
+    elif old is not None:
+        allocator.settle(new, old)
+
+
+Change = Callable[[Object], Object]
+
+
+async def update(write: Write, name: str, change: Change, *, absent: Change | None = None) -> Written:
+    """Apply `change` (served form to served form, checked) to the newest object until it can be stored.
+
+    `absent` makes the object when there is none (create on update, apply). Raises StatusError; a client that
+    named a resourceVersion gets its Conflict, others are tried again.
+    """
+    kind = write.stored
+    for _ in range(_UPDATE_ATTEMPTS):
+        entry = write.api.get(kind, write.namespace, name)
+        if entry is None:
+            if absent is None:
+                raise status.not_found(write.kind.resource, name)
+            return await create(write, absent({}), [])
+        try:
+            return await _update_once(write, entry, name, change)
+        except Conflict:
+            continue
+    raise status.conflict(write.kind.resource, name)
+
+
+async def _update_once(write: Write, entry: Entry, name: str, change: Change) -> Written:
+    """Raises store.Conflict when somebody was faster."""
+    api, kind = write.api, write.stored
+    old = entry.decode()
+    new = change(conversion.to_served(write.kind, entry.decode()))
+    new = conversion.to_stored(write.kind, new)
+    _place(write, new)
+    if new["metadata"].setdefault("name", name) != name:
+        raise status.bad_request(
+            f"the name of the object ({new['metadata']['name']}) does not match the name on the URL ({name})"
+        )
+    lifecycle.check_version(kind, new, old)
+    defaults.apply(kind, new)
+    new = lifecycle.prepare_update(kind, new, old, subresource=write.subresource)
+    if new is old:
+        return Written(entry)
+    admission.admit_update(api, kind, new, old, write.subresource)
+    with _allocated(write, new, old) as extra:
+        errors = validation.validate_update(kind, new, old, write.subresource)
+        if errors:
+            raise status.invalid(kind.group_kind, name, errors)
+        return await _store_update(write, entry, new, extra)
+
+
+async def _store_update(write: Write, entry: Entry, new: Object, extra: list[Op]) -> Written:
+    api, kind = write.api, write.stored
+    key = key_of(kind, write.namespace, new["metadata"]["name"])
+    if lifecycle.finished(kind, new):
+        if not write.options.dry_run:
+            await remove(api, kind, key, entry.revision, new)
+        value = encode_stored(new)
+        return Written(entry_of(kind, new, value, entry.create_revision, api.cache.revision), deleted=True)
+    value = encode_stored(new)
+    if write.options.dry_run:
+        return Written(entry_of(kind, new, value, entry.create_revision, entry.revision))
+    revision = await api.store.txn([Put(key, value, entry.revision), *extra])
+    return Written(entry_of(kind, new, value, entry.create_revision, revision))
+
+
+async def rewrite(api: Api, kind: Kind, namespace: str, name: str, change: Change) -> Entry:
+    """Store what `change` makes of the newest object, without defaulting and validation: the server's own writes.
+
+    Raises what change raises, and NotFound.
+    """
+    for _ in range(_UPDATE_ATTEMPTS):
+        entry = api.get(kind, namespace, name)
+        if entry is None:
+            raise status.not_found(kind.resource, name)
+        new = change(entry.decode())
+        value = encode_stored(new)
+        try:
+            revision = await api.store.txn([Put(key_of(kind, namespace, name), value, entry.revision)])
+        except Conflict:
+            continue
+        return entry_of(kind, new, value, entry.create_revision, revision)
+    raise status.conflict(kind.resource, name)
