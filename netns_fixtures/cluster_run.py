@@ -58,7 +58,7 @@ class Cluster:
     def kubectl(
         self,
         *arguments: str,
-        input: bytes = b"",
+        input: bytes = b"",  # noqa: A002 - as linux.process.run has it
         check: bool = True,
         timeout_s: float = 60,
     ) -> Completed:
