@@ -64,8 +64,8 @@ def choose_version(body: Mapping[str, Any]) -> str:
         raise InvalidConfiguration("error parsing configuration list: cniVersions must be strings")
     known = [version for version in offered if version in KNOWN_VERSIONS]
     if not known:
-        return offered[0] or "0.1.0"
-    return max(known, key=KNOWN_VERSIONS.index)
+        return str(offered[0] or "0.1.0")
+    return str(max(known, key=KNOWN_VERSIONS.index))
 
 
 def version_at_least(version: str, floor: str) -> bool:
@@ -131,7 +131,7 @@ def _network_name(body: Mapping[str, Any]) -> str:
 
 
 def _flag(body: Mapping[str, Any], key: str) -> bool:
-    """libcni takes true, false and both as text."""
+    """Libcni takes true, false and both as text."""
     value = body.get(key, False)
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"

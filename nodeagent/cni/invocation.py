@@ -138,7 +138,7 @@ def addresses(result: Mapping[str, Any], netns: str) -> tuple[str, ...]:
 
 
 def cache_entry(network: NetworkList, attachment: Attachment, result: Mapping[str, Any]) -> bytes:
-    """libcni's cache file, so that other tools on the node can read it."""
+    """Libcni's cache file, so that other tools on the node can read it."""
     import base64
 
     config = {"name": network.name, "cniVersion": network.cni_version, "plugins": list(network.plugins)}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from kube.objects import Pod, Service
-from kube.objects.pods import Container, EnvFromSource, EnvVarSource
+from kube.objects.containers import Container, EnvFromSource, EnvVarSource
 from nodeagent.pods.fields import PodFacts, field_value, resource_value
 from nodeagent.pods.sources import MissingSource, Ref, Sources, words
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kube.objects import Pod
-from kube.objects.pods import Container, ObjectFieldSelector, ResourceFieldSelector
+from kube.objects.containers import Container, ObjectFieldSelector, ResourceFieldSelector
 from kube.scheduler.quantity import milli, units
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]\Z")

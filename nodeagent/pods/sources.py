@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from kube.objects import ConfigMap, Pod, Secret
-from kube.objects.pods import Container, VolumeProjection
+from kube.objects.containers import Container
+from kube.objects.volumes import VolumeProjection
 
 
 class Ref(NamedTuple):

@@ -68,7 +68,7 @@ class OciRuntime(NamedTuple):
             return Created(pid, int(file.read()))
 
     def _await_pid(self, argv: Sequence[str]) -> int:
-        """conmon reports over a pipe: {"data": PID}, or a negative number with a message."""
+        """Conmon reports over a pipe: {"data": PID}, or a negative number with a message."""
         reader, writer = os.pipe()
         try:
             environment = {

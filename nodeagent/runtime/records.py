@@ -16,6 +16,7 @@ class SandboxRecord(Value):
     netns: str = ""
     ips: tuple[str, ...] = ()
     port_mappings: tuple[dict[str, object], ...] = ()
+    torn_down: bool = False  # the pod has ended; kept because its status still shows the addresses
 
 
 class Exit(Value):
@@ -33,6 +34,7 @@ class ContainerRecord(Value):
     name: str
     attempt: int
     id: str
+    sandbox_id: str
     image: str
     image_id: str
     created_at: str

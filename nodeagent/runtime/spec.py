@@ -98,7 +98,7 @@ def oci_spec(launch: Launch) -> dict[str, Any]:
         "args": list(launch.args),
         "env": list(launch.env),
         "cwd": launch.cwd,
-        "capabilities": {kind: capabilities for kind in ("bounding", "effective", "permitted")},
+        "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), capabilities),
         "noNewPrivileges": launch.no_new_privileges,
     }
     if launch.oom_score_adj is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kube.objects import Pod
-from kube.objects.pods import DownwardAPIVolume, KeyToPath, Volume, VolumeProjection
+from kube.objects.volumes import DownwardAPIVolume, KeyToPath, Volume, VolumeProjection
 from nodeagent.pods.fields import PodFacts, field_value, resource_value
 from nodeagent.pods.sources import MissingSource, Ref, Source, Sources, words
 

@@ -1,0 +1,71 @@
+"""Which of the node's paths a container sees where."""
+
+from collections.abc import Mapping
+
+from kube.objects import Pod
+from kube.objects.containers import Container, VolumeMount
+from kube.objects.volumes import Volume
+from nodeagent.places import Places
+from nodeagent.runtime.spec import Mount
+from nodeagent.volumes.files import is_generated
+
+_PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
+
+
+class UnsupportedVolume(Exception):
+    """A volume type that this agent does not know."""
+
+
+def volume_path(places: Places, uid: str, volume: Volume) -> str:
+    """Where the volume lies on this node. Raises UnsupportedVolume."""
+    if is_generated(volume):
+        return places.generated_volume(uid, volume.name)
+    if volume.host_path:
+        return volume.host_path.path
+    if volume.empty_dir:
+        memory = volume.empty_dir.medium == "Memory"
+        return places.generated_volume(uid, volume.name) if memory else places.empty_dir(uid, volume.name)
+    raise UnsupportedVolume(
+        f'volume "{volume.name}" is of a type this node cannot mount: it knows emptyDir, hostPath, configMap, '
+        "secret, projected and downwardAPI"
+    )
+
+
+def bind_mount(pod: Pod, mount: VolumeMount, source: str) -> Mount:
+    """The bind mount for one volumeMount; generated volumes are read-only by nature."""
+    volume = next(v for v in pod.spec.volumes if v.name == mount.name)
+    read_only = mount.read_only or is_generated(volume)
+    propagation = _PROPAGATION.get(mount.mount_propagation, "rprivate")
+    destination = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
+    return Mount(destination, source, "bind", ("rbind", "ro" if read_only else "rw", propagation))
+
+
+def etc_mounts(places: Places, uid: str, container: Container, termination_log: str) -> tuple[Mount, ...]:
+    """The files in /etc that the agent writes, and where the container leaves its last words."""
+    options = ("rbind", "rw", "rprivate")
+    files = [
+        Mount(f"/etc/{name}", places.etc(uid, name), "bind", options)
+        for name in ("hosts", "hostname", "resolv.conf")
+    ]
+    if container.termination_message_path and termination_log:
+        files.append(Mount(container.termination_message_path, termination_log, "bind", options))
+    return tuple(files)
+
+
+def namespaces(pod: Pod, pins: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """(kind, path) for the OCI spec: the pod's pinned ones, new PID and mount namespaces, none that the host lends."""
+    kinds = [("mount", "")]
+    if not pod.spec.host_pid:
+        kinds.append(("pid", ""))
+    names = {"net": "network", "ipc": "ipc", "uts": "uts"}
+    return (*kinds, *((names[kind], path) for kind, path in pins.items()))
+
+
+def own_namespaces(pod: Pod) -> tuple[str, ...]:
+    """The kinds that are pinned for the pod; the host's network brings the host's name with it."""
+    kinds = []
+    if not pod.spec.host_network:
+        kinds += ["net", "uts"]
+    if not pod.spec.host_ipc:
+        kinds.append("ipc")
+    return tuple(kinds)

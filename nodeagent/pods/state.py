@@ -1,0 +1,72 @@
+"""The volatile part of what the agent knows of a pod: what is lost, and found out again, when it restarts."""
+
+from collections.abc import Mapping
+
+from kube.objects import Pod
+from kube.objects.containers import Container
+from kube.objects.value import Value
+from nodeagent.pods.backoff import Delay
+from nodeagent.runtime.records import ContainerRecord, PodRuntime
+
+
+class Waiting(Value):
+    """Why a container does not run; kubectl shows the reason in its STATUS column."""
+
+    reason: str
+    message: str = ""
+    retry_at_s: float = 0.0
+
+
+class Health(Value):
+    """What a running container's probes say. Without probes both are true as soon as it runs."""
+
+    started: bool = True
+    ready: bool = True
+    failed_probe: str = ""  # the message of the probe that asks for a restart
+
+
+class Facts(Value):
+    """Keyed by container name, except `health` and `killing`, which are by container id."""
+
+    gone: bool = False  # deleted from the API without waiting for us
+    evicted: Waiting | None = None  # the pod has to end: DeadlineExceeded, Evicted
+    sandbox: Waiting | None = None  # why there is no sandbox yet
+    images: Mapping[str, bool] = {}  # True: here; False: being fetched
+    waiting: Mapping[str, Waiting] = {}
+    health: Mapping[str, Health] = {}
+    killing: frozenset[str] = frozenset()
+    delays: Mapping[str, Delay] = {}
+    started_at: str = ""  # status.startTime
+    network_ready: bool = True
+    known_restarts: Mapping[str, int] = {}  # from the API's status, for containers this node has no trace of
+
+
+def is_sidecar(container: Container) -> bool:
+    """An init container that keeps running beside the others (KEP-753)."""
+    return container.restart_policy == "Always"
+
+
+def restarts(pod: Pod, container: Container, exit_code: int) -> bool:
+    """Whether a container that ended with `exit_code` is started again."""
+    if is_sidecar(container):
+        return True
+    init = container in pod.spec.init_containers
+    match pod.spec.restart_policy:
+        case "Always":
+            return not init or exit_code != 0
+        case "OnFailure":
+            return exit_code != 0
+        case _:
+            return False
+
+
+def current(runtime: PodRuntime, name: str) -> ContainerRecord | None:
+    """The newest run inside the present sandbox; runs of an earlier one do not count any more."""
+    record = runtime.latest(name)
+    if record is None or runtime.sandbox is None or record.sandbox_id != runtime.sandbox.id:
+        return None
+    return record
+
+
+def health_of(facts: Facts, record: ContainerRecord) -> Health:
+    return facts.health.get(record.id, Health())

@@ -1,0 +1,27 @@
+"""What a row of probe results means (core/v1 Probe thresholds). Pure."""
+
+from typing import NamedTuple
+
+from kube.objects.containers import Probe
+
+
+class Streak(NamedTuple):
+    """The last verdict that crossed its threshold, and the row of equal results since."""
+
+    verdict: bool | None = None
+    last: bool | None = None
+    count: int = 0
+
+
+def after(streak: Streak, probe: Probe, *, success: bool) -> Streak:
+    """The streak with one more result. `verdict` changes when the threshold is reached."""
+    count = streak.count + 1 if streak.last is success else 1
+    needed = probe.success_threshold if success else probe.failure_threshold
+    verdict = success if count >= needed else streak.verdict
+    return Streak(verdict, success, count)
+
+
+def first_delay_s(probe: Probe, random_share: float, *, restarted: bool) -> float:
+    """When to probe first: after initialDelaySeconds, and after an agent restart spread over a period."""
+    spread_s = random_share * probe.period_seconds if restarted else 0.0
+    return probe.initial_delay_seconds + spread_s
