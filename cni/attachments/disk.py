@@ -58,6 +58,8 @@ class Held:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if os.fstat(self._fd).st_size == 0:
+            self.remove()  # nothing was done, so there is nothing to remember
         os.close(self._fd)
 
     def _read(self) -> Record | None:

@@ -1,0 +1,1 @@
+"""One attachment to a bridge: the steps of ADD."""

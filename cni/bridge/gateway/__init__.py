@@ -1,0 +1,1 @@
+"""The bridge itself: made, adopted, addressed."""

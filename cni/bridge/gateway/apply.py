@@ -1,0 +1,101 @@
+"""Making the bridge what ADD needs; all of it may be there already, or be done by another ADD meanwhile."""
+
+from __future__ import annotations
+
+from cni.bridge import plan
+from cni.bridge.attach import sysctls
+from cni.spec.errors import CniError
+from linux import sysctl
+from linux.netlink.socket import NetlinkError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cni.bridge.config import BridgeConf
+    from cni.bridge.plan import Addressing, AddressOp
+    from cni.spec.addresses import Cidr
+    from linux.rtnl import Link, Rtnl
+
+
+def ensure_bridge(
+    host: Rtnl, conf: BridgeConf, host_name: str, gateways: tuple[Cidr, ...]
+) -> tuple[int | None, Link]:
+    """The MTU for the veth pair (None: the kernel's own) and the bridge, up."""
+    mtu = plan.auto_mtu(_uplink_mtus(host)) if conf.mtu == 0 else conf.mtu
+    link = host.link(conf.bridge)
+    if link is None:
+        link = _create(host, conf, plan.bridge_mac(conf, host_name, gateways), mtu)
+    if link.kind != "bridge":
+        raise CniError(f'"{conf.bridge}" already exists but is not a bridge: remove it or name another one')
+    if not link.up:
+        host.set_link(link.ifindex, up=True)
+    if conf.promisc and not link.promisc:
+        host.set_link(link.ifindex, promisc=True)
+    return mtu, link
+
+
+def _create(host: Rtnl, conf: BridgeConf, mac: str, mtu: int | None) -> Link:
+    filtering = bool(conf.vlan or conf.trunk)
+    try:
+        host.add_bridge(
+            conf.bridge,
+            mac=mac,
+            mtu=mtu,
+            up=True,
+            vlan_filtering=True if filtering else None,
+            default_pvid=0 if filtering and not conf.preserve_default_vlan else None,
+        )
+    except NetlinkError as error:
+        if filtering and not error.exists:
+            raise CniError(
+                f"failed to create bridge {conf.bridge} with VLAN filtering: {error}: "
+                "this kernel may lack CONFIG_BRIDGE_VLAN_FILTERING"
+            ) from error
+        if not error.exists:  # else another ADD was faster, which is fine
+            raise CniError(f"failed to create bridge {conf.bridge}: {error}") from error
+    sysctls.set_host_end(conf.bridge)
+    link = host.link(conf.bridge)
+    if link is None:
+        raise CniError(f"bridge {conf.bridge} was deleted while it was being set up")
+    return link
+
+
+def _uplink_mtus(host: Rtnl) -> list[int]:
+    """MTUs of the interfaces that default routes leave by."""
+    indexes = {
+        index
+        for route in host.routes()
+        if route.dst in ("0.0.0.0/0", "::/0")
+        for index in ([route.oif] if route.oif else [hop for _, hop in route.hops])
+    }
+    return [link.mtu for link in host.links() if link.ifindex in indexes]
+
+
+def ensure_gateways(host: Rtnl, conf: BridgeConf, bridge: Link, layer3: Addressing) -> None:
+    """The bridge has the gateways' addresses and the host forwards for their families."""
+    if not conf.is_gateway:
+        return
+    present = host.addresses(bridge.ifindex)
+    for gateway in layer3.gateways:
+        ops = plan.bridge_address_ops(conf.bridge, present, gateway, force=conf.force_address)
+        if ops:
+            # Setting even the same address pins it; a bridge that was adopted would else follow its ports.
+            host.set_link(bridge.ifindex, mac=bridge.mac)
+        for op in ops:
+            _apply(host, bridge.ifindex, op)
+    if layer3.has_ipv4:
+        sysctl.ensure("net/ipv4/ip_forward", 1)
+    if layer3.has_ipv6:
+        sysctl.ensure("net/ipv6/conf/all/forwarding", 1)
+
+
+def _apply(host: Rtnl, index: int, op: AddressOp) -> None:
+    ip, prefix = op.address.ip, op.address.prefix
+    if op.verb == "delete":
+        host.delete_address(index, ip.text, prefix)
+        return
+    broadcast = op.address.last.text if ip.bits == 32 and op.address.hosts > 1 else None
+    try:
+        host.add_address(index, ip.text, prefix, nodad=True, broadcast=broadcast)
+    except NetlinkError as error:
+        if not error.exists:
+            raise CniError(f"could not set the bridge's address {op.address.text}: {error}") from error

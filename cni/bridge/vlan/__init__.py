@@ -1,0 +1,1 @@
+"""VLANs of bridge ports; needs CONFIG_BRIDGE_VLAN_FILTERING."""

@@ -1,0 +1,1 @@
+"""Masquerading what leaves a container for other networks (ipMasq)."""
