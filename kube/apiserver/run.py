@@ -1,0 +1,125 @@
+"""The server put together: store, cache, bootstrap objects, upkeep, listener."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import NamedTuple
+
+from kube.apiserver import bootstrap, serve
+from kube.apiserver.authentication import Authenticator, parse_token_file
+from kube.apiserver.authorization import AlwaysAllow
+from kube.apiserver.core import ApiServer
+from kube.apiserver.kinds.services import ServiceAllocator
+from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.state import Api, Settings
+from kube.apiserver.tokens import TokenSigner
+from kube.apiserver.upkeep import EventExpiry, compact
+from kube.certs import Pki
+from kube.store import Store
+from kube.store.cache import WatchCache
+from kube.store.disk import SqliteStore
+from kube.store.memory import MemoryStore
+
+
+class ServerOptions(NamedTuple):
+    """What the command line says beyond Settings; `data_dir` None keeps everything in memory."""
+
+    data_dir: Path | None
+    bind_address: str = "0.0.0.0"
+    fsync: str = "full"
+    token_auth_file: Path | None = None
+    compaction_interval_s: float = 300.0
+
+
+class Running(NamedTuple):
+    """A server that serves."""
+
+    server: ApiServer
+    port: int
+
+
+async def open_api(
+    store: Store,
+    settings: Settings,
+    *,
+    signer: TokenSigner | None = None,
+    clock: Callable[[], float] = time.time,
+    rng: Random | None = None,
+) -> Api:
+    """The handlers' state on a store, bootstrap objects made."""
+    watch_cache = WatchCache(store)
+    await watch_cache.start()
+    rng = rng or SystemRandom()
+    allocator = ServiceAllocator(settings.service_cidrs, settings.node_ports, rng=rng)
+    services = [entry.decode() for entry in watch_cache.collection("services").entries.values()]
+    addresses = [
+        entry.decode() for entry in watch_cache.collection("ipaddresses.networking.k8s.io").entries.values()
+    ]
+    allocator.rebuild(services, addresses)
+    api = Api(store, watch_cache, clock, rng, settings, allocator, AlwaysAllow(), ServerMetrics(), signer)
+    await bootstrap.ensure(api)
+    return api
+
+
+@asynccontextmanager
+async def in_memory(
+    settings: Settings | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+    rng: Random | None = None,
+    store: Store | None = None,
+) -> AsyncIterator[ApiServer]:
+    """A server without socket and file, for tests."""
+    kept = store or MemoryStore()
+    api = await open_api(kept, settings or Settings(), clock=clock, rng=rng)
+    try:
+        yield ApiServer(api)
+    finally:
+        api.cache.stop()
+        await kept.close()
+
+
+@asynccontextmanager
+async def serving(pki: Pki, settings: Settings, options: ServerOptions) -> AsyncIterator[Running]:
+    """Serve over TLS until the block ends. Raises OSError, StoreError, ValueError."""
+    store: Store = MemoryStore()
+    if options.data_dir is not None:
+        store = await SqliteStore.open(options.data_dir / "state.db", fsync=options.fsync)
+    signer = TokenSigner(pki.service_account_key.read_bytes())
+    tokens = parse_token_file(options.token_auth_file.read_text()) if options.token_auth_file else {}
+    try:
+        api = await open_api(store, settings, signer=signer)
+        server = ApiServer(api)
+        front = serve.Front(server, Authenticator(tokens, signer), _node_tls(pki), api.clock)
+        listener = serve.Listener(front)
+        tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
+        port = await listener.start(options.bind_address, settings.secure_port, tls)
+        upkeep = [
+            asyncio.ensure_future(compact(api, options.compaction_interval_s)),
+            asyncio.ensure_future(EventExpiry(api).run()),
+        ]
+        try:
+            yield Running(server, port)
+        finally:
+            for task in upkeep:
+                task.cancel()
+            await listener.stop()
+            api.cache.stop()
+    finally:
+        await store.close()
+
+
+def _node_tls(pki: Pki) -> Callable[[], ssl.SSLContext]:
+    """Loaded with the first exec, not at start."""
+
+    @cache
+    def context() -> ssl.SSLContext:
+        name = "kubelet-client"
+        return serve.node_tls(str(pki.certificate(name)), str(pki.key(name)), str(pki.ca))
+
+    return context

@@ -1,0 +1,299 @@
+"""TLS and HTTP/1.1 around the core: one protocol object a connection, one request at a time on it."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from kube.apiserver import http, status
+from kube.apiserver.authentication import Authenticator, user_of_certificate
+from kube.apiserver.bodies import MAX_BYTES
+from kube.apiserver.core import ApiServer, refusal
+from kube.apiserver.relay.socket import FarSide, connect
+from kube.apiserver.request import Answer, Query, Relay, Request, Streaming, User
+
+_log = logging.getLogger(__name__)
+IDLE_S = 300.0  # a connection without a request is closed after this; client-go closes its own after 90 s
+HEAD_S = 30.0  # a request must have arrived whole after this
+_SWEEP_S = 10.0
+
+
+class Front(NamedTuple):
+    """What all connections share."""
+
+    server: ApiServer
+    authenticator: Authenticator
+    node_tls: Callable[[], ssl.SSLContext]
+    clock: Callable[[], float]
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests, writes responses, or is one half of a relay."""
+
+    def __init__(self, front: Front, connections: "set[Connection]") -> None:
+        self._front = front
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._reader = http.RequestReader(MAX_BYTES + 1)
+        self._peer: User | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._far: FarSide | None = None
+        self._early = bytearray()  # bytes for a relay that is not connected yet
+        self._relaying = False
+        self._writable: asyncio.Future[None] | None = None
+        self._closing = False
+        self.since = self._loop.time()  # the last byte or response
+        self.transport: asyncio.Transport | None = None
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert hasattr(transport, "write")
+        self.transport = transport  # type: ignore[assignment] # uvloop's has no common class with asyncio's
+        self._peer = user_of_certificate(transport.get_extra_info("peercert"))
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._relaying:
+            if self._far is not None:
+                self._far.write(data)
+            else:
+                self._early += data
+            return
+        self.since = self._loop.time()
+        self._reader.feed(data)
+        if self._task is None:
+            self._next()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closing = True
+        self._connections.discard(self)
+        if self._far is not None:
+            self._far.close()
+        if self._task is not None:
+            self._task.cancel()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        if self._far is not None:
+            self._far.pause_reading()
+        elif self._writable is None:
+            self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._far is not None:
+            self._far.resume_reading()
+        if self._writable is not None:
+            if not self._writable.done():
+                self._writable.set_result(None)
+            self._writable = None
+
+    # --- requests
+
+    def _next(self) -> None:
+        if self._closing or self.transport is None:
+            return
+        try:
+            request = self._reader.next()
+        except http.BadRequest as error:
+            self._refuse(error)
+            return
+        if request is None:
+            if self._reader.wants_continue:
+                self._reader.wants_continue = False
+                self.transport.write(http.CONTINUE)
+            return
+        self._task = self._loop.create_task(self._respond(request))
+        self._task.add_done_callback(self._done)
+
+    def _refuse(self, error: http.BadRequest) -> None:
+        assert self.transport is not None
+        self._closing = True
+        body = str(error).encode()
+        self.transport.write(
+            http.response_head(error.status, "text/plain", (("Connection", "close"),), len(body)) + body
+        )
+        self.transport.close()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            if not isinstance(error, ConnectionError):
+                _log.error("connection failed", exc_info=error)
+            self.finish()
+        elif not self._relaying:
+            self.since = self._loop.time()
+            self._next()
+
+    async def _respond(self, raw: http.HttpRequest) -> None:
+        head = raw.head
+        parts = urlsplit(head.target)
+        try:
+            user = self._front.authenticator.authenticate(self._peer, head.headers, self._front.clock())
+        except status.StatusError as error:
+            self._answer(head, refusal(error))
+            return
+        request = Request(
+            head.method, parts.path, Query.parse(parts.query), head.headers, raw.body, user, parts.query
+        )
+        response = await self._front.server.handle(request)
+        match response:
+            case Answer():
+                self._answer(head, response)
+            case Streaming(content_type, chunks):
+                await self._stream(head, content_type, chunks)
+            case Relay():
+                await self._relay(raw, response)
+
+    def _answer(self, head: http.Head, answer: Answer) -> None:
+        if self.transport is None or self._closing:
+            return
+        headers = answer.headers if head.keep_alive else (*answer.headers, ("Connection", "close"))
+        data = http.response_head(answer.status, answer.content_type, headers, len(answer.body))
+        if head.method != "HEAD" and answer.body:
+            data += answer.body
+        self.transport.write(data)
+        if not head.keep_alive:
+            self.finish()
+
+    async def _stream(self, head: http.Head, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+        """Chunked; waits while the client does not read, so that its watcher's queue fills and not our memory."""
+        transport = self.transport
+        try:
+            if transport is None or head.method == "HEAD":
+                return
+            transport.write(http.response_head(200, content_type, (), None))
+            async for data in chunks:
+                if self._closing:
+                    return
+                transport.write(http.chunk(data))
+                if self._writable is not None:
+                    await self._writable
+        finally:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+        transport.write(http.LAST_CHUNK)
+        if not head.keep_alive:
+            self.finish()
+
+    # --- relays
+
+    async def _relay(self, raw: http.HttpRequest, relay: Relay) -> None:
+        self._early += self._reader.take_rest()
+        self._relaying = True
+        try:
+            far = await connect(relay, self, self._front.node_tls)
+        except (OSError, TimeoutError) as error:
+            self._relaying = False
+            reason = str(error) or "no answer in time"
+            why = f"error dialing backend: {relay.host}:{relay.port}: {reason}"
+            self._answer(raw.head._replace(keep_alive=False), refusal(status.internal_error(why)))
+            return
+        if self._closing:
+            far.close()
+            return
+        host = f"[{relay.host}]" if ":" in relay.host else relay.host
+        head = http.forwarded_head(
+            raw.head, relay.target, f"{host}:{relay.port}", len(raw.body), relay.headers
+        )
+        far.write(head + raw.body + bytes(self._early))
+        self._early.clear()
+        self._far = far
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def pause_reading(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def finish(self) -> None:
+        """Flush what is written, then close."""
+        self._closing = True
+        if self.transport is not None:
+            self.transport.close()
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle, or has not sent its request, for too long."""
+        if self._task is not None or self._relaying:
+            return
+        limit_s = IDLE_S if self._reader.idle else HEAD_S
+        if now - self.since > limit_s:
+            self.finish()
+
+
+class Listener:
+    """The listening socket and its connections."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext) -> int:
+        """The port that is listened on (for port 0, the one chosen). Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self._front, self._connections),
+            host,
+            port,
+            ssl=tls,
+            backlog=1024,
+            ssl_handshake_timeout=20.0,
+        )
+        self._sweeper = loop.create_task(self._sweep())
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self._connections):
+                connection.sweep(now)
+
+    async def stop(self) -> None:
+        """No new connections; the present ones are flushed and closed."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.finish()
+        await asyncio.sleep(0)
+        for connection in tuple(self._connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+
+def server_tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
+    """TLS 1.2 or later, HTTP/1.1 only, client certificates asked for and not required. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(client_ca)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def node_tls(certificate: str, key: str, ca: str) -> ssl.SSLContext:
+    """For the way to the node agents. Raises OSError."""
+    context = ssl.create_default_context(cafile=ca)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

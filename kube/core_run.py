@@ -1,0 +1,142 @@
+"""What `kcore` runs: the chosen parts in one event loop, until a signal."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import uvloop
+
+from kube.certs import Pki
+
+if TYPE_CHECKING:
+    from kube.client import Client
+
+_log = logging.getLogger(__name__)
+
+
+class Plan(NamedTuple):
+    """The command line, checked."""
+
+    command: str
+    data_dir: Path
+    bind_address: str
+    advertise_address: str
+    secure_port: int
+    service_cidrs: tuple[str, ...]
+    node_ports: tuple[int, int]
+    fsync: str
+    token_auth_file: Path | None
+    compaction_interval_s: float
+    kubeconfig: str
+    cluster_cidrs: tuple[str, ...]
+    mask_sizes: tuple[int, int]
+    load_balancer_pool: tuple[str, ...]
+    profile: str
+
+
+def run(plan: Plan, pki: Pki | None) -> None:
+    """Until SIGTERM or SIGINT; raises what kept it from starting."""
+    # Decoded objects are garbage in bulk and hardly ever cyclic: the collector's default wakes far too often.
+    gc.set_threshold(50_000, 20, 20)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_main(plan, pki))
+
+
+async def _main(plan: Plan, pki: Pki | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        loops = await stack.enter_async_context(_clients(plan, pki))
+        tasks = [asyncio.ensure_future(_forever(name, loop_)) for name, loop_ in loops]
+        gc.freeze()
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _forever(name: str, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        _log.exception("the %s stopped: restart kcore and report this", name)
+
+
+@contextlib.asynccontextmanager
+async def _clients(plan: Plan, pki: Pki | None) -> AsyncIterator[list[tuple[str, Coroutine[Any, Any, None]]]]:
+    """The loops to run, with their clients: in process where the server is, over the network elsewhere."""
+    if pki is None:
+        from kube.client import Client
+
+        client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
+        print(f"kcore: {plan.command} started", flush=True)
+        try:
+            yield [(plan.command, _loop(plan, plan.command, client, ""))]
+        finally:
+            await client.close()
+        return
+    from kube.apiserver.run import ServerOptions, serving
+    from kube.apiserver.state import Settings
+
+    settings = Settings(
+        advertise_address=plan.advertise_address,
+        secure_port=plan.secure_port,
+        service_cidrs=plan.service_cidrs,
+        node_ports=plan.node_ports,
+    )
+    options = ServerOptions(
+        data_dir=plan.data_dir,
+        bind_address=plan.bind_address,
+        fsync=plan.fsync,
+        token_auth_file=plan.token_auth_file,
+        compaction_interval_s=plan.compaction_interval_s,
+    )
+    async with serving(pki, settings, options) as running:
+        host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
+        print(f"kcore: serving on https://{host}:{running.port}", flush=True)
+        names = ("scheduler", "controllers") if plan.command == "all" else ()
+        yield [(name, _local_loop(plan, name, running.server, pki)) for name in names]
+
+
+async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
+    """After the server answers, so that its start does not wait for these imports."""
+    from kube.apiserver.local import LocalTransport
+    from kube.apiserver.request import User
+    from kube.client import Client
+
+    await asyncio.sleep(0)
+    users = {"scheduler": "system:kube-scheduler", "controllers": "system:kube-controller-manager"}
+    user = User(users[name], ("system:authenticated",))
+    client = Client(LocalTransport(server, user, user_agent=f"kcore-{name}"))
+    await _loop(plan, name, client, pki.ca.read_text())
+
+
+async def _loop(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
+    if name == "scheduler":
+        from kube import scheduler
+
+        await scheduler.run(client, scheduler.SchedulerProfile.named(plan.profile))
+        return
+    import msgspec
+
+    from kube.controllers.drive import run as run_controllers
+    from kube.controllers.options import ControllerOptions
+
+    options = msgspec.structs.replace(
+        ControllerOptions.named(plan.profile),
+        cluster_cidrs=plan.cluster_cidrs,
+        node_cidr_mask_size_ipv4=plan.mask_sizes[0],
+        node_cidr_mask_size_ipv6=plan.mask_sizes[1],
+        load_balancer_pool=plan.load_balancer_pool,
+        root_ca_pem=ca_pem,
+    )
+    await run_controllers(client, options)
