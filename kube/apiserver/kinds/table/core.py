@@ -124,7 +124,8 @@ def quota(obj: Object, now: float) -> list[Any]:
     """Used and hard amounts: limits in one cell, all else in the other."""
     status = obj.get("status") or {}
     used = status.get("used") or {}
-    requests, limits = [], []
+    requests: list[str] = []
+    limits: list[str] = []
     for name, hard in sorted((status.get("hard") or {}).items()):
         text = f"{name}: {used.get(name, '0')}/{hard}"
         (limits if name.startswith("limits") else requests).append(text)
