@@ -1,0 +1,173 @@
+"""From a Corefile to what answers on each address. Handlers are built, nothing is opened yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from dns.corefile.blocks import Importer, Line, no_imports, parse_blocks
+from dns.corefile.config import ServerBlock, server_blocks
+from dns.corefile.tokens import CorefileError
+from dns.handlers import HANDLERS, Handler, load
+from dns.handlers.request import Request, Response, Serve, failed
+from dns.handlers.site import Site, World
+from dns.server import Chain, Router
+from dns.wire import numbers
+
+# Handlers of CoreDNS that we lack; said apart from words that nobody knows.
+UNSUPPORTED = frozenset(
+    (
+        "metadata", "geoip", "cancel", "proxyproto", "quic", "grpc_server", "https", "https3", "trace", "pprof",
+        "shed", "dnstap", "dns64", "tsig", "header", "dnssec", "transfer", "route53", "azure", "clouddns",
+        "k8s_external", "auto", "secondary", "etcd", "grpc", "on", "sign", "view", "nomad",
+    )
+)  # fmt: skip
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """Where a router listens; an empty host means every address."""
+
+    transport: str
+    host: str
+    port: int
+
+    @property
+    def text(self) -> str:
+        """As metrics name it: `dns://:53`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}://{host}:{self.port}"
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """One server block, its handlers in order with their options."""
+
+    block: ServerBlock
+    handlers: tuple[tuple[str, Handler, Any], ...]
+
+    def options(self, name: str) -> Any:
+        return next((options for one, _, options in self.handlers if one == name), None)
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """A whole Corefile, ready to serve."""
+
+    routers: Mapping[Place, Router]
+    world: World
+    text: str
+    tls: Mapping[Place, tuple[str, ...]]
+
+
+def parse(
+    text: str,
+    *,
+    file: str = "Corefile",
+    environment: Mapping[str, str],
+    importer: Importer = no_imports,
+    default_port: int = 53,
+) -> tuple[Parsed, ...]:
+    """The server blocks of a Corefile with all options read. Raises CorefileError with line and column."""
+    blocks = parse_blocks(text, file=file, environment=environment, importer=importer)
+    if not blocks:
+        raise CorefileError(f"{file} has no server block: write at least `. {{ }}`")
+    return tuple(_parsed(block) for block in server_blocks(blocks, default_port=default_port))
+
+
+def _parsed(block: ServerBlock) -> Parsed:
+    for line in block.lines:
+        _check_known(line)
+    found = []
+    for name in HANDLERS:
+        lines = block.find(name)
+        if lines:
+            handler = load(name)
+            found.append((name, handler, handler.parse(lines, block.zones)))
+    return Parsed(block, tuple(found))
+
+
+def _check_known(line: Line) -> None:
+    name = line.name.text
+    if name in HANDLERS:
+        return
+    if name in UNSUPPORTED:
+        raise line.error(f"the plugin {name!r} of CoreDNS is not supported here: remove the line")
+    raise line.error(f"unknown plugin {name!r}")
+
+
+def assemble(
+    parsed: tuple[Parsed, ...],
+    world: World,
+    *,
+    text: str = "",
+    addresses_of: Callable[[str], tuple[str, ...]] = lambda place: (place,),
+) -> Configuration:
+    """Build all handlers. `addresses_of` turns a word of `bind` (an address or an interface) into addresses."""
+    chains: dict[Place, dict[str, Chain]] = {}
+    tls: dict[Place, tuple[str, ...]] = {}
+    strict = False
+    for one in parsed:
+        places = [
+            place for key in one.block.keys for place in _places(one, key.transport, key.port, addresses_of)
+        ]
+        site = Site(one.block, world, places[0].text, tuple(name for name, _, _ in one.handlers))
+        serve: Serve = _last
+        for _, handler, options in reversed(one.handlers):
+            serve = handler.build(options, site, serve)
+        kubernetes = one.options("kubernetes")
+        strict = strict or (kubernetes is not None and kubernetes.zone.strict)
+        for key in one.block.keys:
+            for place in _places(one, key.transport, key.port, addresses_of):
+                held = chains.setdefault(place, {})
+                if key.zone in held:
+                    message = f"{key.zone} is served twice on {place.text}"
+                    raise CorefileError(message, one.block.token)
+                held[key.zone] = Chain(key.zone, serve if one.handlers else _refuse, site.any_class)
+                if key.transport == "tls":
+                    tls[place] = one.options("tls") or ()
+                    if not tls[place]:
+                        raise CorefileError("a tls:// zone needs `tls CERTIFICATE KEY`", one.block.token)
+    routers = {
+        place: Router(
+            place.text,
+            held,
+            any_class=any(chain.any_class for chain in held.values()),
+            strict=strict,
+            unrouted=_unrouted(world, place.text),
+        )
+        for place, held in chains.items()
+    }
+    return Configuration(routers, world, text, tls)
+
+
+def _places(
+    parsed: Parsed, transport: str, port: int, addresses_of: Callable[[str], tuple[str, ...]]
+) -> list[Place]:
+    bind = parsed.options("bind")
+    if bind is None:
+        return [Place(transport, "", port)]
+    left_out = {address for word in bind.exceptions for address in addresses_of(word)}
+    hosts = dict.fromkeys(address for word in bind.places for address in addresses_of(word))
+    found = [Place(transport, host, port) for host in hosts if host not in left_out]
+    if not found:
+        line = parsed.block.find("bind")[0]
+        raise line.error(f"bind {' '.join(bind.places)} leaves no address to listen on")
+    return found
+
+
+def _last(request: Request) -> Response:
+    """Behind the last handler: CoreDNS's "no next plugin found"."""
+    return failed("", "no next plugin found")
+
+
+def _refuse(request: Request) -> Response:
+    return failed("", "the server block has no plugin", rcode=numbers.REFUSED)
+
+
+def _unrouted(world: World, server: str) -> Serve | None:
+    """Counts queries that no block serves, where metrics are on."""
+    if "coredns_dns_requests_total" not in world.registry.families:
+        return None
+    from dns.handlers.prometheus import Meters
+
+    return Meters(world.registry).dropped(server)

@@ -1,0 +1,174 @@
+"""The cluster as DNS sees it. A change replaces the entry of the service that changed, in one assignment.
+
+Every change returns the keys it touched, so that answers prepared from them can be dropped: `svc/NS/NAME`, `ns/NS`,
+`ip/ADDRESS`, `pod/ADDRESS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from dns.cluster.records import ServiceRecord, SliceRecord
+
+Key = tuple[str, str]  # namespace, name
+Touched = frozenset[str]
+
+NOTHING: Touched = frozenset()
+
+
+class ServiceEntry(msgspec.Struct, frozen=True):
+    """A Service and its slices; either may be there without the other."""
+
+    service: ServiceRecord | None = None
+    slices: tuple[SliceRecord, ...] = ()
+
+    @property
+    def not_ready_count(self) -> int:
+        return sum(piece.not_ready_count for piece in self.slices)
+
+    @property
+    def has_endpoints(self) -> bool:
+        return any(piece.endpoints for piece in self.slices)
+
+
+EMPTY = ServiceEntry()
+
+
+def service_key(namespace: str, name: str) -> str:
+    return f"svc/{namespace}/{name}"
+
+
+class ClusterZone:
+    """Read by name or address from any thread; written by one."""
+
+    def __init__(self) -> None:
+        self.entries: dict[Key, ServiceEntry] = {}
+        self.imports: dict[Key, ServiceEntry] = {}  # ServiceImports of a cluster set
+        self.namespaces: dict[str, Mapping[str, str]] = {}  # name → labels
+        self.synced = False
+        self.serial = 0
+        self.import_serial = 0
+        self._cluster_ips: dict[str, tuple[Key, ...]] = {}
+        self._endpoint_ips: dict[str, tuple[Key, ...]] = {}
+        self._pods: dict[str, tuple[Key, ...]] = {}
+        self._ip_of_pod: dict[Key, str] = {}
+        self._namespaces_of: dict[str, tuple[str, ...]] = {}  # service name → where it exists
+
+    def entry(self, namespace: str, name: str) -> ServiceEntry:
+        return self.entries.get((namespace, name), EMPTY)
+
+    def services_at(self, ip: str) -> tuple[Key, ...]:
+        """Services that have this cluster IP."""
+        return self._cluster_ips.get(ip, ())
+
+    def endpoints_at(self, ip: str) -> tuple[Key, ...]:
+        """Services that have a ready endpoint with this address."""
+        return self._endpoint_ips.get(ip, ())
+
+    def namespaces_of(self, service: str) -> tuple[str, ...]:
+        """Namespaces that have a Service of this name."""
+        return self._namespaces_of.get(service, ())
+
+    def pods_at(self, ip: str) -> tuple[Key, ...]:
+        return self._pods.get(ip, ())
+
+    def set_service(self, key: Key, service: ServiceRecord | None, now: float) -> Touched:
+        """Put, replace or (None) remove a Service."""
+        old = self.entries.get(key, EMPTY)
+        if old.service == service:
+            return NOTHING
+        self._store(self.entries, key, ServiceEntry(service, old.slices))
+        if (old.service is None) != (service is None):
+            others = tuple(one for one in self.namespaces_of(key[1]) if one != key[0])
+            self._namespaces_of[key[1]] = others if service is None else (*others, key[0])
+            if not self._namespaces_of[key[1]]:
+                del self._namespaces_of[key[1]]
+        self.serial = int(now)
+        before = old.service.addresses if old.service is not None else ()
+        after = service.addresses if service is not None else ()
+        ips = _reindex(self._cluster_ips, key, frozenset(before), frozenset(after))
+        return frozenset((service_key(*key), *ips))
+
+    def set_slice(self, key: Key, name: str, piece: SliceRecord | None, now: float) -> Touched:
+        """Put, replace or (None) remove the slice called `name` of the service at key."""
+        old = self.entries.get(key, EMPTY)
+        before = next((one for one in old.slices if one.name == name), None)
+        if before == piece:
+            return NOTHING
+        others = [one for one in old.slices if one.name != name]
+        slices = tuple(sorted((*others, piece), key=lambda one: one.name)) if piece else tuple(others)
+        self._store(self.entries, key, ServiceEntry(old.service, slices))
+        self.serial = int(now)
+        elsewhere = {endpoint.address for one in others for endpoint in one.endpoints}
+        gone = _addresses(before) - elsewhere
+        come = _addresses(piece) - elsewhere
+        ips = _reindex(self._endpoint_ips, key, gone, come)
+        # An endpoint that stays may have another hostname now.
+        kept = (f"ip/{address}" for address in gone & come) if before is not None else ()
+        return frozenset((service_key(*key), *ips, *kept))
+
+    def set_import(self, key: Key, service: ServiceRecord | None, now: float) -> Touched:
+        """Put, replace or remove a ServiceImport."""
+        old = self.imports.get(key, EMPTY)
+        if old.service == service:
+            return NOTHING
+        self._store(self.imports, key, ServiceEntry(service, old.slices))
+        self.import_serial = int(now)
+        return frozenset((service_key(*key),))
+
+    def set_import_slice(self, key: Key, name: str, piece: SliceRecord | None, now: float) -> Touched:
+        old = self.imports.get(key, EMPTY)
+        others = tuple(one for one in old.slices if one.name != name)
+        slices = tuple(sorted((*others, piece), key=lambda one: one.name)) if piece else others
+        if slices == old.slices:
+            return NOTHING
+        self._store(self.imports, key, ServiceEntry(old.service, slices))
+        self.import_serial = int(now)
+        return frozenset((service_key(*key),))
+
+    def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> Touched:
+        if self.namespaces.get(name) == labels:
+            return NOTHING
+        if labels is None:
+            del self.namespaces[name]
+        else:
+            self.namespaces[name] = labels
+        return frozenset((f"ns/{name}",))
+
+    def set_pod(self, key: Key, ip: str) -> Touched:
+        """The pod's address, "" when it has none (any more)."""
+        old = self._ip_of_pod.pop(key, "")
+        if ip:
+            self._ip_of_pod[key] = ip
+        before = frozenset((old,)) if old else frozenset()
+        after = frozenset((ip,)) if ip else frozenset()
+        _reindex(self._pods, key, before, after)
+        return frozenset(f"pod/{address}" for address in before ^ after)
+
+    @staticmethod
+    def _store(entries: dict[Key, ServiceEntry], key: Key, entry: ServiceEntry) -> None:
+        if entry == EMPTY:
+            entries.pop(key, None)
+        else:
+            entries[key] = entry
+
+
+def _addresses(piece: SliceRecord | None) -> frozenset[str]:
+    return frozenset() if piece is None else frozenset(endpoint.address for endpoint in piece.endpoints)
+
+
+def _reindex(
+    index: dict[str, tuple[Key, ...]], key: Key, before: frozenset[str], after: frozenset[str]
+) -> frozenset[str]:
+    """Move key from the addresses it had to those it has; the touched `ip/…` keys."""
+    for address in before - after:
+        rest = tuple(one for one in index.get(address, ()) if one != key)
+        if rest:
+            index[address] = rest
+        else:
+            index.pop(address, None)
+    for address in after - before:
+        index[address] = (*index.get(address, ()), key)
+    return frozenset(f"ip/{address}" for address in before ^ after)

@@ -1,0 +1,370 @@
+"""Keeps answers of other servers for their TTL, within limits; refreshes popular ones, and may serve stale ones.
+
+Answers from the cluster are not kept here: they are made from what the API said last, and never older.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from dns.corefile.blocks import Line
+from dns.corefile.config import normalize_zones
+from dns.handlers.request import THIS_SECOND, Observer, Request, Response, Result, Serve, observed, then
+from dns.handlers.site import Site, duration_s, no_args, one_line, one_word, unknown_option, whole_number
+from dns.wire import names, numbers
+from dns.wire.records import Record, soa_minimum_s
+
+DEFAULT_CAPACITY = 9984
+MAX_TTL_S = 3600
+MAX_NEGATIVE_TTL_S = 1800
+MIN_TTL_S = 5
+FAILURE_TTL_S = 5.0
+# What an answer without any TTL is kept for (CoreDNS's dnsutil.MinimalDefaultTTL).
+DEFAULT_TTL_S = 5
+
+SUCCESS, DENIAL, FAILURE = "success", "denial", "failure"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    zones: tuple[str, ...]
+    success_capacity: int = DEFAULT_CAPACITY
+    success_ttl_s: tuple[int, int] = (MIN_TTL_S, MAX_TTL_S)
+    denial_capacity: int = DEFAULT_CAPACITY
+    denial_ttl_s: tuple[int, int] = (MIN_TTL_S, MAX_NEGATIVE_TTL_S)
+    failure_ttl_s: float = FAILURE_TTL_S
+    success_off: tuple[str, ...] = ()
+    denial_off: tuple[str, ...] = ()
+    prefetch_count: int = 0
+    prefetch_span_s: float = 60.0
+    prefetch_percent: int = 10
+    stale_s: float = 0.0
+    stale_verify: bool = False
+    keep_ttl: bool = False
+
+
+def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
+    line = one_line(lines)
+    words = list(line.args)
+    settings: dict[str, object] = {}
+    if words and words[0].text.isdigit():
+        ttl_s = whole_number(line, words.pop(0).text, 1)
+        settings["success_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
+        settings["denial_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
+    own = [zone for token in words for zone in normalize_zones(token.text, token)]
+    for option in line.body:
+        settings |= _option(option, zones=own or list(zones))
+    return Options(zones=tuple(own) or zones, **settings)  # type: ignore[arg-type]
+
+
+def _option(line: Line, *, zones: list[str]) -> dict[str, object]:
+    words = line.words
+    match line.name.text:
+        case "success" | "denial" as which:
+            return _limits(line, which)
+        case "prefetch":
+            return _prefetch(line)
+        case "serve_stale":
+            return _stale(line)
+        case "servfail":
+            seconds = duration_s(line, one_word(line))
+            if not 0 <= seconds <= 300:
+                raise line.error(f"servfail is at most 5m: {words[0]}")
+            return {"failure_ttl_s": seconds}
+        case "disable":
+            if not words or words[0] not in {"success", "denial"}:
+                raise line.error("disable takes success or denial, and zones if wanted")
+            off = [zone for token in line.args[1:] for zone in normalize_zones(token.text, token)]
+            return {f"{words[0]}_off": tuple(off or zones)}
+        case "keepttl":
+            no_args(line)
+            return {"keep_ttl": True}
+        case _:
+            raise unknown_option("cache", line)
+
+
+def _limits(line: Line, which: str) -> dict[str, object]:
+    """`success CAPACITY [TTL] [MINTTL]`."""
+    if not 1 <= len(line.args) <= 3:
+        raise line.error(f"{which} takes a capacity and, if wanted, a longest and a shortest TTL")
+    low, high = MIN_TTL_S, MAX_TTL_S if which == "success" else MAX_NEGATIVE_TTL_S
+    capacity = whole_number(line, line.words[0], 0)
+    if len(line.args) > 1:
+        high = whole_number(line, line.words[1], 0)
+        low = min(low, high)
+    if len(line.args) > 2:
+        low = whole_number(line, line.words[2], 0)
+    return {f"{which}_capacity": capacity, f"{which}_ttl_s": (low, high)}
+
+
+def _prefetch(line: Line) -> dict[str, object]:
+    """`prefetch AMOUNT [DURATION] [PERCENTAGE%]`."""
+    if not 1 <= len(line.args) <= 3:
+        raise line.error("prefetch takes an amount, and if wanted a duration and a percentage")
+    found: dict[str, object] = {"prefetch_count": whole_number(line, line.words[0], 0)}
+    if len(line.args) > 1:
+        found["prefetch_span_s"] = duration_s(line, line.words[1])
+    if len(line.args) > 2:
+        if not line.words[2].endswith("%"):
+            raise line.error(f"prefetch: {line.words[2]!r} is no percentage such as 10%")
+        found["prefetch_percent"] = whole_number(line, line.words[2][:-1], 10, 90)
+    return found
+
+
+def _stale(line: Line) -> dict[str, object]:
+    """`serve_stale [DURATION] [immediate|verify]`."""
+    if len(line.args) > 2:
+        raise line.error("serve_stale takes a duration and immediate or verify")
+    found: dict[str, object] = {"stale_s": 3600.0}
+    if line.args:
+        found["stale_s"] = duration_s(line, line.words[0])
+        if found["stale_s"] == 0.0:
+            raise line.error("serve_stale: the duration must be above 0")
+    if len(line.args) > 1:
+        if line.words[1] not in {"immediate", "verify"}:
+            raise line.error(f"serve_stale takes immediate or verify, found {line.words[1]!r}")
+        found["stale_verify"] = line.words[1] == "verify"
+    return found
+
+
+Key = tuple[str, int, int, bool, bool]
+
+
+class Item(msgspec.Struct):
+    """One kept answer."""
+
+    response: Response
+    stored_at_s: float
+    ttl_s: float
+    kind: str
+    hits: int = 0
+    last_hit_s: float = 0.0
+    refreshing: bool = False
+
+    def left_s(self, now: float) -> float:
+        return self.stored_at_s + self.ttl_s - now
+
+
+def classify(response: Response) -> str:
+    """Which store an answer belongs in; "" for none."""
+    if response.truncated or not response.written:
+        return ""
+    has_soa = any(record.kind == numbers.SOA for record in response.authority)
+    if response.rcode == numbers.NOERROR:
+        return SUCCESS if response.answer or not has_soa else DENIAL
+    if response.rcode == numbers.NXDOMAIN:
+        return DENIAL if has_soa else ""
+    return FAILURE if response.rcode in {numbers.SERVFAIL, numbers.NOTIMP} else ""
+
+
+def shortest_ttl_s(response: Response) -> int:
+    """The smallest TTL in the answer; of a denial's SOA the minimum field counts too (RFC 2308)."""
+    ttls = [
+        record.ttl
+        for section in (response.answer, response.authority, response.additional)
+        for record in section
+    ]
+    if response.rcode != numbers.NOERROR or not response.answer:
+        ttls += [soa_minimum_s(record) for record in response.authority if record.kind == numbers.SOA]
+    return min(ttls, default=DEFAULT_TTL_S)
+
+
+def with_ttl(response: Response, ttl_s: int) -> Response:
+    """Every record with this TTL."""
+
+    def same(section: tuple[Record, ...]) -> tuple[Record, ...]:
+        if all(record.ttl == ttl_s for record in section):
+            return section
+        return tuple(replace(record, ttl=ttl_s) for record in section)
+
+    return replace(
+        response,
+        answer=same(response.answer),
+        authority=same(response.authority),
+        additional=same(response.additional),
+    )
+
+
+def build(options: Options, site: Site, following: Serve) -> Serve:
+    return Cache(options, site, following).serve
+
+
+class Cache:
+    """Read and written by the data thread and the event loop; each operation on the stores is one step."""
+
+    def __init__(self, options: Options, site: Site, following: Serve) -> None:
+        self.options = options
+        self._world = site.world
+        self._following = following
+        self._stores: dict[str, dict[Key, Item]] = {SUCCESS: {}, DENIAL: {}}
+        registry = site.world.registry
+        zones = ",".join(options.zones)
+        self._labels = (site.server, zones, "")
+        names_ = ("server", "zones", "view")
+        self._requests = registry.counter(
+            "coredns_cache_requests_total", "The count of cache requests.", *names_
+        )
+        self._misses = registry.counter(
+            "coredns_cache_misses_total",
+            "The count of cache misses. Deprecated, derive misses from cache hits/requests counters.",
+            *names_,
+        )
+        self._prefetches = registry.counter(
+            "coredns_cache_prefetch_total",
+            "The number of times the cache has prefetched a cached item.",
+            *names_,
+        )
+        self._stale = registry.counter(
+            "coredns_cache_served_stale_total",
+            "The number of requests served from stale cache entries.",
+            *names_,
+        )
+        self._hits = registry.counter(
+            "coredns_cache_hits_total", "The count of cache hits.", "server", "type", "zones", "view"
+        )
+        self._evictions = registry.counter(
+            "coredns_cache_evictions_total",
+            "The count of cache evictions.",
+            "server",
+            "type",
+            "zones",
+            "view",
+        )
+        entries = registry.gauge(
+            "coredns_cache_entries", "The number of elements in the cache.", "server", "type", "zones", "view"
+        )
+
+        def count() -> None:
+            for kind, store in self._stores.items():
+                entries.set(len(store), site.server, kind, zones, "")
+
+        registry.collectors.append(count)
+        self._count_miss = self._counter(None)
+        self._count_hit = {kind: self._counter(kind) for kind in (SUCCESS, DENIAL)}
+
+    def _counter(self, hit: str | None) -> Observer:
+        server, zones, view = self._labels
+
+        def observe(times: int, size_bytes: int, took_s: float) -> None:
+            self._requests.add(times, server, zones, view)
+            if hit is None:
+                self._misses.add(times, server, zones, view)
+            else:
+                self._hits.add(times, server, hit, zones, view)
+
+        return observe
+
+    def serve(self, request: Request) -> Result:
+        query = request.query
+        if not any(names.is_within(query.lower, zone) for zone in self.options.zones):
+            return self._following(request)
+        key = (query.lower, query.kind, query.dns_class, query.dnssec_ok, query.checking_disabled)
+        now = self._world.clock()
+        for kind in (DENIAL, SUCCESS):
+            item = self._stores[kind].get(key)
+            if item is None:
+                continue
+            left_s = item.left_s(now)
+            if left_s > 0:
+                self._prefetch(request, key, item, now, left_s)
+                return self._from(request, item, kind, int(left_s), now)
+            if kind == SUCCESS and left_s > -self.options.stale_s:
+                return self._from_stale(request, key, item, now)
+        result = self._following(request)
+        if isinstance(result, Response):
+            return observed(self._keep(key, result), self._count_miss)
+        return then(result, lambda late: observed(self._keep(key, late), self._count_miss))
+
+    def _from(self, request: Request, item: Item, kind: str, ttl_s: int, now: float) -> Response:
+        response = item.response if self.options.keep_ttl else with_ttl(item.response, ttl_s)
+        trace = (f"cache: kept answer, {ttl_s} s left",) if request.explain else ()
+        return replace(
+            response,
+            flags=response.flags | numbers.AA,
+            lifetime=THIS_SECOND,
+            observers=(self._count_hit[kind],),
+            trace=(*trace, *item.response.trace) if request.explain else (),
+        )
+
+    def _from_stale(self, request: Request, key: Key, item: Item, now: float) -> Result:
+        """RFC 8767: an old answer is better than none."""
+        age_s = int(-item.left_s(now))
+
+        def old() -> Response:
+            self._stale.add(1, *self._labels)
+            found = replace(self._from(request, item, SUCCESS, 0, now), lifetime=None)
+            return replace(found, reason=(numbers.EDE_STALE, f"{age_s} s past its time"))
+
+        if self.options.stale_verify:
+
+            def choose(fresh: Response) -> Response:
+                if fresh.rcode == numbers.SERVFAIL or not fresh.written:
+                    return old()
+                return observed(self._keep(key, fresh), self._count_miss)
+
+            return then(self._following(request), choose)
+        self._refresh(request, key, item)
+        return old()
+
+    def _prefetch(self, request: Request, key: Key, item: Item, now: float, left_s: float) -> None:
+        """Ask again for an answer that is wanted often, shortly before it ends."""
+        options = self.options
+        if not options.prefetch_count:
+            return
+        item.hits = item.hits + 1 if now - item.last_hit_s < options.prefetch_span_s else 1
+        item.last_hit_s = now
+        if item.hits >= options.prefetch_count and left_s <= item.ttl_s * options.prefetch_percent / 100:
+            self._prefetches.add(1, *self._labels)
+            self._refresh(request, key, item)
+
+    def _refresh(self, request: Request, key: Key, item: Item) -> None:
+        if item.refreshing:
+            return
+        item.refreshing = True
+
+        def done(response: Response) -> None:
+            item.refreshing = False
+            if response.written and response.rcode != numbers.SERVFAIL:
+                self._keep(key, response)
+
+        result = self._following(request)
+        if isinstance(result, Response):
+            done(result)
+        else:
+            self._world.schedule(result, done)
+
+    def _keep(self, key: Key, response: Response) -> Response:
+        """Store the answer if it may be; what is sent carries the TTL it is kept for."""
+        options = self.options
+        if not response.written or response.silent:
+            return response
+        kind = classify(response)
+        if kind == FAILURE:
+            ttl_s = options.failure_ttl_s
+        else:
+            low, high = options.success_ttl_s if kind == SUCCESS else options.denial_ttl_s
+            ttl_s = float(max(low, min(shortest_ttl_s(response), high)))
+        sent = response if options.keep_ttl else with_ttl(response, int(ttl_s))
+        off = options.success_off if kind == SUCCESS else options.denial_off
+        live = response.plugin == "kubernetes"
+        if not kind or ttl_s <= 0 or live or any(names.is_within(key[0], zone) for zone in off):
+            return sent
+        store = self._stores[SUCCESS if kind == SUCCESS else DENIAL]
+        capacity = options.success_capacity if kind == SUCCESS else options.denial_capacity
+        if capacity and len(store) >= capacity and key not in store:
+            self._evict(store, SUCCESS if kind == SUCCESS else DENIAL)
+        if kind == SUCCESS:
+            self._stores[DENIAL].pop(key, None)
+        kept = replace(response, observers=(), options=None, lifetime=None, reason=None)
+        if capacity:
+            store[key] = Item(kept, self._world.clock(), ttl_s, kind)
+        return sent
+
+    def _evict(self, store: dict[Key, Item], kind: str) -> None:
+        """Make room: the oldest goes."""
+        try:
+            store.pop(next(iter(store)), None)
+        except (StopIteration, RuntimeError):  # another thread was faster
+            return
+        server, zones, view = self._labels
+        self._evictions.add(1, server, kind, zones, view)

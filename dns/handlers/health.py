@@ -1,0 +1,37 @@
+"""`/health` on port 8080: always 200; with lameduck the server answers on for a while after SIGTERM."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dns.corefile.blocks import Line
+from dns.handlers.request import Serve
+from dns.handlers.site import HttpAnswer, HttpRoute, Site, duration_s, one_line, one_word, unknown_option
+
+
+class Options(msgspec.Struct, frozen=True):
+    address: str = ":8080"
+    lameduck_s: float = 0.0
+
+
+def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
+    line = one_line(lines)
+    if len(line.args) > 1:
+        raise line.error("health takes one address")
+    lameduck_s = 0.0
+    for option in line.body:
+        if option.name.text != "lameduck":
+            raise unknown_option("health", option)
+        lameduck_s = duration_s(option, one_word(option))
+    return Options(line.words[0] if line.args else ":8080", lameduck_s)
+
+
+def build(options: Options, site: Site, following: Serve) -> Serve:
+    world = site.world
+    world.lameduck_s = max(world.lameduck_s, options.lameduck_s)
+
+    def health(_: dict[str, str]) -> HttpAnswer:
+        return 200, "text/plain; charset=utf-8", b"OK"
+
+    world.routes.append(HttpRoute(options.address, "/health", health, "health"))
+    return following

@@ -1,0 +1,118 @@
+"""What passes along a server block's handlers: a Request down, a Response (or one that is awaited) back up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from dns.wire import numbers
+from dns.wire.query import Query
+from dns.wire.records import Record
+
+# (how often, bytes of each answer, seconds each took): what is counted for an answer, also when it is repeated.
+Observer = Callable[[int, int, float], None]
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One question and where it came from. `zone` is the server block's zone that matched."""
+
+    query: Query
+    client: str = "127.0.0.1"
+    client_port: int = 0
+    proto: str = "udp"  # udp, tcp, tls
+    server: str = "dns://:53"
+    zone: str = "."
+    depth: int = 0  # 1 and more: asked by one of our own handlers
+    explain: bool = False  # say in Response.trace how the answer came about
+    local: str = ""  # the address it was sent to
+
+
+class Lifetime(msgspec.Struct, frozen=True):
+    """How long the same bytes may be given the same answer: until one of `keys` changes, or this second only."""
+
+    keys: tuple[str, ...] = ()
+    volatile: bool = False
+
+
+FOREVER = Lifetime()
+THIS_SECOND = Lifetime(volatile=True)
+
+
+class Response(msgspec.Struct, frozen=True):
+    """`written` False: a bare status that the server turns into an answer (CoreDNS's rcode without a message)."""
+
+    rcode: int = numbers.NOERROR
+    answer: tuple[Record, ...] = ()
+    authority: tuple[Record, ...] = ()
+    additional: tuple[Record, ...] = ()
+    flags: int = 0  # AA, TC, RA, AD
+    plugin: str = ""
+    lifetime: Lifetime | None = None  # None: never again
+    written: bool = True
+    silent: bool = False  # send nothing
+    shuffle: bool = False  # addresses in changing order
+    error: str = ""  # for the log
+    reason: tuple[int, str] | None = None  # extended error code and text, for clients with EDNS
+    options: tuple[tuple[int, bytes], ...] | None = (
+        None  # EDNS options; None: the client's, as far as they are echoed
+    )
+    name: str = ""  # the question's name in the answer, where it is not the query's
+    observers: tuple[Observer, ...] = ()
+    trace: tuple[str, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        return bool(self.flags & numbers.TC)
+
+
+Result: TypeAlias = Response | Awaitable[Response]
+Serve: TypeAlias = Callable[[Request], Result]
+
+
+def failed(plugin: str, error: str, *, rcode: int = numbers.SERVFAIL, reason: int | None = None) -> Response:
+    """No answer, and why."""
+    return Response(
+        rcode=rcode,
+        plugin=plugin,
+        written=False,
+        error=error,
+        reason=(numbers.EDE_OTHER if reason is None else reason, error),
+    )
+
+
+def then(result: Result, change: Callable[[Response], Result]) -> Result:
+    """`change` applied to the response, now if it is there, else when it comes."""
+    if isinstance(result, Response):
+        return change(result)
+    return _later(result, change)
+
+
+async def _later(awaited: Awaitable[Response], change: Callable[[Response], Result]) -> Response:
+    result = change(await awaited)
+    return result if isinstance(result, Response) else await result
+
+
+def join(first: Lifetime | None, second: Lifetime | None) -> Lifetime | None:
+    """As long as both hold."""
+    if first is None or second is None:
+        return None
+    if not first.keys:
+        return second if second.volatile or not first.volatile else Lifetime(second.keys, volatile=True)
+    return Lifetime((*first.keys, *second.keys), first.volatile or second.volatile)
+
+
+def once(response: Response) -> Response:
+    """The same, but not to be repeated from memory."""
+    return response if response.lifetime is None else replace(response, lifetime=None)
+
+
+def observed(response: Response, observer: Observer) -> Response:
+    return replace(response, observers=(*response.observers, observer))
+
+
+def traced(request: Request, response: Response, line: str) -> Response:
+    """With one more line of explanation in front, when one was asked for."""
+    return replace(response, trace=(line, *response.trace)) if request.explain else response

@@ -1,0 +1,106 @@
+"""The small HTTP server of health, ready and metrics: GET and HEAD, HTTP/1.1, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from dns.handlers.site import HttpRoute
+from dns.tcp.serve import open_tcp
+from dns.upstream.targets import split_port
+
+if TYPE_CHECKING:
+    from typing_extensions import override
+else:
+
+    def override(method: object) -> object:
+        return method
+
+
+_MAX_REQUEST_BYTES = 16 << 10
+_IDLE_S = 60.0
+_REASONS = {
+    200: "OK",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class HttpServer:
+    """All routes of one address. `routes` may be replaced while it serves."""
+
+    def __init__(self, address: str, routes: Sequence[HttpRoute]) -> None:
+        self.address = address
+        self.routes: Mapping[str, HttpRoute] = {route.path: route for route in routes}
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Raises OSError when the address is taken."""
+        host, port = split_port(self.address, 80)
+        sock = open_tcp(host, port)
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=sock)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def answer(self, method: str, target: str) -> bytes:
+        """The response to one request line."""
+        url = urlsplit(target)
+        route = self.routes.get(url.path)
+        if method not in {"GET", "HEAD"}:
+            status, kind, body = 405, "text/plain", b"only GET is answered\n"
+        elif route is None:
+            paths = ", ".join(sorted(self.routes))
+            status, kind, body = 404, "text/plain", f"there is {paths}\n".encode()
+        else:
+            status, kind, body = route.answer(dict(parse_qsl(url.query)))
+        head = (
+            f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n"
+            f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + (b"" if method == "HEAD" else body)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+        self._idle: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._idle = asyncio.get_running_loop().call_later(_IDLE_S, transport.close)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        transport = self._transport
+        if transport is None:
+            return
+        if len(self._buffer) > _MAX_REQUEST_BYTES:
+            transport.close()
+            return
+        while b"\r\n\r\n" in self._buffer:
+            head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+            words = head.split(b"\r\n")[0].decode("latin-1").split(" ")
+            if len(words) != 3:
+                transport.close()
+                return
+            transport.write(self._server.answer(words[0], words[1]))
+            if b"connection: close" in head.lower() or words[2] == "HTTP/1.0":
+                transport.close()
+                return

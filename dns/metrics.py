@@ -1,0 +1,123 @@
+"""Counters, gauges and histograms, and their text form (Prometheus exposition format 0.0.4)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+
+Labels = tuple[str, ...]
+
+
+class Family:
+    """One metric: a value for each set of label values."""
+
+    kind = "counter"
+
+    def __init__(self, name: str, text: str, label_names: Sequence[str] = ()) -> None:
+        self.name = name
+        self.text = text
+        self.label_names = tuple(label_names)
+        self.values: dict[Labels, float] = {}
+
+    def add(self, amount: float, *labels: str) -> None:
+        self.values[labels] = self.values.get(labels, 0.0) + amount
+
+    def set(self, value: float, *labels: str) -> None:
+        self.values[labels] = value
+
+    def get(self, *labels: str) -> float:
+        return self.values.get(labels, 0.0)
+
+    def lines(self) -> Iterable[str]:
+        for labels, value in sorted(self.values.items()):
+            yield f"{self.name}{_labels(self.label_names, labels)} {_number(value)}"
+
+
+class Counter(Family):
+    pass
+
+
+class Gauge(Family):
+    kind = "gauge"
+
+
+class Histogram(Family):
+    """Cumulative buckets. `bounds` are upper limits, inclusive, ascending; +Inf is added."""
+
+    kind = "histogram"
+
+    def __init__(self, name: str, text: str, label_names: Sequence[str], bounds: Sequence[float]) -> None:
+        super().__init__(name, text, label_names)
+        self.bounds = tuple(bounds)
+        self._counts: dict[Labels, list[float]] = {}
+
+    def observe(self, value: float, *labels: str, times: int = 1) -> None:
+        counts = self._counts.get(labels)
+        if counts is None:
+            counts = self._counts[labels] = [0.0] * (len(self.bounds) + 2)
+        counts[bisect_left(self.bounds, value)] += times
+        counts[-1] += value * times
+
+    def count(self, *labels: str) -> float:
+        return sum(self._counts.get(labels, [0.0])[:-1])
+
+    def lines(self) -> Iterable[str]:
+        names = (*self.label_names, "le")
+        for labels, counts in sorted(self._counts.items()):
+            total = 0.0
+            for bound, count in zip((*self.bounds, float("inf")), counts[:-1], strict=True):
+                total += count
+                yield f"{self.name}_bucket{_labels(names, (*labels, _number(bound)))} {_number(total)}"
+            yield f"{self.name}_sum{_labels(self.label_names, labels)} {_number(counts[-1])}"
+            yield f"{self.name}_count{_labels(self.label_names, labels)} {_number(total)}"
+
+
+class Registry:
+    """All metrics of the process. The same name gives the same family."""
+
+    def __init__(self) -> None:
+        self.families: dict[str, Family] = {}
+        self.collectors: list[Callable[[], None]] = []  # called before each reading
+
+    def counter(self, name: str, text: str, *label_names: str) -> Counter:
+        family = self.families.setdefault(name, Counter(name, text, label_names))
+        assert isinstance(family, Counter)
+        return family
+
+    def gauge(self, name: str, text: str, *label_names: str) -> Gauge:
+        family = self.families.setdefault(name, Gauge(name, text, label_names))
+        assert isinstance(family, Gauge)
+        return family
+
+    def histogram(self, name: str, text: str, bounds: Sequence[float], *label_names: str) -> Histogram:
+        family = self.families.setdefault(name, Histogram(name, text, label_names, bounds))
+        assert isinstance(family, Histogram)
+        return family
+
+    def render(self) -> str:
+        for collect in self.collectors:
+            collect()
+        lines: list[str] = []
+        for name in sorted(self.families):
+            family = self.families[name]
+            found = list(family.lines())
+            if found:
+                lines += [f"# HELP {name} {family.text}", f"# TYPE {name} {family.kind}", *found]
+        return "\n".join(lines) + "\n"
+
+
+def _labels(names: Sequence[str], values: Sequence[str]) -> str:
+    if not names:
+        return ""
+    pairs = (f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True))
+    return "{" + ",".join(pairs) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _number(value: float) -> str:
+    if value == float("inf"):
+        return "+Inf"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

@@ -1,0 +1,354 @@
+"""The server process: opens what a configuration asks for, takes a new one while it answers, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random, SystemRandom
+
+import msgspec
+
+from dns import disk
+from dns.build import Configuration, Place, assemble, parse
+from dns.corefile.tokens import CorefileError
+from dns.handlers.request import Request, Response, Result, failed
+from dns.handlers.site import World
+from dns.http.serve import HttpServer
+from dns.metrics import Registry
+from dns.responder import Responder
+from dns.tcp.serve import open_tcp, serve_tcp
+from dns.udp.serve import UdpServer
+from dns.udp.socket import open_udp
+from linux.logging_kv import get_logger
+
+MAX_REENTRIES = 10
+SERIAL_EVERY_S = 1.0
+# Other threads of this process get the interpreter no longer than this at a time while queries wait.
+SWITCH_INTERVAL_S = 0.0005
+
+_logger = get_logger("kdns")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line's part of the configuration."""
+
+    corefile: str
+    default_port: int = 53
+    quiet: bool = False
+
+
+class Listener(msgspec.Struct):
+    """One address's sockets."""
+
+    udp: UdpServer | None
+    datagrams: Responder
+    streams: Responder
+    tcp: asyncio.Server
+
+
+class ServerProcess:
+    """Runs until SIGTERM or SIGINT; SIGUSR1 reads the Corefile again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = Registry()
+        self._rng: Random = SystemRandom()
+        self._fast_rng = Random(self._rng.getrandbits(64))
+        self._listeners: dict[Place, Listener] = {}
+        self._http: dict[str, HttpServer] = {}
+        self._configuration: Configuration | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._late: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._reload_now = asyncio.Event()
+        self._serial_waits = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._panics = self._registry.counter(
+            "coredns_panics_total", "A metrics that counts the number of panics."
+        )
+        self._registry.collectors.append(self._settle)
+
+    async def run(self) -> None:
+        """Raises CorefileError for a bad Corefile, OSError for an address that cannot be had."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stopping.set)
+        self._loop.add_signal_handler(signal.SIGUSR1, self._reload_now.set)
+        configuration = self._load(self._read())
+        try:
+            await self._take(configuration)
+            _logger.info(
+                "serving", addresses=",".join(place.text for place in self._listeners), pid=os.getpid()
+            )
+            await self._until_stopped()
+        finally:
+            await self._end()
+
+    def _read(self) -> str:
+        path = self._settings.corefile
+        if path == "stdin":
+            return sys.stdin.read()
+        return Path(path).read_text()
+
+    def _load(self, text: str) -> Configuration:
+        path = self._settings.corefile
+        parsed = parse(
+            text,
+            file=os.path.basename(path),
+            environment=os.environ,
+            importer=disk.importer(os.path.dirname(path) or "."),
+            default_port=self._settings.default_port,
+        )
+        world = World(
+            clock=time.monotonic,
+            now=time.time,
+            rng=self._fast_rng,
+            read_text=disk.read_text,
+            resolve=self._resolve,
+            invalidate=self._invalidate,
+            local_ips=self._local_ips,
+            log=_logger.log,
+            schedule=self._schedule,
+            registry=self._registry,
+        )
+        return assemble(parsed, world, text=text, addresses_of=disk.interface_addresses)
+
+    async def _take(self, new: Configuration) -> None:
+        """Make a configuration the one that answers. On an error the old one stays as it was."""
+        world = new.world
+        tasks = [asyncio.ensure_future(self._task(task.name, task.run)) for task in world.tasks]
+        opened: dict[Place, Listener] = {}
+        try:
+            await asyncio.gather(*(start() for start in world.startup))
+            for place, router in new.routers.items():
+                if place not in self._listeners:
+                    opened[place] = await self._open(place, new)
+                    opened[place].datagrams.router = opened[place].streams.router = router
+            await self._take_http(new)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            for listener in opened.values():
+                self._close(listener)
+            raise
+        self._listeners.update(opened)
+        for place in [place for place in self._listeners if place not in new.routers]:
+            self._close(self._listeners.pop(place))
+        old_tasks, self._tasks = self._tasks, tasks
+        self._configuration = new
+        for place, listener in self._listeners.items():
+            for responder in (listener.datagrams, listener.streams):
+                responder.router = new.routers[place]
+                responder.memo.clear()
+        for listener in opened.values():
+            if listener.udp is not None:
+                listener.udp.start()
+        for notice in world.notices:
+            _logger.warning(notice)
+        if old_tasks:
+            await asyncio.sleep(0)
+            for task in old_tasks:
+                task.cancel()
+
+    async def _task(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """A handler's own work; when it breaks it is said and begun again."""
+        while True:
+            try:
+                await run()
+            except asyncio.CancelledError:
+                raise
+            except Exception as problem:
+                _logger.error("background work failed, it starts again", plugin=name, error=repr(problem))
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def _open(self, place: Place, configuration: Configuration) -> Listener:
+        router = configuration.routers[place]
+        datagrams, streams = (
+            Responder(
+                router,
+                proto=proto,
+                clock=time.monotonic,
+                rng=self._fast_rng,
+                schedule=self._schedule,
+                panicked=self._panicked,
+            )
+            for proto in ("udp", "tcp" if place.transport == "dns" else "tls")
+        )
+        tls = None
+        if place.transport == "tls":
+            from dns.tcp.tls import server_context
+
+            tls = server_context(configuration.tls[place])
+        udp = None
+        try:
+            if place.transport == "dns":
+                sock = open_udp(place.host, place.port)
+                udp = UdpServer(sock, datagrams, _logger.log)
+            tcp = await serve_tcp(open_tcp(place.host, place.port), streams, tls=tls)
+        except OSError as problem:
+            what = f"{place.text}: {(problem.strerror or str(problem)).lower()}"
+            hint = "is another DNS server running? Stop it, or pass -dns.port or a bind line"
+            if isinstance(problem, PermissionError):
+                hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE"
+            raise OSError(problem.errno, f"cannot listen on {what}: {hint}") from problem
+        return Listener(udp, datagrams, streams, tcp)
+
+    async def _take_http(self, new: Configuration) -> None:
+        wanted: dict[str, list[object]] = {}
+        for route in new.world.routes:
+            wanted.setdefault(route.address, []).append(route)
+        for address in [address for address in self._http if address not in wanted]:
+            self._http.pop(address).stop()
+        for address in wanted:
+            routes = [route for route in new.world.routes if route.address == address]
+            if address in self._http:
+                self._http[address].routes = {route.path: route for route in routes}
+                continue
+            server = HttpServer(address, routes)
+            try:
+                await server.start()
+            except OSError as problem:
+                what = f"cannot listen on {address} for {routes[0].plugin}"
+                raise OSError(
+                    problem.errno,
+                    f"{what}: {(problem.strerror or '').lower()}: give the plugin another address",
+                ) from problem
+            self._http[address] = server
+
+    @staticmethod
+    def _close(listener: Listener) -> None:
+        if listener.udp is not None:
+            listener.udp.stop()
+        listener.tcp.close()
+
+    async def _until_stopped(self) -> None:
+        """Look for a changed Corefile until told to stop."""
+        digest = self._digest()
+        while not self._stopping.is_set():
+            assert self._configuration is not None
+            world = self._configuration.world
+            wait_s = None
+            if world.reload_every_s:
+                wait_s = world.reload_every_s + (self._fast_rng.random() - 0.5) * world.reload_jitter_s
+            stop = asyncio.ensure_future(self._stopping.wait())
+            now = asyncio.ensure_future(self._reload_now.wait())
+            await asyncio.wait((stop, now), timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            now.cancel()
+            if self._stopping.is_set():
+                return
+            forced = self._reload_now.is_set()
+            self._reload_now.clear()
+            current = self._digest()
+            if forced or current != digest:
+                digest = current
+                await self._reload()
+
+    def _digest(self) -> str:
+        with contextlib.suppress(OSError):
+            if self._settings.corefile != "stdin":
+                return hashlib.sha512(self._read().encode()).hexdigest()
+        return ""
+
+    async def _reload(self) -> None:
+        try:
+            await self._take(self._load(self._read()))
+        except (CorefileError, OSError) as problem:
+            self._registry.counter(
+                "coredns_reload_failed_total", "Counter of the number of failed reload attempts."
+            ).add(1)
+            _logger.error("the Corefile was not taken, the former one stays", error=problem)
+        else:
+            _logger.info("the Corefile was read again")
+
+    async def _end(self) -> None:
+        """Lame duck, then close. Answers on their way are waited for."""
+        configuration = self._configuration
+        if configuration is not None:
+            for server in self._http.values():
+                if "/ready" in server.routes:
+                    server.stop()
+            if configuration.world.lameduck_s:
+                _logger.info("shutting down", lameduck_s=configuration.world.lameduck_s)
+                await asyncio.sleep(configuration.world.lameduck_s)
+        for listener in self._listeners.values():
+            self._close(listener)
+        if self._late:
+            await asyncio.wait(self._late, timeout=2.0)
+        for server in self._http.values():
+            server.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _schedule(self, awaited: Awaitable[Response], done: Callable[[Response], None]) -> None:
+        """Called from any thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._begin, awaited, done)
+
+    def _begin(self, awaited: Awaitable[Response], done: Callable[[Response], None]) -> None:
+        task = asyncio.ensure_future(self._finish(awaited, done))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _finish(self, awaited: Awaitable[Response], done: Callable[[Response], None]) -> None:
+        try:
+            response = await awaited
+        except Exception as problem:
+            self._panicked(problem)
+            response = failed("", "internal error")
+        done(response)
+
+    def _panicked(self, problem: BaseException) -> None:
+        self._panics.add(1)
+        _logger.error("a handler failed", error=repr(problem))
+
+    def _resolve(self, request: Request) -> Result:
+        """A handler's own question, answered by the blocks of the server it came from, or of any."""
+        if request.depth > MAX_REENTRIES:
+            return failed("", "too many questions in turn: do aliases form a circle?")
+        assert self._configuration is not None
+        routers = self._configuration.routers
+        router = next((one for one in routers.values() if one.server == request.server), None)
+        if router is None:
+            router = next(iter(routers.values()))
+        return router.answer(request)
+
+    def _invalidate(self, keys: frozenset[str]) -> None:
+        """Forget the answers made from what changed. What shows the zone's serial follows within a second."""
+        for listener in self._listeners.values():
+            for responder in (listener.datagrams, listener.streams):
+                if "all" in keys:
+                    responder.memo.clear()
+                else:
+                    responder.memo.invalidate(keys)
+        if not self._serial_waits and self._loop is not None and "serial" not in keys:
+            self._serial_waits = True
+            self._loop.call_later(SERIAL_EVERY_S, self._serial_changed)
+
+    def _serial_changed(self) -> None:
+        self._serial_waits = False
+        self._invalidate(frozenset(("serial",)))
+
+    def _settle(self) -> None:
+        for listener in self._listeners.values():
+            listener.datagrams.memo.settle()
+            listener.streams.memo.settle()
+
+    def _local_ips(self) -> tuple[str, ...]:
+        hosts = [place.host for place in (self._configuration.routers if self._configuration else ())]
+        if "" in hosts or not hosts:
+            return disk.own_addresses()
+        from ipaddress import ip_address
+
+        return tuple(host for host in hosts if not ip_address(host).is_loopback)

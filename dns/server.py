@@ -1,0 +1,138 @@
+"""Which server block answers a query, and the bytes that are sent. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+import msgspec
+
+from dns.handlers.request import FOREVER, Lifetime, Request, Response, Result, Serve, failed, then
+from dns.wire import encode, names, numbers
+from dns.wire.query import Query
+from dns.wire.records import Record
+
+# Answers with several addresses are prepared in this many orders.
+ROTATIONS = 8
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """The handlers of one server block."""
+
+    zone: str
+    serve: Serve
+    any_class: bool = False
+
+
+class Router(msgspec.Struct, frozen=True):
+    """The server blocks of one listening address, by zone."""
+
+    server: str  # dns://:53
+    chains: Mapping[str, Chain]
+    any_class: bool = False
+    strict: bool = False
+    unrouted: Serve | None = None  # counts what no block serves
+
+    def answer(self, request: Request) -> Result:
+        """The longest zone that holds the name answers; DS questions go to the parent's block where there is one."""
+        query = request.query
+        if query.dns_class != numbers.IN and not self.any_class:
+            return self._refused(request, "only class IN is served")
+        if query.edns is not None and query.edns.version != 0:
+            return Response(rcode=numbers.BADVERS, plugin="", lifetime=FOREVER)
+        if self.strict and (query.opt_count > 1 or query.opcode == numbers.NOTIFY):
+            rcode = numbers.FORMERR if query.opt_count > 1 else numbers.NOTIMP
+            return failed(
+                "", "two OPT records" if query.opt_count > 1 else "NOTIFY is not taken", rcode=rcode
+            )
+        chain = self.route(query)
+        if chain is None:
+            return self._refused(request, "no server block has this name's zone")
+        return chain.serve(msgspec.structs.replace(request, zone=chain.zone, server=self.server))
+
+    def route(self, query: Query) -> Chain | None:
+        found: Chain | None = None
+        for name in names.parents(query.lower):
+            chain = self.chains.get(name)
+            if chain is None:
+                continue
+            if query.kind != numbers.DS:
+                return chain
+            found = chain
+            if name == ".":
+                break
+        return found
+
+    def _refused(self, request: Request, why: str) -> Result:
+        refused = msgspec.structs.replace(
+            failed("", why, rcode=numbers.REFUSED, reason=numbers.EDE_NOT_AUTHORITATIVE), lifetime=FOREVER
+        )
+        if self.unrouted is None:
+            return refused
+        counted = self.unrouted(request)
+        assert isinstance(counted, Response)
+        return msgspec.structs.replace(refused, observers=counted.observers)
+
+
+def reply_bytes(request: Request, response: Response, rng: Random) -> bytes:
+    """The answer as it is sent."""
+    if response.shuffle:
+        response = msgspec.structs.replace(
+            response,
+            answer=reordered(response.answer, rng),
+            authority=reordered(response.authority, rng),
+            additional=reordered(response.additional, rng),
+        )
+    query = request.query
+    limit = encode.limit_of(query, stream=request.proto != "udp")
+    opt = b""
+    if query.edns is not None:
+        if response.rcode == numbers.BADVERS:
+            opt = encode.opt_record(query.edns, rcode=numbers.BADVERS, size_bytes=0)
+        else:
+            options = encode.echoed_options(query.edns) if response.options is None else response.options
+            if response.reason is not None:
+                options = (*options, encode.extended_error(*response.reason))
+            opt = encode.opt_record(query.edns, rcode=response.rcode, options=options)
+    flags = response.flags & (numbers.AA | numbers.TC | numbers.RA | numbers.AD)
+    sections = (response.answer, response.authority, response.additional)
+    return encode.message(query, flags, response.rcode, sections, limit_bytes=limit, opt=opt)
+
+
+def rotations(request: Request, response: Response, rng: Random) -> tuple[bytes, ...]:
+    """The answer in several orders of its addresses, one for each repetition; one where order cannot matter."""
+    first = reply_bytes(request, response, rng)
+    if not response.shuffle or not _can_differ(response):
+        return (first,)
+    return (first, *(reply_bytes(request, response, rng) for _ in range(ROTATIONS - 1)))
+
+
+def _can_differ(response: Response) -> bool:
+    return any(
+        sum(record.kind in _MOVED for record in section) > 1
+        for section in (response.answer, response.authority, response.additional)
+    )
+
+
+_MOVED = frozenset((numbers.A, numbers.AAAA, numbers.MX))
+
+
+def reordered(section: tuple[Record, ...], rng: Random) -> tuple[Record, ...]:
+    """CNAMEs, then the rest as it was, then addresses and then MX, both shuffled."""
+    if len(section) < 2:
+        return section
+    aliases = [one for one in section if one.kind == numbers.CNAME]
+    addresses = [one for one in section if one.kind in {numbers.A, numbers.AAAA}]
+    mails = [one for one in section if one.kind == numbers.MX]
+    rng.shuffle(addresses)
+    rng.shuffle(mails)
+    rest = [one for one in section if one.kind not in _MOVED and one.kind != numbers.CNAME]
+    return (*aliases, *rest, *addresses, *mails)
+
+
+def repeatable(query: Query, response: Response) -> Lifetime | None:
+    """How long the memory may answer this query's bytes."""
+    return response.lifetime if query.repeatable and not response.silent else None
+
+
+__all__ = ["ROTATIONS", "Chain", "Router", "reordered", "repeatable", "reply_bytes", "rotations", "then"]

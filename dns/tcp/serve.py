@@ -1,0 +1,134 @@
+"""DNS over TCP and TLS: length-prefixed, as many questions in flight as the client likes, answers in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from dns.responder import Responder
+
+if TYPE_CHECKING:
+    import ssl
+
+    from typing_extensions import override
+else:
+
+    def override(method: object) -> object:
+        return method
+
+
+IDLE_S = 10.0
+# A client that does not read its answers is not read from either.
+MAX_UNSENT_BYTES = 1 << 20
+
+
+def open_tcp(host: str, port: int) -> socket.socket:
+    """A listening socket; an empty host means every address of both families."""
+    family = socket.AF_INET6 if (":" in host or not host) else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    except OSError:
+        if host:
+            raise
+        family, host = socket.AF_INET, "0.0.0.0"
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
+        sock.bind((host, port))
+        sock.listen(512)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+async def serve_tcp(
+    sock: socket.socket, responder: Responder, *, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: Connection(responder), sock=sock, ssl=tls, start_serving=True)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+        self._client = ("", 0)
+        self._local = ""
+        self._idle: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(MAX_UNSENT_BYTES)
+        peer = transport.get_extra_info("peername") or ("", 0)
+        self._client = (str(peer[0]).removeprefix("::ffff:"), peer[1])
+        self._local = str((transport.get_extra_info("sockname") or ("",))[0]).removeprefix("::ffff:")
+        self._wait()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._idle is not None:
+            self._idle.cancel()
+
+    @override
+    def pause_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    @override
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        offset = 0
+        out: list[bytes] = []
+        memo = self._responder.memo
+        loop = asyncio.get_running_loop()
+        memo.tick(int(loop.time()))
+        while len(buffer) - offset >= 2:
+            length = buffer[offset] << 8 | buffer[offset + 1]
+            if len(buffer) - offset - 2 < length:
+                break
+            packet = buffer[offset + 2 : offset + 2 + length]
+            offset += 2 + length
+            entry = memo.lasting.get(packet[2:]) or memo.passing.get(packet[2:])
+            answer: bytes | None
+            if entry is not None:
+                entry.hits += 1
+                answer = packet[:2] + entry.variants[entry.hits % len(entry.variants)][2:]
+            else:
+                answer = self._responder.respond(packet, *self._client, self._send, self._local)
+            if answer is not None:
+                out += (len(answer).to_bytes(2, "big"), answer)
+        self._buffer = buffer[offset:]
+        if out and self._transport is not None:
+            self._transport.write(b"".join(out))
+        self._wait()
+
+    def _send(self, answer: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(len(answer).to_bytes(2, "big") + answer)
+
+    def _wait(self) -> None:
+        """Close a connection that says nothing for a while."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._close)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
