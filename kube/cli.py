@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -232,11 +233,26 @@ def _run(arguments: argparse.Namespace) -> None:
     from kube import logs
 
     logs.setup(arguments.level)
-    needs_kubeconfig = arguments.command in ("scheduler", "controllers")
-    pki = None if needs_kubeconfig else _ensure(arguments)
+    pki = listener = None
+    if arguments.command in ("all", "apiserver"):
+        listener = _listen(arguments.bind_address, arguments.secure_port)
+        arguments.secure_port = listener.getsockname()[1]
+        pki = _ensure(arguments)
     from kube import core_run
 
-    core_run.run(_plan(arguments), pki)
+    core_run.run(_plan(arguments), pki, listener)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    """Before anything else: a taken port is told at once, and clients that come early wait instead of failing."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=1024)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OSError(
+            f"cannot listen on {address} port {port}: {why}; choose another --secure-port"
+        ) from error
 
 
 def _plan(arguments: argparse.Namespace) -> Any:

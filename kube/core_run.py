@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,21 +40,21 @@ class Plan(NamedTuple):
     profile: str
 
 
-def run(plan: Plan, pki: Pki | None) -> None:
+def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
     """Until SIGTERM or SIGINT; raises what kept it from starting."""
     # Decoded objects are garbage in bulk and hardly ever cyclic: the collector's default wakes far too often.
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main(plan, pki))
+        runner.run(_main(plan, pki, listener))
 
 
-async def _main(plan: Plan, pki: Pki | None) -> None:
+async def _main(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        loops = await stack.enter_async_context(_clients(plan, pki))
+        loops = await stack.enter_async_context(_clients(plan, pki, listener))
         tasks = [asyncio.ensure_future(_forever(name, loop_)) for name, loop_ in loops]
         gc.freeze()
         await stop.wait()
@@ -72,9 +73,11 @@ async def _forever(name: str, work: Coroutine[Any, Any, None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _clients(plan: Plan, pki: Pki | None) -> AsyncIterator[list[tuple[str, Coroutine[Any, Any, None]]]]:
+async def _clients(
+    plan: Plan, pki: Pki | None, listener: socket.socket | None
+) -> AsyncIterator[list[tuple[str, Coroutine[Any, Any, None]]]]:
     """The loops to run, with their clients: in process where the server is, over the network elsewhere."""
-    if pki is None:
+    if pki is None or listener is None:
         from kube.client import Client
 
         client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
@@ -95,16 +98,15 @@ async def _clients(plan: Plan, pki: Pki | None) -> AsyncIterator[list[tuple[str,
     )
     options = ServerOptions(
         data_dir=plan.data_dir,
-        bind_address=plan.bind_address,
         fsync=plan.fsync,
         token_auth_file=plan.token_auth_file,
         compaction_interval_s=plan.compaction_interval_s,
     )
-    async with serving(pki, settings, options) as running:
+    async with serving(pki, listener, settings, options) as server:
         host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
-        print(f"kcore: serving on https://{host}:{running.port}", flush=True)
+        print(f"kcore: serving on https://{host}:{plan.secure_port}", flush=True)
         names = ("scheduler", "controllers") if plan.command == "all" else ()
-        yield [(name, _local_loop(plan, name, running.server, pki)) for name in names]
+        yield [(name, _local_loop(plan, name, server, pki)) for name in names]
 
 
 async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:

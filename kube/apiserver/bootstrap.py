@@ -6,29 +6,56 @@ from kube.apiserver.kinds import bootstrap, kind_of
 from kube.apiserver.options import WriteOptions
 from kube.apiserver.request import Object, User
 from kube.apiserver.state import Api
-from kube.apiserver.write import Write, create
+from kube.apiserver.write import Write, create, rewrite
+from kube.store.entries import Entry
 
 SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
+# What of an object follows the command line; the rest stays as users left it.
+_FOLLOWED = {
+    "Endpoints": ("subsets",),
+    "EndpointSlice": ("addressType", "endpoints", "ports"),
+}
 
 
 async def ensure(api: Api) -> None:
-    """Make those that are missing; what is there stays as it is."""
-    for obj in bootstrap.objects(api.now()):
-        await ensure_object(api, obj)
+    """Make those that are missing; point the Service `kubernetes` to where this server is."""
+    wanted = bootstrap.objects(
+        service_cidrs=api.settings.service_cidrs,
+        advertise_address=api.settings.advertise_address,
+        secure_port=api.settings.secure_port,
+    )
+    for obj in wanted:
+        await _ensure_object(api, obj)
 
 
-async def ensure_object(api: Api, obj: Object) -> None:
+async def _ensure_object(api: Api, obj: Object) -> None:
     kind = kind_of(obj["apiVersion"], obj["kind"])
     assert kind is not None
     metadata = obj["metadata"]
-    namespace = metadata.get("namespace", "")
-    if api.get(kind, namespace, metadata["name"]) is not None:
+    namespace, name = metadata.get("namespace", ""), metadata["name"]
+    found = api.get(kind, namespace, name)
+    if found is not None:
+        await _follow(api, obj, found)
         return
     if namespace and api.get(NAMESPACES, "", namespace) is None:
-        await ensure_object(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        await _ensure_object(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     write = Write(api, kind, kind, namespace, WriteOptions(False, "Ignore", "kcore", None), SERVER, [])
     try:
         await create(write, obj, [])
     except status.StatusError as error:
         if error.reason != "AlreadyExists":
             raise
+        return
+    if kind.key == "servicecidrs.networking.k8s.io":
+        ready = bootstrap.ready_service_cidr_status(api.now())
+        await rewrite(api, kind, "", name, lambda stored: {**stored, "status": ready})
+
+
+async def _follow(api: Api, wanted: Object, found: Entry) -> None:
+    fields = _FOLLOWED.get(wanted["kind"], ())
+    stored = found.decode()
+    changed = {field: wanted[field] for field in fields if stored.get(field) != wanted.get(field)}
+    if changed:
+        kind = kind_of(wanted["apiVersion"], wanted["kind"])
+        assert kind is not None
+        await rewrite(api, kind, found.namespace, found.name, lambda now: {**now, **changed})

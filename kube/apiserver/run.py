@@ -1,6 +1,7 @@
 """The server put together: store, cache, bootstrap objects, upkeep, listener."""
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -30,17 +31,9 @@ class ServerOptions(NamedTuple):
     """What the command line says beyond Settings; `data_dir` None keeps everything in memory."""
 
     data_dir: Path | None
-    bind_address: str = "0.0.0.0"
     fsync: str = "full"
     token_auth_file: Path | None = None
     compaction_interval_s: float = 300.0
-
-
-class Running(NamedTuple):
-    """A server that serves."""
-
-    server: ApiServer
-    port: int
 
 
 async def open_api(
@@ -85,8 +78,10 @@ async def in_memory(
 
 
 @asynccontextmanager
-async def serving(pki: Pki, settings: Settings, options: ServerOptions) -> AsyncIterator[Running]:
-    """Serve over TLS until the block ends. Raises OSError, StoreError, ValueError."""
+async def serving(
+    pki: Pki, listening: socket.socket, settings: Settings, options: ServerOptions
+) -> AsyncIterator[ApiServer]:
+    """Serve over TLS on the socket until the block ends. Raises OSError, StoreError, ValueError."""
     store: Store = MemoryStore()
     if options.data_dir is not None:
         store = await SqliteStore.open(options.data_dir / "state.db", fsync=options.fsync)
@@ -98,13 +93,13 @@ async def serving(pki: Pki, settings: Settings, options: ServerOptions) -> Async
         front = serve.Front(server, Authenticator(tokens, signer), _node_tls(pki), api.clock)
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
-        port = await listener.start(options.bind_address, settings.secure_port, tls)
+        await listener.start(listening, tls)
         upkeep = [
             asyncio.ensure_future(compact(api, options.compaction_interval_s)),
             asyncio.ensure_future(EventExpiry(api).run()),
         ]
         try:
-            yield Running(server, port)
+            yield server
         finally:
             for task in upkeep:
                 task.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
@@ -245,19 +246,17 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext) -> int:
-        """The port that is listened on (for port 0, the one chosen). Raises OSError."""
+    async def start(self, listening: socket.socket, tls: ssl.SSLContext) -> None:
+        """Accept connections on the socket."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self._front, self._connections),
-            host,
-            port,
+            sock=listening,
             ssl=tls,
             backlog=1024,
             ssl_handshake_timeout=20.0,
         )
         self._sweeper = loop.create_task(self._sweep())
-        return int(self._server.sockets[0].getsockname()[1])
 
     async def _sweep(self) -> None:
         while True:
