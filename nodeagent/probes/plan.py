@@ -10,15 +10,15 @@ class Streak(NamedTuple):
 
     verdict: bool | None = None
     last: bool | None = None
-    count: int = 0
+    length: int = 0
 
 
 def after(streak: Streak, probe: Probe, *, success: bool) -> Streak:
     """The streak with one more result. `verdict` changes when the threshold is reached."""
-    count = streak.count + 1 if streak.last is success else 1
+    length = streak.length + 1 if streak.last is success else 1
     needed = probe.success_threshold if success else probe.failure_threshold
-    verdict = success if count >= needed else streak.verdict
-    return Streak(verdict, success, count)
+    verdict = success if length >= needed else streak.verdict
+    return Streak(verdict, success, length)
 
 
 def first_delay_s(probe: Probe, random_share: float, *, restarted: bool) -> float:

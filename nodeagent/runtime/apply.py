@@ -12,7 +12,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from linux import mounts, process
@@ -195,10 +194,12 @@ def _trial_spec(rootfs: str, cgroup_path: str) -> dict[str, Any]:
     return oci_spec(launch)
 
 
-def rfc3339(epoch_s: float) -> str:
-    """UTC with whole seconds, as the API writes times."""
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def signal_number(name: str) -> int:
+    """`SIGUSR1`, `USR1`, `10`; what is not a signal's name means SIGTERM."""
+    if name.isdigit():
+        return int(name)
+    full = name.upper() if name.upper().startswith("SIG") else f"SIG{name.upper()}"
+    return int(getattr(signal, full, signal.SIGTERM))
 
 
-SIGTERM = int(signal.SIGTERM)
 SIGKILL = int(signal.SIGKILL)

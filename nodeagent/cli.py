@@ -1,0 +1,195 @@
+"""`knode`: the node agent's command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+_EXAMPLES = """examples:
+  knode run --kubeconfig /etc/podnet/node.kubeconfig --node-name node-1 --node-ip 192.0.2.11 \\
+      --tls-cert /etc/podnet/node.crt --tls-key /etc/podnet/node.key --client-ca /etc/podnet/ca.crt
+  knode image import web.tar.gz        # an OCI archive or what `docker save` wrote
+  knode image ls
+"""
+_ROOT_DIR = "/var/lib/podnet"
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="knode",
+        description="Runs the pods of one node: namespaces, CNI, containers, probes, volumes, logs, exec.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="run the agent until SIGTERM"))
+    image = commands.add_parser("image", help="images of this node").add_subparsers(
+        dest="image_command", required=True, metavar="COMMAND"
+    )
+    importing = image.add_parser(
+        "import", help="take images from an OCI or docker archive (tar, also compressed)"
+    )
+    importing.add_argument("file", metavar="FILE", nargs="+")
+    importing.add_argument("--name", default="", help="reference for an archive that names nothing")
+    listing = image.add_parser("ls", help="list the images that were imported or pulled")
+    for each in (importing, listing):
+        each.add_argument(
+            "--root-dir", default=_ROOT_DIR, metavar="DIR", help="the agent's (default: %(default)s)"
+        )
+        each.add_argument(
+            "--image-dir", default="", metavar="DIR", help="the store itself, instead of ROOT_DIR/images"
+        )
+    return top
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add("--kubeconfig", default="", metavar="FILE", help="how to reach the API server (default: in-cluster)")
+    add("--node-name", default="", help="default: the host name")
+    add(
+        "--node-ip",
+        required=True,
+        metavar="IP[,IP]",
+        help="this node's addresses, the preferred family first",
+    )
+    add(
+        "--cluster-dns",
+        default="10.96.0.10",
+        metavar="IP[,IP]",
+        help="nameserver of pods (default: %(default)s)",
+    )
+    add("--cluster-domain", default="cluster.local", help="default: %(default)s")
+    add(
+        "--cni-bin-dir", default="/opt/cni/bin:/usr/lib/cni", metavar="DIR[:DIR]", help="default: %(default)s"
+    )
+    add("--cni-conf-dir", default="/etc/cni/net.d", metavar="DIR", help="default: %(default)s")
+    add("--cni-cache-dir", default="/var/lib/cni", metavar="DIR", help="default: %(default)s")
+    add("--root-dir", default=_ROOT_DIR, metavar="DIR", help="images, logs, volumes (default: %(default)s)")
+    add("--run-dir", default="/run/podnet", metavar="DIR", help="a tmpfs (default: %(default)s)")
+    add("--image-dir", default="", metavar="DIR", help="an image store shared with other nodes")
+    add("--tls-cert", default="", metavar="FILE", help="serving certificate of port 10250")
+    add("--tls-key", default="", metavar="FILE")
+    add("--client-ca", default="", metavar="FILE", help="who may call port 10250")
+    add("--port", type=int, default=10250, help="default: %(default)s")
+    add("--bind-address", default="", metavar="IP", help="default: all addresses")
+    add(
+        "--runtime",
+        choices=("auto", "runc", "crun"),
+        default="auto",
+        help="default: what passes a trial start",
+    )
+    add(
+        "--hide",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="absent in podnet/host containers; repeatable",
+    )
+    add("--node-labels", default="", metavar="KEY=VALUE,…", help="put on the Node when it registers")
+    add(
+        "--lease-duration-s",
+        type=int,
+        default=40,
+        metavar="N",
+        help="renewed at a quarter (default: %(default)s)",
+    )
+    add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="default: %(default)s")
+    add(
+        "--pull-netns", default="", metavar="PATH", help="network namespace from which registries are reached"
+    )
+    add("--mtu", type=int, default=0, metavar="N", help="of pods' interfaces (default: the bridge's choice)")
+    add(
+        "--cgroup-root",
+        default="",
+        metavar="PATH",
+        help="parent of the pods' cgroups (default: /podnet/NODE)",
+    )
+    add(
+        "-v",
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="default: %(default)s",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status: 0, 1 for a failure with its reason on one line, 2 for wrong usage."""
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.command == "run":
+            return _run(arguments)
+        return _image(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if getattr(arguments, "log_level", "") == "debug":
+            raise
+        print(f"knode: {_reason(error)}", file=sys.stderr)
+        return 1
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import os
+
+    from linux import logging_kv
+    from nodeagent.drive import run
+    from nodeagent.options import Options
+
+    if os.geteuid() != 0:
+        print("knode: making namespaces and mounts takes root: run it with sudo", file=sys.stderr)
+        return 1
+    logging_kv.setup("knode", arguments.log_level)
+    labels = (pair.partition("=")[::2] for pair in arguments.node_labels.split(",") if pair)
+    options = Options(
+        kubeconfig=arguments.kubeconfig,
+        node_name=arguments.node_name or os.uname().nodename,
+        node_ips=_split(arguments.node_ip),
+        cluster_dns=_split(arguments.cluster_dns),
+        cluster_domain=arguments.cluster_domain,
+        cni_bin_dir=arguments.cni_bin_dir,
+        cni_conf_dir=arguments.cni_conf_dir,
+        cni_cache_dir=arguments.cni_cache_dir,
+        root_dir=arguments.root_dir.rstrip("/"),
+        run_dir=arguments.run_dir.rstrip("/"),
+        image_dir=arguments.image_dir,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        client_ca=arguments.client_ca,
+        runtime=arguments.runtime,
+        port=arguments.port,
+        bind_address=arguments.bind_address,
+        hide=tuple(arguments.hide),
+        labels=tuple(labels),
+        lease_s=arguments.lease_duration_s,
+        resolv_conf=arguments.resolv_conf,
+        pull_netns=arguments.pull_netns,
+        mtu=arguments.mtu,
+        cgroup_root=arguments.cgroup_root,
+    )
+    asyncio.run(run(options))
+    return 0
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
+def _image(arguments: argparse.Namespace) -> int:
+    from nodeagent.images.disk import ImageStore
+
+    store = ImageStore(arguments.image_dir or f"{arguments.root_dir}/images")
+    if arguments.image_command == "import":
+        for path in arguments.file:
+            for reference in store.import_archive(path, arguments.name):
+                print(f"imported {reference}")
+        return 0
+    for reference, digest in sorted(store.names().items()):
+        print(f"{reference}\t{digest[:19]}\t{store.size_bytes(digest) / 1e6:.1f} MB")
+    return 0

@@ -1,0 +1,287 @@
+"""The agent: watches its pods, gives each a worker, keeps the Node alive, serves logs and exec."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any
+
+from kube.client import Client
+from kube.events import Recorder
+from kube.objects import NamespacedName, Node, ObjectMeta, Pod, Service
+from kube.watch import Informer
+from linux import process
+from linux.logging_kv import get_logger
+from nodeagent.cni import disk as cni_disk
+from nodeagent.cni.apply import Cni
+from nodeagent.cni.conflist import InvalidConfiguration, NetworkList, podnet_conflist
+from nodeagent.images.builtin.apply import find_busybox
+from nodeagent.images.drive import ImageSupply
+from nodeagent.node import apply as node_apply
+from nodeagent.node import disk as node_disk
+from nodeagent.node.drive import NodeKeeper
+from nodeagent.node.plan import NodeState
+from nodeagent.options import Options
+from nodeagent.places import Places
+from nodeagent.pods import disk as pods_disk
+from nodeagent.pods.apply import NodeSetup
+from nodeagent.pods.drive import Host, PodWorker
+from nodeagent.pods.status import NodeFacts
+from nodeagent.runtime.apply import OciRuntime, trial_start
+from nodeagent.runtime.records import PodRuntime
+from nodeagent.runtime.trial import Verdict, candidates, choose
+
+logger = get_logger("knode")
+_THREADS = 16  # container starts that may wait for the runtime at the same time
+_REFRESH_VOLUMES_S = 30.0
+_WORKER_RESTART_S = 2.0
+_NO_NETWORK = (
+    "NetworkPluginNotReady",
+    "cni config uninitialized: the node waits for its pod ranges (spec.podCIDRs)",
+)
+
+
+class Agent:
+    """All of one node."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.places = Places(options.root_dir, options.run_dir)
+        self.client = Client.from_kubeconfig(options.kubeconfig, user_agent="knode")
+        self.recorder = Recorder(self.client, "kubelet", wall_clock=_now, host=options.node_name)
+        self.workers: dict[str, PodWorker] = {}
+        self.host: Host | None = None
+        self._runtime_version = ""
+        self._network: NetworkList | None = None
+        self._not_ready = ("NodeStarting", "the container runtime is being tried")
+        node_only = f"metadata.name={options.node_name}"
+        self.nodes = Informer(self.client, Node, field_selector=node_only)
+        self.pods = Informer(self.client, Pod, field_selector=f"spec.nodeName={options.node_name}")
+        self.services = Informer(self.client, Service)
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. Containers live on."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+        machine = node_disk.read_machine(self.options.root_dir)
+        keeper = NodeKeeper(
+            self.client, machine, self._state, labels=dict(self.options.labels), lease_s=self.options.lease_s
+        )
+        self._keeper = keeper
+        self.nodes.subscribe(keeper.observe)
+        self.nodes.subscribe(self._on_node)
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(keeper.run())
+            group.create_task(self.nodes.run())
+            group.create_task(self.pods.run())
+            group.create_task(self.services.run())
+            group.create_task(self.recorder.run())
+            group.create_task(self._serve())
+            verdict = await asyncio.to_thread(self._choose_runtime)
+            self.host = self._host(verdict, machine.cpu_count, machine.memory_bytes)
+            await asyncio.to_thread(node_apply.prepare_kernel)
+            self._not_ready = ("", "")
+            self._refresh_network()
+            await self._adopt()
+            group.create_task(self._refresh_volumes())
+
+    # the node
+
+    def _state(self) -> NodeState:
+        images: list[tuple[str, int]] = []
+        if self.host:
+            with contextlib.suppress(OSError):
+                images = self.host.images.listed()
+        return NodeState(
+            name=self.options.node_name,
+            ips=self.options.node_ips,
+            port=self.options.port,
+            runtime_version=self._runtime_version,
+            not_ready=self._not_ready if self._not_ready[0] else (("", "") if self._network else _NO_NETWORK),
+            images=tuple(images[:50]),
+        )
+
+    def _choose_runtime(self) -> Verdict:
+        os.makedirs(self.places.run_dir, exist_ok=True)
+        busybox = find_busybox()
+        wanted = self.options.runtime
+        verdict = choose(
+            candidates(wanted, process.find),
+            lambda each: trial_start(each, self.places.run_dir, busybox),
+            wanted,
+        )
+        version = process.run([verdict.candidate.program, "--version"]).stdout.split()
+        self._runtime_version = f"{verdict.candidate.name}://{version[2] if len(version) > 2 else 'unknown'}"
+        logger.info(
+            "container runtime chosen", runtime=self._runtime_version, cgroups=verdict.candidate.cgroups
+        )
+        if verdict.note:
+            logger.warning("container runtime is not the first choice", why=verdict.note)
+        return verdict
+
+    def _host(self, verdict: Verdict, cpu_count: int, memory_bytes: int) -> Host:
+        options = self.options
+        conmon = process.find("conmon")
+        if conmon is None:
+            raise FileNotFoundError("conmon is not installed: apt-get install -y conmon")
+        hidden = (*options.hide, options.kubeconfig, options.tls_key, options.root_dir, options.run_dir)
+        setup = NodeSetup(
+            places=self.places,
+            runtime=OciRuntime(verdict.candidate, self.places.runtime_root, conmon),
+            cni=Cni(options.cni_bin_dir, options.cni_cache_dir),
+            cluster_dns=options.cluster_dns,
+            cluster_domain=options.cluster_domain,
+            node_resolv=node_disk.read_resolv(options.resolv_conf),
+            node_ips=options.node_ips,
+            node_cpu_milli=cpu_count * 1000,
+            node_memory_bytes=memory_bytes,
+            cgroup_root=(options.cgroup_root or f"/podnet/{options.node_name}")
+            if verdict.candidate.cgroups
+            else "",
+            capabilities=node_disk.own_capabilities(),
+        )
+        images = ImageSupply(
+            store_dir=self.places.images,
+            shared_dir=options.image_dir,
+            run_dir=options.run_dir,
+            hidden=tuple(path for path in hidden if path),
+            pull_netns=options.pull_netns,
+        )
+        return Host(
+            client=self.client,
+            recorder=self.recorder,
+            setup=setup,
+            images=images,
+            status_facts=NodeFacts(options.node_ips, verdict.candidate.name),
+            network=lambda: self._network,
+            services=lambda: list(self.services.cache.values()),
+            services_synced=self.services.wait_synced,
+            rng=Random(),
+        )
+
+    def _on_node(self, _key: NamespacedName, old: Node | None, new: Node | None) -> None:
+        if new and (old is None or old.spec.pod_cidrs != new.spec.pod_cidrs):
+            self._refresh_network()
+
+    def _refresh_network(self) -> None:
+        """Write the conflist once the runtime works and the ranges are known; then the node is ready."""
+        node = next(iter(self.nodes.cache.values()), None)
+        ranges = node.spec.pod_cidrs if node else ()
+        if self.host is None or not ranges:
+            return
+        cni = self.host.setup.cni
+        data = podnet_conflist(
+            ranges,
+            data_dir=f"{self.options.cni_cache_dir}/networks",
+            mtu=self.options.mtu,
+            portmap=cni.has_plugin("portmap"),
+        )
+        cni_disk.write_conflist(self.options.cni_conf_dir, data)
+        try:
+            self._network = cni_disk.load_network(self.options.cni_conf_dir)
+        except InvalidConfiguration as error:
+            self._not_ready = ("NetworkPluginNotReady", str(error))
+        logger.info("network configured", ranges=",".join(ranges))
+        self._keeper.changed()
+        for worker in self.workers.values():
+            worker.poke()
+
+    # pods
+
+    async def _adopt(self) -> None:
+        """Take up what an earlier agent left, end what nobody wants any more, then follow the API."""
+        found = await asyncio.to_thread(pods_disk.load_pods, self.places)
+        await self.pods.wait_synced()
+        self.pods.subscribe(lambda _key, old, new: self._on_pod(old, new, found))
+        for uid, runtime in list(found.items()):
+            logger.info("removing a pod that is not wanted any more", uid=uid)
+            meta = ObjectMeta(
+                uid=uid, name=_recorded(runtime, "pod_name"), namespace=_recorded(runtime, "pod_namespace")
+            )
+            self._start_worker(Pod(metadata=meta), runtime, gone=True)
+        found.clear()
+
+    def _on_pod(self, old: Pod | None, new: Pod | None, found: dict[str, PodRuntime]) -> None:
+        if old and (new is None or new.metadata.uid != old.metadata.uid):
+            worker = self.workers.get(old.metadata.uid)
+            if worker:
+                worker.vanish()
+        if new is None:
+            return
+        worker = self.workers.get(new.metadata.uid)
+        if worker:
+            worker.update(new)
+        else:
+            self._start_worker(new, found.pop(new.metadata.uid, PodRuntime()))
+
+    def _start_worker(self, pod: Pod, runtime: PodRuntime, *, gone: bool = False) -> None:
+        assert self.host is not None
+        worker = PodWorker(self.host, pod, runtime, gone=gone)
+        self.workers[pod.metadata.uid] = worker
+        self._spawn(self._keep(worker))
+
+    async def _keep(self, worker: PodWorker) -> None:
+        """One pod's trouble is not the others': its worker is replaced by one that looks at the disk again."""
+        uid = worker.pod.metadata.uid
+        while True:
+            try:
+                await worker.run()
+                break
+            except Exception:
+                logger.exception("pod worker failed, starting it again", pod=worker.pod.metadata.name)
+                await asyncio.sleep(_WORKER_RESTART_S)
+                runtime = (await asyncio.to_thread(pods_disk.load_pods, self.places)).get(uid, PodRuntime())
+                assert self.host is not None
+                worker = PodWorker(self.host, worker.pod, runtime, gone=worker.facts.gone)
+                self.workers[uid] = worker
+        self.workers.pop(uid, None)
+
+    def worker_of(self, namespace: str, name: str) -> PodWorker | None:
+        """The newest pod of the name."""
+        pod = self.pods.cache.get(NamespacedName(namespace, name))
+        return self.workers.get(pod.metadata.uid) if pod else None
+
+    async def _refresh_volumes(self) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH_VOLUMES_S)
+            for worker in list(self.workers.values()):
+                await worker.refresh_volumes()
+
+    async def _serve(self) -> None:
+        from nodeagent.server.serve import serve
+
+        await serve(self)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None
+        self._group.create_task(work)
+
+
+def _recorded(runtime: PodRuntime, field: str) -> str:
+    return str(getattr(runtime.sandbox, field)) if runtime.sandbox else ""
+
+
+def _now() -> float:
+    import time
+
+    return time.time()
+
+
+async def run(options: Options) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    agent = Agent(options)
+    try:
+        await agent.run()
+    except asyncio.CancelledError:
+        logger.info("told to end; containers live on")
+    finally:
+        await agent.client.close()

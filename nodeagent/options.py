@@ -1,0 +1,30 @@
+"""What `knode run` was told."""
+
+from typing import NamedTuple
+
+
+class Options(NamedTuple):
+    kubeconfig: str
+    node_name: str
+    node_ips: tuple[str, ...]
+    cluster_dns: tuple[str, ...]
+    cluster_domain: str
+    cni_bin_dir: str
+    cni_conf_dir: str
+    cni_cache_dir: str
+    root_dir: str
+    run_dir: str
+    image_dir: str
+    tls_cert: str
+    tls_key: str
+    client_ca: str
+    runtime: str
+    port: int
+    bind_address: str
+    hide: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+    lease_s: int
+    resolv_conf: str
+    pull_netns: str
+    mtu: int
+    cgroup_root: str

@@ -1,0 +1,78 @@
+"""Getting from the API what a pod refers to: ConfigMaps, Secrets, tokens."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from kube.client import Client, NotFound
+from kube.objects import ConfigMap, Pod, Secret
+from nodeagent.pods.sources import Ref, Source, from_config_map, from_secret
+from nodeagent.pods.times import epoch
+
+_TOKEN_REFRESH_SHARE = 0.8  # a token is renewed when this much of its life is over
+
+
+class _TokenStatus(msgspec.Struct):
+    token: str
+    expirationTimestamp: str  # noqa: N815  the JSON name
+
+
+class _TokenReply(msgspec.Struct):
+    status: _TokenStatus
+
+
+class SourceFetcher:
+    """For one pod; tokens are kept until they need renewal, the rest is asked for each time."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._tokens: dict[Ref, tuple[Source, float]] = {}
+
+    async def fetch(self, pod: Pod, refs: Iterable[Ref]) -> dict[Ref, Source | None]:
+        """None for what does not exist. Raises ApiError when the API cannot be asked."""
+        wanted = sorted(set(refs))
+        found = await asyncio.gather(*(self._one(pod, ref) for ref in wanted))
+        return dict(zip(wanted, found, strict=True))
+
+    async def _one(self, pod: Pod, ref: Ref) -> Source | None:
+        namespace = pod.metadata.namespace
+        try:
+            match ref.kind:
+                case "ConfigMap":
+                    return from_config_map(await self._client.get(ConfigMap, ref.name, namespace))
+                case "Secret":
+                    return from_secret(await self._client.get(Secret, ref.name, namespace))
+                case _:
+                    return await self._token(pod, ref)
+        except NotFound:
+            return None
+
+    async def _token(self, pod: Pod, ref: Ref) -> Source:
+        kept = self._tokens.get(ref)
+        if kept and time.time() < kept[1]:
+            return kept[0]
+        meta = pod.metadata
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {
+                "audiences": [ref.name] if ref.name else [],
+                "expirationSeconds": ref.expiration_s or 3600,
+                "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": meta.name, "uid": meta.uid},
+            },
+        }
+        account = pod.spec.service_account_name or "default"
+        reply = await self._client.raw(
+            "POST",
+            f"/api/v1/namespaces/{meta.namespace}/serviceaccounts/{account}/token",
+            headers={"content-type": "application/json"},
+            body=msgspec.json.encode(body),
+        )
+        status = msgspec.json.decode(reply.body, type=_TokenReply).status
+        now_s = time.time()
+        renew_s = now_s + (epoch(status.expirationTimestamp) - now_s) * _TOKEN_REFRESH_SHARE
+        source = Source({"token": status.token.encode()})
+        self._tokens[ref] = (source, renew_s)
+        return source
