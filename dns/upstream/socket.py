@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from dns.upstream.targets import Target
 
@@ -181,8 +181,8 @@ class _Datagrams(_Waiting, asyncio.DatagramProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # Not isinstance: before Python 3.12 the event loop's class does not say what it is.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     @override
     def datagram_received(self, data: bytes, addr: object) -> None:
