@@ -1,6 +1,7 @@
 """Brings a lab up: plan, keys, network, members, then wait until every Node is Ready."""
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -57,7 +58,8 @@ def _with_labs(taken: Iterable[Network]) -> list[Network]:
 
 def _start(lab: Lab, folder: Folder, say: Say) -> None:
     say("keys and namespaces")
-    plugins = process.spawn([f"{BIN_DIR}/kcni", "install", "--bin-dir", str(folder.cni_bin)])
+    install = [f"{BIN_DIR}/kcni", "install", "--bin-dir", str(folder.cni_bin)]
+    plugins = process.spawn(install, stdout=subprocess.DEVNULL)
     certs.ensure(
         folder.core,
         advertise_address=lab.hub.addresses[0],
