@@ -1,0 +1,1 @@
+"""Garbage collection: what is owned goes with its owners, in the order the deletion asked for."""

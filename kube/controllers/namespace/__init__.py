@@ -1,0 +1,1 @@
+"""Deletion of a namespace: its pods, then everything else in it, then itself."""

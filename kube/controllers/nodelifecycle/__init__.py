@@ -1,0 +1,1 @@
+"""Nodes that fall silent: their conditions, their taints, their pods."""

@@ -1,0 +1,35 @@
+"""The one place to add a controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from kube.controllers.context import Context, Controller
+from kube.controllers.deployment.apply import Deployments
+from kube.controllers.endpoints.apply import EndpointsObjects
+from kube.controllers.endpointslice.apply import EndpointSlices
+from kube.controllers.garbage.apply import GarbageCollector
+from kube.controllers.loadbalancer.apply import LoadBalancerAddresses
+from kube.controllers.namespace.apply import Namespaces
+from kube.controllers.nodeipam.apply import NodeRanges
+from kube.controllers.nodelifecycle.apply import NodeLifecycle, TaintEviction
+from kube.controllers.podgc.apply import PodCollector
+from kube.controllers.replicaset.apply import ReplicaSets
+from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccounts
+
+CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
+    NodeRanges,
+    NodeLifecycle,
+    TaintEviction,
+    ReplicaSets,
+    Deployments,
+    EndpointSlices,
+    EndpointsObjects,
+    ServiceAccounts,
+    RootCertificates,
+    Namespaces,
+    GarbageCollector,
+    PodCollector,
+    LoadBalancerAddresses,
+)

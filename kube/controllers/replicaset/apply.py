@@ -1,0 +1,132 @@
+"""The ReplicaSet controller: adopts, makes and deletes pods, and writes the status."""
+
+from __future__ import annotations
+
+from kube.client import ApiError, Conflict, Forbidden, NotFound
+from kube.controllers import owners
+from kube.controllers.apply import all_at_once, slow_start
+from kube.controllers.context import Context
+from kube.controllers.replicaset import plan
+from kube.controllers.status import status_patch
+from kube.objects import NamespacedName, Pod, ReplicaSet, key_of
+from kube.watch import WorkQueue
+
+_OWNED, _ORPHANS, _BY_UID = "controlled by", "orphans in", "uid"
+
+
+class ReplicaSets:
+    name = "replicaset"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._sets = context.mirror(ReplicaSet)
+        self._pods = context.mirror(Pod)
+        self._pods.add_index(_OWNED, owners.controlled_by)
+        self._pods.add_index(_ORPHANS, owners.orphan_in)
+        self._sets.add_index(_BY_UID, lambda one: (one.metadata.uid,))
+        self._sets.add_index("namespace", lambda one: (one.metadata.namespace,))
+        self.queue: WorkQueue[NamespacedName] = WorkQueue()
+        self._sets.subscribe(self._on_set)
+        self._pods.subscribe(self._on_pod)
+
+    def _on_set(self, key: NamespacedName, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+        if new is not None:
+            self.queue.add(key)
+
+    def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
+        for pod in (old, new):
+            ref = owners.controller_of(pod) if pod is not None else None
+            if ref is not None:
+                for replica_set in self._sets.by(_BY_UID, ref.uid):
+                    self.queue.add(key_of(replica_set))
+        if new is not None and owners.controller_of(new) is None:
+            for replica_set in self._sets.by("namespace", key.namespace):
+                if _selects(replica_set, new):
+                    self.queue.add(key_of(replica_set))
+
+    async def reconcile(self, key: NamespacedName) -> None:
+        replica_set = self._sets.objects.get(key)
+        if replica_set is None:
+            return
+        owned = await self._claim(replica_set)
+        now = self._context.wall_clock()
+        todo = plan.plan(replica_set, owned, now, self._context.options.burst_replicas)
+        failure = None
+        if todo.create:
+            failure = await self._create(replica_set, todo.create)
+        elif todo.delete:
+            failure = await self._delete(replica_set, todo.delete)
+        await self._write_status(replica_set, failure)
+        if failure is not None:
+            self.queue.add_rate_limited(key)
+
+    async def _claim(self, replica_set: ReplicaSet) -> list[Pod]:
+        write, uid = self._context.write, replica_set.metadata.uid
+        pods = self._pods.by(_OWNED, uid)
+        if replica_set.metadata.deletion_timestamp is None:
+            pods += self._pods.by(_ORPHANS, replica_set.metadata.namespace)
+        may_adopt = _has_selector(replica_set)
+        claims = plan.claims(uid, replica_set.spec.selector, pods, may_adopt=may_adopt)
+        adopted = [await write.patch(pod, owners.adopted(pod, replica_set)) for pod in claims.adopt]
+        for pod in claims.release:
+            try:
+                await write.patch(pod, owners.without_owners(pod, (uid,)))
+            except (NotFound, Conflict):
+                continue
+        return [*claims.owned, *adopted]
+
+    async def _create(self, replica_set: ReplicaSet, count: int) -> tuple[str, str] | None:
+        context = self._context
+        body = plan.pod_body(replica_set.spec.template, replica_set)
+
+        async def create() -> None:
+            pod = await context.write.create(Pod, replica_set.metadata.namespace, body)
+            message = f"Created pod: {pod.metadata.name}"
+            context.recorder.event(replica_set, "Normal", "SuccessfulCreate", message)
+
+        _, failures = await slow_start(count, create)
+        if not failures or _namespace_ends(failures[0]):
+            return None
+        message = f"Error creating: {failures[0].message}"
+        context.recorder.event(replica_set, "Warning", "FailedCreate", message)
+        return "FailedCreate", failures[0].message
+
+    async def _delete(self, replica_set: ReplicaSet, pods: tuple[Pod, ...]) -> tuple[str, str] | None:
+        context = self._context
+
+        async def delete(pod: Pod) -> None:
+            await context.write.delete(pod)
+            message = f"Deleted pod: {pod.metadata.name}"
+            context.recorder.event(replica_set, "Normal", "SuccessfulDelete", message)
+
+        failures = await all_at_once(delete(pod) for pod in pods)
+        if not failures:
+            return None
+        return "FailedDelete", failures[0].message
+
+    async def _write_status(self, replica_set: ReplicaSet, failure: tuple[str, str] | None) -> None:
+        context = self._context
+        owned = self._pods.by(_OWNED, replica_set.metadata.uid)
+        now = context.wall_clock()
+        current = self._sets.objects.get(key_of(replica_set), replica_set)
+        status = plan.status(replica_set, owned, now, failure)
+        patch = status_patch(current.status, status, keep_zero=frozenset({"replicas"}))
+        if patch is not None and current.metadata.uid == replica_set.metadata.uid:
+            await context.write.patch_status(replica_set, patch)
+        wait_s = plan.next_available_in(replica_set, owned, now)
+        if wait_s is not None:
+            self.queue.add_after(key_of(replica_set), wait_s)
+
+
+def _has_selector(replica_set: ReplicaSet) -> bool:
+    selector = replica_set.spec.selector
+    return bool(selector.match_labels or selector.match_expressions)
+
+
+def _selects(replica_set: ReplicaSet, pod: Pod) -> bool:
+    return _has_selector(replica_set) and replica_set.spec.selector.matches(pod.metadata.labels)
+
+
+def _namespace_ends(error: ApiError) -> bool:
+    """A namespace that is being deleted takes no pods: nothing to report, nothing to retry."""
+    return isinstance(error, Forbidden) and "being terminated" in error.message
