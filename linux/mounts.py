@@ -1,5 +1,3 @@
-# ruff: noqa: PTH123
-# Reason: pathlib and contextlib cost a plugin 10 ms at start.
 """Mounting, unmounting, and what is mounted (mount(2), umount(2), proc(5) mountinfo)."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# ruff: noqa: PTH112
-# Reason: pathlib and contextlib cost a plugin 10 ms at start.
 """The one place that starts programs: argument lists, never a shell's text."""
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ and the next call compares all files with all rows; a row of this boot without f
 from __future__ import annotations
 
 from cni.attachments.disk import boot_id
+from cni.call import no_fault
 from cni.host_local import choose
 from cni.host_local.database.disk import Database, Row
 from cni.host_local.mirror.disk import Mirror
@@ -29,7 +30,11 @@ class Network:
     """A network's addresses, locked while the object is open."""
 
     def __init__(
-        self, data_dir: str, network: str, fault: Callable[[str], None], keep: Callable[[object], None] | None
+        self,
+        data_dir: str,
+        network: str,
+        fault: Callable[[str], None] = no_fault,
+        keep: Callable[[object], None] | None = None,
     ) -> None:
         self._fault = fault
         self._keep = keep

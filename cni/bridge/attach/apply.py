@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from _functools import partial
 
 from cni import namespaces
 from cni.attachments import disk, record
@@ -141,9 +140,12 @@ class Attach:
                 if self._remove_left_over(name):
                     return self._create_veth(name, bridge, mac, mtu)
                 continue
-            self._undo.push("delete the veth pair", partial(self._host.delete_link_named, name))
+            self._undo_veth(name)
             return name
         raise CniError(f"no free name for the host's end of the veth pair, {name} was the last tried")
+
+    def _undo_veth(self, name: str) -> None:
+        self._undo.push("delete the veth pair", lambda: self._host.delete_link_named(name))
 
     def _remove_left_over(self, name: str) -> bool:
         call = self._call

@@ -1,0 +1,113 @@
+"""kcni: installs the plugin executables and looks after what they left.
+
+Imports stay light: a lab runs `kcni install` while its nodes start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+_EXAMPLES = """examples:
+  kcni install --bin-dir /opt/cni/bin
+  kcni install --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --subnet 10.244.1.0/24 --subnet fd00:10:244:1::/64
+  kcni ls
+  kcni doctor
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 failed with a line on standard error, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Exception as error:
+        print(f"kcni: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kcni",
+        description="CNI plugins: install, list, check.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    install = verbs.add_parser(
+        "install", help="put the plugin executables, and if asked a configuration, in place"
+    )
+    install.add_argument(
+        "--bin-dir", required=True, help="folder of the executables (CNI_PATH of the runtime)"
+    )
+    install.add_argument("--conf-dir", help="also write 10-podnet.conflist here, unless there is one")
+    install.add_argument(
+        "--subnet",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="a range of the configuration; repeatable",
+    )
+    install.add_argument("--bridge", default="cni0", help="bridge of the configuration (default: cni0)")
+    install.add_argument(
+        "--plugin", action="append", default=[], metavar="NAME", help="only this one; repeatable"
+    )
+    install.set_defaults(run=_install)
+
+    listing = verbs.add_parser("ls", help="list attachments and addresses")
+    listing.add_argument("--network", default="", help="only this network")
+    listing.add_argument(
+        "--data-dir", default="", help="host-local's dataDir (default: /var/lib/cni/networks)"
+    )
+    listing.set_defaults(run=_ls)
+
+    doctor = verbs.add_parser(
+        "doctor", help="look for what keeps pod networks from working, and say the mend"
+    )
+    doctor.add_argument("--conf-dir", default="/etc/cni/net.d")
+    doctor.set_defaults(run=_doctor)
+
+    version = verbs.add_parser("version", help="print the version and the CNI versions supported")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _install(options: argparse.Namespace) -> int:
+    from cni.install import apply
+
+    for path in apply.install_plugins(options.bin_dir, options.plugin):
+        print(path)
+    if options.conf_dir:
+        written = apply.install_conflist(
+            options.conf_dir, options.subnet or ["10.244.0.0/24"], options.bridge
+        )
+        print(written or f"{options.conf_dir}/{apply.CONFLIST} is there already: left as it is")
+    return 0
+
+
+def _ls(options: argparse.Namespace) -> int:
+    from cni.listing import run
+
+    return run.main(options.data_dir, options.network)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from cni.doctor import run
+
+    return run.main(options.conf_dir)
+
+
+def _version(_options: argparse.Namespace) -> int:
+    from cni.plugins import PLUGINS
+    from cni.spec import versions
+
+    print("kcni 0.1.0")
+    print(f"CNI {' '.join(versions.ALL)}")
+    print(f"plugins {' '.join(plugin.name for plugin in PLUGINS)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""kcni install: the plugin executables and the code they load."""

@@ -1,0 +1,157 @@
+"""Putting executables, bundle and configuration in place, each by a rename: never a half-written file.
+
+Runtimes watch both folders and run what they find there (CRI-O re-validates on any event), so no
+temporary file appears in them; the configuration comes last.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+
+from cni.install import launcher
+from cni.plugins import PLUGINS
+
+CONFLIST = "10-podnet.conflist"
+_PACKAGES = ("cni", "linux")
+_NOT_ON_EXEC_PATH = (
+    "cni.cli",
+    "cni.install",
+    "cni.doctor",
+    "cni.listing",
+    "linux.logging_kv",
+    "linux.mounts",
+)
+_SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+class InstallError(Exception):
+    """What could not be put where, and why."""
+
+
+def root() -> str:
+    """The folder that holds our packages: the checkout, or site-packages."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def interpreter() -> str:
+    """The system's Python if it is the version we run on, whose bytecode the bundle holds; else our own."""
+    real = os.path.realpath(sys.executable)
+    system = os.path.realpath(_SYSTEM_PYTHON)
+    same = os.path.basename(system) == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return _SYSTEM_PYTHON if same else real
+
+
+def install_plugins(bin_dir: str, names: Iterable[str] = ()) -> list[str]:
+    """Paths of the executables written: all plugins, or those named."""
+    wanted = list(names) or [plugin.name for plugin in PLUGINS]
+    known = {plugin.name for plugin in PLUGINS}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InstallError(f"no plugin is called {unknown[0]}: there are {' '.join(sorted(known))}")
+    bundle = write_bundle()
+    text = launcher.text(interpreter(), root(), bundle)
+    paths = []
+    try:
+        os.makedirs(bin_dir, mode=0o755, exist_ok=True)
+        for name in wanted:
+            path = os.path.join(bin_dir, name)
+            replace_file(path, text.encode(), 0o755)
+            paths.append(path)
+    except OSError as error:
+        raise InstallError(f"cannot write to {bin_dir}: {error.strerror}") from error
+    return paths
+
+
+def write_bundle() -> str:
+    """All modules a plugin may load, compiled, in one file beside them; the path even if it cannot be written."""
+    tag = sys.implementation.cache_tag
+    path = f"{root()}/cni/__pycache__/plugins.{tag}.bundle"
+    modules = {}
+    for name, source in _modules():
+        with open(source, "rb") as file:
+            code = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
+            mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+        modules[name] = (source, source.endswith("/__init__.py"), marshal.dumps(code), mtime_ns)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        replace_file(path, marshal.dumps(modules), 0o644)
+    except OSError:
+        pass  # a read-only installation: the plugins load the modules one by one
+    return path
+
+
+def _modules() -> Iterable[tuple[str, str]]:
+    for package in _PACKAGES:
+        for folder, folders, files in os.walk(f"{root()}/{package}"):
+            folders[:] = sorted(item for item in folders if item != "__pycache__")
+            for file in sorted(files):
+                path = f"{folder}/{file}"
+                name = (
+                    os.path.relpath(path, root())
+                    .removesuffix(".py")
+                    .removesuffix("/__init__")
+                    .replace("/", ".")
+                )
+                if file.endswith(".py") and not name.startswith(_NOT_ON_EXEC_PATH):
+                    yield name, path
+
+
+def install_conflist(conf_dir: str, subnets: Sequence[str], bridge: str) -> str | None:
+    """The path written; None if there is one already, which is somebody's."""
+    path = os.path.join(conf_dir, CONFLIST)
+    if os.path.exists(path):
+        return None
+    try:
+        os.makedirs(conf_dir, mode=0o755, exist_ok=True)
+        replace_file(path, conflist(subnets, bridge).encode(), 0o644)
+    except OSError as error:
+        raise InstallError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def conflist(subnets: Sequence[str], bridge: str) -> str:
+    """Old libcni takes 1.0.0 and ignores cniVersions; new libcni picks the highest that both know."""
+    ranges = [[{"subnet": subnet}] for subnet in subnets]
+    routes = [{"dst": "::/0" if ":" in subnet else "0.0.0.0/0"} for subnet in subnets]
+    body = {
+        "cniVersion": "1.0.0",
+        "cniVersions": ["0.4.0", "1.0.0", "1.1.0"],
+        "name": "podnet",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": bridge,
+                "isGateway": True,
+                "hairpinMode": True,
+                "ipam": {"type": "host-local", "ranges": ranges, "routes": routes},
+            }
+        ],
+    }
+    return json.dumps(body, indent=2) + "\n"
+
+
+def replace_file(path: str, data: bytes, mode: int) -> None:
+    """Write path by renaming a file made elsewhere on the same file system, else beside it under a hidden name."""
+    folder = os.path.dirname(os.path.abspath(path))
+    for place in (os.path.dirname(folder), folder):
+        try:
+            fd, temporary = tempfile.mkstemp(prefix=".podnet-", dir=place)
+        except OSError:
+            continue
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                os.fchmod(fd, mode)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            if place == folder:
+                raise
+            continue
+        return
+    raise OSError(13, f"no folder to write {path} from")

@@ -1,0 +1,69 @@
+"""The text of the plugin executables, pure: one text for all, their names say which plugin they are.
+
+-I -S -E: no user site, no .pth files, no PYTHON* variables of the caller, who may be anyone's shell
+(podman hands its user's environment on). Absolute paths, because a wrapper may come first in PATH.
+"""
+
+from __future__ import annotations
+
+_TEXT = '''\
+#!{python} -ISE
+"""CNI plugin of podnet, made by `kcni install`; run that again after moving or upgrading podnet."""
+import sys
+from marshal import loads
+from os import stat
+
+ROOT = {root!r}
+BUNDLE = {bundle!r}
+
+
+class Bundle:
+    """Modules from one file: a third of the time that as many files take."""
+
+    def __init__(self, modules):
+        self.modules = modules
+
+    def find_spec(self, name, path=None, target=None):
+        found = self.modules.get(name)
+        if found is None:
+            return None
+        spec = Spec(name, self, origin=found[0], is_package=found[1])
+        spec.has_location = True
+        if found[1]:
+            spec.submodule_search_locations = [found[0].rpartition("/")[0]]
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(loads(self.modules[module.__name__][2]), module.__dict__)
+
+
+def read_bundle():
+    with open(BUNDLE, "rb") as file:
+        modules = loads(file.read())
+    for path, _, _, mtime_ns in modules.values():
+        if stat(path).st_mtime_ns != mtime_ns:
+            raise ValueError("the sources have changed")
+    return modules
+
+
+sys.path.append(ROOT)
+try:
+    MODULES = read_bundle()
+except (OSError, ValueError, EOFError, TypeError):
+    pass
+else:
+    Spec = type(sys.__spec__)
+    sys.meta_path.insert(0, Bundle(MODULES))
+
+from cni.run import main
+
+main()
+'''
+
+
+def text(python: str, root: str, bundle: str) -> str:
+    """Python is an interpreter's path, root the folder that holds the packages cni and linux."""
+    return _TEXT.format(python=python, root=root, bundle=bundle)
