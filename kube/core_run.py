@@ -6,9 +6,10 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import uvloop
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from kube.client import Client
 
 _log = logging.getLogger(__name__)
+
+
+_Start: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Plan(NamedTuple):
@@ -55,7 +59,7 @@ async def _main(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> 
         loop.add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         loops = await stack.enter_async_context(_clients(plan, pki, listener))
-        tasks = [asyncio.ensure_future(_forever(name, loop_)) for name, loop_ in loops]
+        tasks = [asyncio.ensure_future(_forever(name, start)) for name, start in loops]
         gc.freeze()
         await stop.wait()
         for task in tasks:
@@ -63,19 +67,22 @@ async def _main(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _forever(name: str, work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except asyncio.CancelledError:
-        raise
-    except BaseException:
-        _log.exception("the %s stopped: restart kcore and report this", name)
+async def _forever(name: str, start: _Start) -> None:
+    """A part that fails is started again; the others go on meanwhile."""
+    delay_s = 1.0
+    while True:
+        try:
+            await start()
+        except Exception:
+            _log.exception("the %s failed, starting it again in %.0f s", name, delay_s)
+        await asyncio.sleep(delay_s)
+        delay_s = min(delay_s * 2, 30.0)
 
 
 @contextlib.asynccontextmanager
 async def _clients(
     plan: Plan, pki: Pki | None, listener: socket.socket | None
-) -> AsyncIterator[list[tuple[str, Coroutine[Any, Any, None]]]]:
+) -> AsyncIterator[list[tuple[str, _Start]]]:
     """The loops to run, with their clients: in process where the server is, over the network elsewhere."""
     if pki is None or listener is None:
         from kube.client import Client
@@ -83,7 +90,7 @@ async def _clients(
         client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
         print(f"kcore: {plan.command} started", flush=True)
         try:
-            yield [(plan.command, _loop(plan, plan.command, client, ""))]
+            yield [(plan.command, partial(_loop, plan, plan.command, client, ""))]
         finally:
             await client.close()
         return
@@ -106,7 +113,7 @@ async def _clients(
         host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
         print(f"kcore: serving on https://{host}:{plan.secure_port}", flush=True)
         names = ("scheduler", "controllers") if plan.command == "all" else ()
-        yield [(name, _local_loop(plan, name, server, pki)) for name in names]
+        yield [(name, partial(_local_loop, plan, name, server, pki)) for name in names]
 
 
 async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:

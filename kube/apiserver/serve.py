@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from kube.apiserver import http, status
 from kube.apiserver.authentication import Authenticator, user_of_certificate
@@ -136,15 +135,13 @@ class Connection(asyncio.Protocol):
 
     async def _respond(self, raw: http.HttpRequest) -> None:
         head = raw.head
-        parts = urlsplit(head.target)
+        path, _, query = head.target.partition("?")
         try:
             user = self._front.authenticator.authenticate(self._peer, head.headers, self._front.clock())
         except status.StatusError as error:
             self._answer(head, refusal(error))
             return
-        request = Request(
-            head.method, parts.path, Query.parse(parts.query), head.headers, raw.body, user, parts.query
-        )
+        request = Request(head.method, path, Query.parse(query), head.headers, raw.body, user, query)
         response = await self._front.server.handle(request)
         match response:
             case Answer():

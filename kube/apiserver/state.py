@@ -83,8 +83,9 @@ def encode_stored(obj: Object) -> bytes:
 
 
 def entry_of(kind: Kind, obj: Object, value: bytes, create_revision: int, revision: int) -> Entry:
-    """The entry of a value just written, without decoding it again."""
+    """The entry of a value just written, without decoding it again; revision 0 is a dry run's, which has none."""
     metadata = obj["metadata"]
     namespace = metadata.get("namespace")
     key = f"{namespace}/{metadata['name']}" if kind.namespaced else metadata["name"]
-    return Entry(key, served(value, revision), revision, create_revision, metadata.get("labels") or {})
+    body = served(value, revision) if revision else value
+    return Entry(key, body, revision, create_revision, metadata.get("labels") or {})
