@@ -65,6 +65,11 @@ def build_parser() -> argparse.ArgumentParser:
     up = _command(commands, "up", _up, "start a lab; returns when all its Nodes are Ready")
     _add_shape(up)
     up.add_argument(
+        "--uplink",
+        action="store_true",
+        help="let pods reach the host's networks: changes the host (a table, a sysctl), says so, and 'down' undoes it",
+    )
+    up.add_argument(
         "--keep-on-failure", action="store_true", help="leave a lab that did not start for a look at its logs"
     )
 
@@ -127,6 +132,7 @@ def _up(options: argparse.Namespace) -> int:
         proxy_mode=options.proxy_mode,
         timeout_s=options.timeout,
         say=_say,
+        uplink=options.uplink,
         keep_on_failure=options.keep_on_failure,
     )
     _say("")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from linux import mounts, netns
 from linux.rtnl import Rtnl
-from netns_fixtures import cgroups_apply, members_run
+from netns_fixtures import cgroups_apply, members_run, uplink_apply
 from netns_fixtures.lab_disk import Folder
 from netns_fixtures.topology import host_link_name
 
@@ -13,6 +13,7 @@ def tear_down(folder: Folder) -> bool:
     """True if there was anything. Goes on after an error, then raises all of them."""
     existed = folder.root.exists()
     steps: tuple[Callable[[], object], ...] = (
+        lambda: uplink_apply.remove(folder),
         lambda: members_run.end_all(folder),
         lambda: _remove_host_link(folder.name),
         lambda: _remove_pins(folder),

@@ -11,7 +11,15 @@ from kube.client import AlreadyExists, Client, Unreachable
 from kube.objects import Node
 from kube.watch import Informer
 from linux import process
-from netns_fixtures import addons, commands, lab_disk, members_run, teardown_apply, underlay_apply
+from netns_fixtures import (
+    addons,
+    commands,
+    lab_disk,
+    members_run,
+    teardown_apply,
+    underlay_apply,
+    uplink_apply,
+)
 from netns_fixtures.fabric_plan import is_ready
 from netns_fixtures.lab_disk import Folder
 from netns_fixtures.topology import API_PORT, Family, Lab, LabError, Network, plan_lab
@@ -28,6 +36,7 @@ def bring_up(
     proxy_mode: str,
     timeout_s: float,
     say: Say,
+    uplink: bool = False,
     keep_on_failure: bool = False,
 ) -> Lab:
     """The lab with all Nodes Ready. A failed start is taken down again, after its reason was found."""
@@ -68,6 +77,9 @@ def _start(lab: Lab, folder: Folder, say: Say) -> None:
         nodes={node.name: node.addresses for node in lab.nodes},
     )
     underlay_apply.create_underlay(lab, folder)
+    if lab.uplink:
+        for line in uplink_apply.create(lab, folder):
+            print(f"uplink: {line}")
     folder.corefile.write_text(commands.corefile(lab, folder))
     say("API server and DNS")
     members_run.start(lab, lab.hub, commands.hub_commands(lab, folder, BIN_DIR), folder)
