@@ -24,34 +24,34 @@ class ServedKind(msgspec.Struct, frozen=True, kw_only=True):
         return self.verbs >= _COLLECTED and self.resource.plural != "events"
 
 
-class _Kind(msgspec.Struct):
+class _Kind(msgspec.Struct, frozen=True):
     kind: str = ""
     group: str = ""
     version: str = ""
 
 
-class _Resource(msgspec.Struct):
+class _Resource(msgspec.Struct, frozen=True):
     resource: str
     responseKind: _Kind = _Kind()  # noqa: N815  # the JSON name
     scope: str = "Namespaced"
     verbs: tuple[str, ...] = ()
 
 
-class _Version(msgspec.Struct):
+class _Version(msgspec.Struct, frozen=True):
     version: str
     resources: tuple[_Resource, ...] = ()
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class _Group(msgspec.Struct):
+class _Group(msgspec.Struct, frozen=True):
     metadata: _Meta = _Meta()
     versions: tuple[_Version, ...] = ()
 
 
-class _Document(msgspec.Struct):
+class _Document(msgspec.Struct, frozen=True):
     items: tuple[_Group, ...] = ()
 
 
