@@ -40,9 +40,8 @@ def _load(conf_dir: str, name: str) -> NetworkList:
     folder = f"{conf_dir}/{network}"
     extra = []
     if network and os.path.isdir(folder):
-        for each in sorted(os.listdir(folder)):
-            if each.endswith(".conf"):
-                extra.append(parse_conf(_with_name(_read(f"{folder}/{each}"), network)).plugins[0])
+        names = sorted(each for each in os.listdir(folder) if each.endswith(".conf"))
+        extra = [parse_conf(_with_name(_read(f"{folder}/{each}"), network)).plugins[0] for each in names]
     return parse_conflist(data, extra)
 
 

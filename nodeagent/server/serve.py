@@ -1,8 +1,157 @@
-"""Port 10250 (to come)."""
+"""Port 10250: what the API server asks a node for. Client certificates of the cluster's CA only."""
 
 import asyncio
-from typing import Any
+import contextlib
+import json
+import ssl
+from typing import TYPE_CHECKING
+
+import h11
+
+from kube.objects import to_dict
+from linux.logging_kv import get_logger
+from nodeagent.pods.drive import PodWorker
+from nodeagent.runtime.records import ContainerRecord
+from nodeagent.server.channels import EXEC_PROTOCOLS, FORWARD_PROTOCOLS, choose_protocol
+from nodeagent.server.exec_serve import serve_attach, serve_exec
+from nodeagent.server.forward_serve import serve_forward
+from nodeagent.server.logs_serve import chosen_run, log_chunks
+from nodeagent.server.metrics import metrics_text
+from nodeagent.server.routes import (
+    Attach,
+    BadQuery,
+    ContainerLogs,
+    Exec,
+    Plain,
+    PortForward,
+    Query,
+    Route,
+    log_options,
+    parse_target,
+    streams,
+)
+from nodeagent.server.socket import HttpConnection, Refused, Request, WebSocket
+
+if TYPE_CHECKING:
+    from nodeagent.drive import Agent
+
+logger = get_logger("knode.server")
 
 
-async def serve(agent: Any) -> None:
-    await asyncio.Event().wait()
+async def serve(agent: "Agent") -> None:
+    """Until cancelled. Without certificates there is no server: exec would be open to everybody."""
+    options = agent.options
+    if not (options.tls_cert and options.tls_key and options.client_ca):
+        logger.warning("no --tls-cert, --tls-key and --client-ca: logs and exec are not served")
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options.tls_cert, options.tls_key)
+    context.load_verify_locations(options.client_ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = HttpConnection(reader, writer)
+        try:
+            await _handle(agent, connection)
+        except (ConnectionError, h11.RemoteProtocolError, ssl.SSLError) as error:
+            logger.debug("connection lost", error=error)
+        except Exception:
+            logger.exception("request failed")
+        finally:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                writer.close()
+
+    server = await asyncio.start_server(connected, options.bind_address or None, options.port, ssl=context)
+    async with server:
+        await server.serve_forever()
+
+
+async def _handle(agent: "Agent", connection: HttpConnection) -> None:
+    request = await connection.request()
+    if request is None:
+        return
+    try:
+        route, query = parse_target(request.target)
+        await _dispatch(agent, connection, request, route, query)
+    except BadQuery as error:
+        await connection.refuse(Refused(400, "BadRequest", str(error)))
+    except Refused as error:
+        await connection.refuse(error)
+
+
+async def _dispatch(
+    agent: "Agent", connection: HttpConnection, request: Request, route: Route | None, query: Query
+) -> None:
+    match route:
+        case None:
+            await connection.answer(404, b"404 page not found\n")
+        case Plain(path):
+            await _plain(agent, connection, path)
+        case ContainerLogs(namespace, pod, container):
+            worker = _worker(agent, namespace, pod)
+            options = log_options(query)
+            record = chosen_run(worker, container, options)
+            await connection.stream(log_chunks(worker, record, options, connection.gone))
+        case Exec(namespace, pod, container, command):
+            worker = _worker(agent, namespace, pod)
+            record = _running(worker, container)
+            if not command:
+                raise Refused(400, "BadRequest", "you must specify at least one command for the container")
+            socket_, _ = await _upgraded(connection, request, EXEC_PROTOCOLS)
+            await serve_exec(socket_, worker.host.setup.runtime, record, command, streams(query))
+        case Attach(namespace, pod, container):
+            worker = _worker(agent, namespace, pod)
+            record = _running(worker, container)
+            bundle = worker.host.setup.places.container(worker.pod.metadata.uid, container, record.attempt)
+            socket_, _ = await _upgraded(connection, request, EXEC_PROTOCOLS)
+            await serve_attach(socket_, bundle, record, streams(query))
+        case PortForward(namespace, pod, ports):
+            worker = _worker(agent, namespace, pod)
+            sandbox = worker.runtime.sandbox
+            if sandbox is None or sandbox.torn_down:
+                raise Refused(400, "BadRequest", f"unable to forward port because pod is not running: {pod}")
+            socket_, protocol = await _upgraded(connection, request, FORWARD_PROTOCOLS)
+            await serve_forward(socket_, protocol, sandbox.netns, ports)
+
+
+def _worker(agent: "Agent", namespace: str, name: str) -> PodWorker:
+    worker = agent.worker_of(namespace, name)
+    if worker is None:
+        raise Refused(404, "NotFound", f'pods "{name}" not found on this node')
+    return worker
+
+
+def _running(worker: PodWorker, container: str) -> ContainerRecord:
+    record = worker.runtime.latest(container)
+    if record is None or not record.running:
+        raise Refused(400, "BadRequest", f'container not found ("{container}"): it does not run')
+    return record
+
+
+async def _upgraded(
+    connection: HttpConnection, request: Request, known: tuple[str, ...]
+) -> tuple[WebSocket, str]:
+    if request.headers.get("upgrade", "").lower() != "websocket":
+        raise Refused(
+            400, "BadRequest", "unable to upgrade: only WebSocket is spoken here, kubectl 1.30 or newer does"
+        )
+    protocol = choose_protocol(request.headers.get("sec-websocket-protocol", "").split(","), known)
+    if protocol is None:
+        raise Refused(400, "BadRequest", f"none of the subprotocols is known: {', '.join(known)}")
+    return await connection.upgrade(request, protocol), protocol
+
+
+async def _plain(agent: "Agent", connection: HttpConnection, path: str) -> None:
+    match path:
+        case "healthz" | "livez" | "readyz":
+            await connection.answer(200, b"ok")
+        case "pods" | "runningpods":
+            items = [to_dict(pod) for pod in agent.pods.cache.values()]
+            body = json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+            await connection.answer(200, body.encode(), "application/json")
+        case "metrics":
+            await connection.answer(
+                200, metrics_text(agent.workers.values()).encode(), "text/plain; version=0.0.4"
+            )
+        case _:
+            await connection.answer(404, b"404 page not found\n")

@@ -25,7 +25,7 @@ def write_files(folder: str, files: Files, group: int | None) -> bool:
     if _current(folder) == {path: (file.content, file.mode) for path, file in files.items()}:
         return False
     version = tempfile.mkdtemp(dir=folder, prefix="..")
-    os.chmod(version, 0o755)
+    os.chmod(version, 0o755)  # noqa: S103  any user of the container may read it
     for path, file in files.items():
         target = _inside(version, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -74,7 +74,7 @@ def make_empty_dir(folder: str, *, memory: bool, size_bytes: int | None, group: 
     """An empty folder that every container may write to; in memory it is a tmpfs."""
     if not os.path.isdir(folder):
         os.makedirs(folder)
-        os.chmod(folder, 0o777)
+        os.chmod(folder, 0o777)  # noqa: S103  core/v1 EmptyDir
         if memory:
             size = f",size={size_bytes}" if size_bytes else ""
             mounts.mount(
@@ -82,7 +82,7 @@ def make_empty_dir(folder: str, *, memory: bool, size_bytes: int | None, group: 
             )
         if group is not None:
             os.chown(folder, -1, group)
-            os.chmod(folder, 0o2777)
+            os.chmod(folder, 0o2777)  # noqa: S103  new files belong to the group
 
 
 def check_host_path(path: str, kind: str) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 
 from linux import process
-from nodeagent.images.builtin.content import FOLDERS, GROUP, PASSWD, PERL_PATH, SERVER, SERVER_PATH
+from nodeagent.images.builtin.content import FOLDERS, GROUP, USERS, PERL_PATH, SERVER, SERVER_PATH
 from nodeagent.images.manifest import Image, ImageConfig
 from nodeagent.images.reference import HOST_IMAGE, TOOLBOX_IMAGE
 
@@ -39,7 +39,7 @@ def build_toolbox(folder: str) -> str:
     if perl is None:
         raise MissingProgram("podnet/toolbox is made from perl-base: apt-get install -y perl-base")
     stamp = "\n".join(
-        [SERVER, PASSWD, *(f"{p} {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in (busybox, perl))]
+        [SERVER, USERS, *(f"{p} {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in (busybox, perl))]
     )
     target = f"{folder}/toolbox-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
     if os.path.isdir(target):
@@ -61,7 +61,7 @@ def _fill_toolbox(root: str, busybox: str, perl: str) -> None:
     for name in FOLDERS:
         os.makedirs(f"{root}/{name}", exist_ok=True)
     os.chmod(root, 0o755)  # noqa: S103  a container's root folder
-    os.chmod(f"{root}/tmp", 0o1777)  # noqa: S103  as everywhere
+    os.chmod(f"{root}/tmp", 0o1777)  # noqa: S103, S108  the image's own /tmp, as everywhere
     shutil.copyfile(busybox, f"{root}/bin/busybox")
     os.chmod(f"{root}/bin/busybox", 0o755)  # noqa: S103  a program
     for applet in process.run([busybox, "--list"]).stdout.split():
@@ -73,7 +73,7 @@ def _fill_toolbox(root: str, busybox: str, perl: str) -> None:
         os.makedirs(os.path.dirname(root + library), exist_ok=True)
         shutil.copyfile(library, root + library)
         os.chmod(root + library, 0o755)  # noqa: S103  the dynamic linker must be executable
-    for name, text in (("/etc/passwd", PASSWD), ("/etc/group", GROUP), (SERVER_PATH, SERVER)):
+    for name, text in (("/etc/passwd", USERS), ("/etc/group", GROUP), (SERVER_PATH, SERVER)):
         with open(root + name, "w", encoding="utf-8") as file:
             file.write(text)
     os.chmod(root + SERVER_PATH, 0o755)  # noqa: S103  a program

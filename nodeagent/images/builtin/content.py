@@ -2,7 +2,7 @@
 
 SERVER_PATH = "/usr/libexec/podnet/serve"
 PERL_PATH = "/usr/libexec/podnet/perl"
-PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 GROUP = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"
 FOLDERS = (
     "bin",
