@@ -98,6 +98,8 @@ if TYPE_CHECKING:
         | AddElements
         | DeleteElements
     )
+else:
+    Operation = object  # only ever an annotation
 
 
 class Message(NamedTuple):

@@ -200,6 +200,8 @@ if TYPE_CHECKING:
         | DynamicSet
         | Opaque
     )
+else:
+    Expression = object  # only ever an annotation
 
 
 def data_verdict(kind: int, verdict: Verdict) -> bytes:

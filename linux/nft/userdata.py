@@ -30,7 +30,7 @@ _KIND_CONCAT = 13
 _KIND_NUMGEN = 23
 _ORDER_NONE, _ORDER_HOST, _ORDER_NETWORK = 0, 1, 2
 
-_COMMENT_BYTES_MAX = 127
+COMMENT_BYTES_MAX = 127
 
 
 class Field(NamedTuple):
@@ -130,7 +130,7 @@ def of_set(
 
 
 def _comment_text(comment: str) -> bytes:
-    return comment.encode()[:_COMMENT_BYTES_MAX] + b"\0"
+    return comment.encode()[:COMMENT_BYTES_MAX] + b"\0"
 
 
 def of_comment(comment: str) -> bytes:

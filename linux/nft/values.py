@@ -132,12 +132,12 @@ def named_map(
     data: Fields,
     *,
     counters: bool = False,
-    dynamic_timeout_ms: int = 0,
+    dynamic: bool = False,
     size: int = 0,
     comment: str = "",
 ) -> Set:
-    """`map name { typeof key : data; }`; with a timeout, one that rules add to."""
-    flags = k.SET_MAP | (k.SET_TIMEOUT | k.SET_EVAL if dynamic_timeout_ms else 0)
+    """`map name { typeof key : data; }`; a dynamic one is added to by rules, which give each element its time."""
+    flags = k.SET_MAP | (k.SET_TIMEOUT | k.SET_EVAL if dynamic else 0)
     return Set(
         name,
         userdata.type_of(key),
@@ -146,7 +146,6 @@ def named_map(
         userdata.type_of(data),
         userdata.width_bytes(data),
         size=size,
-        timeout_ms=dynamic_timeout_ms,
         counters=counters,
         userdata=userdata.of_set(key, data, comment=comment),
     )

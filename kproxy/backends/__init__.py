@@ -1,0 +1,1 @@
+"""The ways to make a kernel forward service traffic; see registry."""

@@ -1,0 +1,175 @@
+"""Carries out plans on the kernel's tables; decides nothing but what to do when the kernel refuses."""
+
+from errno import EINVAL, EOPNOTSUPP, EPERM
+from typing import ClassVar
+
+from kproxy.backends.nftables import names as n
+from kproxy.backends.nftables.plan import Forget, Plan, Work
+from kproxy.backends.nftables.skeleton import nf_family
+from kproxy.backends.registry import BackendError, SyncReport
+from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.node import NodeRules
+from linux.logging_kv import get_logger
+from linux.netlink.socket import NetlinkError
+from linux.nft import constants as k
+from linux.nft.batch import AddElements, AddTable, DeleteElements, DeleteTable
+from linux.nft.socket import NftSocket
+from linux.nft.values import Element, Table
+
+_log = get_logger("kproxy.nftables")
+_OWNER_FLAGS = k.TABLE_F_OWNER | k.TABLE_F_PERSIST
+
+
+class NftablesBackend:
+    """One IP family; both may share a socket, which is also what owns the tables."""
+
+    name: ClassVar[str] = "nftables"
+
+    def __init__(self, node: NodeRules, socket: NftSocket | None = None, *, own_table: bool = True) -> None:
+        self._socket = socket or NftSocket()
+        self._closes_socket = socket is None
+        self._own_table = own_table
+        self._plan = Plan(node)
+        self._in_step = False
+
+    @property
+    def node(self) -> NodeRules:
+        return self._plan.node
+
+    @property
+    def socket(self) -> NftSocket:
+        return self._socket
+
+    @property
+    def has_leftovers(self) -> bool:
+        return self._in_step and self._plan.has_leftovers
+
+    def set_node(self, node: NodeRules) -> None:
+        """Takes effect with the next sync, which then is a full one."""
+        if node != self._plan.node:
+            self._plan = Plan(node)
+            self._in_step = False
+
+    def distrust(self) -> None:
+        """Somebody else may have changed the table: the next sync compares it whole."""
+        self._in_step = False
+
+    def sync(self, table: ForwardingTable, only: set[ServicePortName] | None = None) -> SyncReport:
+        """Make the kernel say what `table` says. Only the named services are compared, if all else is known."""
+        if self._in_step and only is not None:
+            return self._do(self._plan.partial(table, only), full=False)
+        flags = self._table_flags()
+        self._plan = Plan(self._plan.node, flags)
+        content = self._socket.content(self._plan.table)
+        if content is not None:
+            self._plan.table = self._plan.table._replace(flags=self._kept_flags(content.table, flags))
+        self._plan.adopt(content)
+        report = self._do(self._plan.full(table), full=True)
+        self._in_step = True
+        return report
+
+    def settle(self) -> SyncReport:
+        """Remove leftovers; a second or more after the sync that left them."""
+        return self._do(self._plan.settle(), full=False)
+
+    def _do(self, work: Work, *, full: bool) -> SyncReport:
+        wanted = [op for op in work.operations if not isinstance(op, AddTable)]
+        if wanted or self._is_new():
+            try:
+                self._socket.apply(work.operations)
+            except NetlinkError as error:
+                self._in_step = False
+                raise self._explained(error) from error
+        for forget in work.forget:
+            self._forget(forget)
+        elements = sum(len(op.elements) for op in wanted if isinstance(op, AddElements | DeleteElements))
+        return SyncReport(full=full, operations=len(wanted), elements=elements)
+
+    def _is_new(self) -> bool:
+        return not self._in_step and self._own_table
+
+    def _explained(self, error: NetlinkError) -> BackendError:
+        if error.errno == EPERM:
+            return BackendError(
+                f"table kproxy cannot be changed ({error}): run as root with CAP_NET_ADMIN; if another kproxy"
+                " holds the table (nft list tables shows flags owner), stop it first"
+            )
+        return BackendError(f"the kernel refused the rules: {error}; they will be compared and written again")
+
+    def _forget(self, forget: Forget) -> None:
+        table = self._plan.table
+        stale = [e for e in self._socket.elements(table, forget.map) if e.data in forget.endpoints]
+        if not stale:
+            return
+        try:
+            self._socket.apply([DeleteElements(table, forget.map, [Element(e.key) for e in stale])])
+        except NetlinkError as error:
+            if not error.missing:  # one that timed out meanwhile fails the whole; the others go with it later
+                raise
+            for element in stale:
+                self._forget_one(table, forget.map, element)
+
+    def _forget_one(self, table: Table, name: str, element: Element) -> None:
+        try:
+            self._socket.apply([DeleteElements(table, name, [Element(element.key)])])
+        except NetlinkError as error:
+            if not error.missing:
+                raise
+
+    def _table_flags(self) -> int:
+        """Owner and persist where the kernel has both (6.9): then no foreign flush touches the table."""
+        return _OWNER_FLAGS if self._own_table and owner_supported(self._socket) else 0
+
+    @staticmethod
+    def _kept_flags(existing: Table, wanted: int) -> int:
+        """A table made without an owner cannot get one; an orphan can, and must to be changed by us for good."""
+        return wanted if existing.flags & k.TABLE_F_PERSIST else existing.flags
+
+    def connections(self) -> dict[str, int]:
+        """New connections by service (`ns/name:port`) since its element was made, from the maps' counters."""
+        counted: dict[str, int] = {}
+        for name in (n.SERVICE_IPS, n.SERVICE_NODE_PORTS):
+            for element in self._socket.elements(self._plan.table, name):
+                counted[element.comment] = counted.get(element.comment, 0) + (element.packets or 0)
+        return counted
+
+    def cleanup(self) -> None:
+        delete_table(self._socket, nf_family(self._plan.node.family))
+        self._in_step = False
+
+    def close(self) -> None:
+        """Leaves the rules in force."""
+        if self._closes_socket:
+            self._socket.close()
+
+
+def delete_table(socket: NftSocket, family: int) -> None:
+    """Nothing to do where there is none."""
+    try:
+        socket.apply([DeleteTable(Table(family, n.TABLE))])
+    except NetlinkError as error:
+        if error.errno == EPERM:
+            raise BackendError("a running kproxy holds its table: stop it, then clean up") from error
+        if not error.missing:
+            raise BackendError(f"the table could not be removed: {error}") from error
+
+
+_owner_supported: bool | None = None
+
+
+def owner_supported(socket: NftSocket) -> bool:
+    """Whether this kernel knows owner and persist together; tried on a table of its own, removed at once."""
+    global _owner_supported
+    if _owner_supported is None:
+        probe = Table(k.NFPROTO_IPV4, f"kproxy-probe-{socket.port_id}", _OWNER_FLAGS)
+        try:
+            socket.apply([AddTable(probe), DeleteTable(probe._replace(flags=0))])
+            _owner_supported = True
+        except NetlinkError as error:
+            if error.errno not in (EINVAL, EOPNOTSUPP):
+                raise BackendError(
+                    f"nf_tables cannot be used: {error}; run as root on a kernel with nf_tables (5.13 or later),"
+                    " or choose another --proxy-mode"
+                ) from error
+            _owner_supported = False
+    return _owner_supported

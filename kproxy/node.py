@@ -1,0 +1,52 @@
+"""What holds for all services on this node, for one IP family: who is local, what is masqueraded, where
+node ports answer.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class LocalCIDR(msgspec.Struct, frozen=True):
+    """Pods of this node have addresses in this range (detectLocalMode ClusterCIDR, NodeCIDR)."""
+
+    cidr: str
+
+
+class LocalBridge(msgspec.Struct, frozen=True):
+    """Pods' packets come in by this bridge."""
+
+    interface: str
+
+
+class LocalPrefix(msgspec.Struct, frozen=True):
+    """Pods' packets come in by interfaces whose names begin so."""
+
+    prefix: str
+
+
+LocalDetector: TypeAlias = LocalCIDR | LocalBridge | LocalPrefix
+
+
+class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """`detector` None: no traffic is known to be from local pods, none is masqueraded for coming from elsewhere.
+
+    `node_port_addresses` None: every local address but loopback.
+    `bridged_pod_ranges`: this node's pod ranges where a bridge forwards between pods without the packet
+    filter seeing it (net.bridge.bridge-nf-call-iptables is 0 or missing): there a reply would not find its
+    way back through the translation, so that connections from one such pod to another are masqueraded.
+    `local_addresses`: all addresses of the node; the kernel asks its routing table, a model needs them told.
+    """
+
+    family: int
+    detector: LocalDetector | None = None
+    masquerade_all: bool = False
+    masquerade_bit: int = 14
+    node_port_addresses: tuple[str, ...] | None = None
+    service_cidrs: tuple[str, ...] = ()
+    bridged_pod_ranges: tuple[str, ...] = ()
+    local_addresses: tuple[str, ...] = ()
+
+    @property
+    def masquerade_mark(self) -> int:
+        return 1 << self.masquerade_bit
