@@ -5,6 +5,7 @@ Each `*_errors` function returns the sentences the server would print, [] for a 
 
 import ipaddress
 import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -225,7 +226,7 @@ def port_number_errors(value: int) -> list[str]:
     return [] if 1 <= value <= 65535 else ["must be between 1 and 65535, inclusive"]
 
 
-NAME_RULES = {
+NAME_RULES: Mapping[str, Callable[[str], list[str]]] = {
     "subdomain": subdomain_errors,
     "label": label_errors,
     "path": path_segment_errors,
