@@ -52,6 +52,8 @@ def node_commands(lab: Lab, node: Member, folder: Folder, bin_dir: str) -> tuple
         *("--tls-key", str(pki / f"node-{node.name}.key")),
         *("--client-ca", str(pki / "ca.crt")),
         *("--hide", str(folder.root)),
+        *("--pull-netns", str(folder.host_netns)),
+        *("--lease-duration-s", "2"),  # the lab profile takes a node for dead after 2 s
     )
     kproxy = (
         f"{bin_dir}/kproxy",

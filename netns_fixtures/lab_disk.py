@@ -57,6 +57,11 @@ class Folder:
     def pins(self) -> Path:
         return self.root / "ns"
 
+    @property
+    def host_netns(self) -> Path:
+        """The host's own namespace, for nodes that pull images; not among the pins, whose processes `down` kills."""
+        return self.root / "host.netns"
+
     def netns(self, member: Member) -> Path:
         return self.pins / member.name
 

@@ -3,7 +3,7 @@
 import os
 from ipaddress import ip_network
 
-from linux import netns, sysctl
+from linux import mounts, netns, sysctl
 from linux.rtnl import Rtnl
 from netns_fixtures.lab_disk import Folder
 from netns_fixtures.topology import Lab, Member, Network
@@ -22,6 +22,8 @@ def networks_in_use() -> list[Network]:
 
 def create_underlay(lab: Lab, folder: Folder) -> None:
     """All namespaces and links of a planned lab."""
+    folder.host_netns.touch()
+    mounts.bind("/proc/self/ns/net", str(folder.host_netns))
     hub_fd = netns.create(str(folder.netns(lab.hub)))
     try:
         netns.run_in(hub_fd, lambda: _prepare_hub(lab))

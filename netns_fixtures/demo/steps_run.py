@@ -200,7 +200,13 @@ async def _endpoints_match(stage: Stage) -> None:
     watched = stage.watched
 
     def match() -> bool:
-        addresses = {entry.ip for pod in watched.pods_of("backend") for entry in pod.status.pod_ips}
+        families = watched.service("backend").spec.ip_families
+        addresses = {
+            entry.ip
+            for pod in watched.pods_of("backend")
+            for entry in pod.status.pod_ips
+            if ("IPv6" if ":" in entry.ip else "IPv4") in families
+        }
         return bool(addresses) and watched.ready_endpoints("backend") == addresses
 
     await watched.until(match, "the EndpointSlices hold exactly the backends")
