@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 
 from linux import process
-from nodeagent.images.builtin.content import FOLDERS, GROUP, USERS, PERL_PATH, SERVER, SERVER_PATH
+from nodeagent.images.builtin.content import FOLDERS, GROUP, PERL_PATH, SERVER, SERVER_PATH, USERS
 from nodeagent.images.manifest import Image, ImageConfig
 from nodeagent.images.reference import HOST_IMAGE, TOOLBOX_IMAGE
 
