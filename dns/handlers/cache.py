@@ -13,7 +13,8 @@ from dns.corefile.config import normalize_zones
 from dns.handlers.request import THIS_SECOND, Observer, Request, Response, Result, Serve, observed, then
 from dns.handlers.site import Site, duration_s, no_args, one_line, one_word, unknown_option, whole_number
 from dns.wire import names, numbers
-from dns.wire.records import Record, soa_minimum_s
+from dns.wire.query import Query
+from dns.wire.records import Record, target_of
 
 DEFAULT_CAPACITY = 9984
 MAX_TTL_S = 3600
@@ -142,30 +143,62 @@ class Item(msgspec.Struct):
     refreshing: bool = False
 
     def left_s(self, now: float) -> float:
-        return self.stored_at_s + self.ttl_s - now
+        """Counted in whole seconds of age, as a TTL is."""
+        return self.ttl_s - int(now - self.stored_at_s)
 
 
-def classify(response: Response) -> str:
+def classify(query: Query, response: Response) -> str:
     """Which store an answer belongs in; "" for none."""
-    if response.truncated or not response.written:
+    if response.truncated or not response.written or _is_meta(query):
         return ""
     has_soa = any(record.kind == numbers.SOA for record in response.authority)
     if response.rcode == numbers.NOERROR:
-        return SUCCESS if response.answer or not has_soa else DENIAL
+        if not response.answer:
+            return DENIAL if has_soa else SUCCESS
+        if answers_question(query, response.answer):
+            return SUCCESS
+        return DENIAL if has_soa else ""
     if response.rcode == numbers.NXDOMAIN:
         return DENIAL if has_soa else ""
     return FAILURE if response.rcode in {numbers.SERVFAIL, numbers.NOTIMP} else ""
 
 
-def shortest_ttl_s(response: Response) -> int:
-    """The smallest TTL in the answer; of a denial's SOA the minimum field counts too (RFC 2308)."""
+def _is_meta(query: Query) -> bool:
+    return query.kind in {numbers.AXFR, numbers.IXFR} or query.opcode != numbers.QUERY
+
+
+def answers_question(query: Query, answer: tuple[Record, ...]) -> bool:
+    """Whether the type asked for stands at the end of the chain of aliases that starts at the name asked for."""
+    name = query.lower
+    aliases: dict[str, set[str]] = {}
+    answer = tuple(one for one in answer if query.dns_class in {one.dns_class, numbers.ANY_CLASS})
+    for record in answer:
+        if record.kind == numbers.CNAME:
+            aliases.setdefault(record.name.lower(), set()).add(target_of(record).lower())
+    if query.kind == numbers.ANY:
+        return any(record.name.lower() == name for record in answer)
+    if query.kind == numbers.CNAME:
+        return len(aliases.get(name, ())) == 1
+    seen: set[str] = set()
+    while name in aliases:
+        if name in seen or len(aliases[name]) > 1:
+            return False
+        seen.add(name)
+        (name,) = aliases[name]
+    return any(record.kind == query.kind and record.name.lower() == name for record in answer)
+
+
+def shortest_ttl_s(query: Query, response: Response) -> int:
+    """The smallest TTL in the answer. As in CoreDNS a SOA counts by its TTL, not by its minimum field."""
+    if response.rcode not in {numbers.NOERROR, numbers.NXDOMAIN}:
+        return DEFAULT_TTL_S
+    if _is_meta(query):
+        return DEFAULT_TTL_S
     ttls = [
         record.ttl
         for section in (response.answer, response.authority, response.additional)
         for record in section
     ]
-    if response.rcode != numbers.NOERROR or not response.answer:
-        ttls += [soa_minimum_s(record) for record in response.authority if record.kind == numbers.SOA]
     return min(ttls, default=DEFAULT_TTL_S)
 
 
@@ -183,6 +216,11 @@ def with_ttl(response: Response, ttl_s: int) -> Response:
         authority=same(response.authority),
         additional=same(response.additional),
     )
+
+
+def _wants_ad(request: Request) -> bool:
+    """RFC 6840 5.7: a client that sets AD understands it."""
+    return request.query.dnssec_ok or bool(request.query.flags & numbers.AD)
 
 
 def build(options: Options, site: Site, following: Serve) -> Serve:
@@ -258,7 +296,7 @@ class Cache:
         query = request.query
         if not any(names.is_within(query.lower, zone) for zone in self.options.zones):
             return self._following(request)
-        key = (query.lower, query.kind, query.dns_class, query.dnssec_ok, query.checking_disabled)
+        key: Key = (query.lower, query.kind, query.dns_class, query.dnssec_ok, query.checking_disabled)
         now = self._world.clock()
         for kind in (DENIAL, SUCCESS):
             item = self._stores[kind].get(key)
@@ -272,15 +310,15 @@ class Cache:
                 return self._from_stale(request, key, item, now)
         result = self._following(request)
         if isinstance(result, Response):
-            return observed(self._keep(key, result), self._count_miss)
-        return then(result, lambda late: observed(self._keep(key, late), self._count_miss))
+            return observed(self._keep(request, key, result), self._count_miss)
+        return then(result, lambda late: observed(self._keep(request, key, late), self._count_miss))
 
     def _from(self, request: Request, item: Item, kind: str, ttl_s: int, now: float) -> Response:
         response = item.response if self.options.keep_ttl else with_ttl(item.response, ttl_s)
         trace = (f"cache: kept answer, {ttl_s} s left",) if request.explain else ()
         return replace(
             response,
-            flags=response.flags | numbers.AA,
+            flags=(response.flags | numbers.AA) & (-1 if _wants_ad(request) else ~numbers.AD),
             lifetime=THIS_SECOND,
             observers=(self._count_hit[kind],),
             trace=(*trace, *item.response.trace) if request.explain else (),
@@ -300,7 +338,7 @@ class Cache:
             def choose(fresh: Response) -> Response:
                 if fresh.rcode == numbers.SERVFAIL or not fresh.written:
                     return old()
-                return observed(self._keep(key, fresh), self._count_miss)
+                return observed(self._keep(request, key, fresh), self._count_miss)
 
             return then(self._following(request), choose)
         self._refresh(request, key, item)
@@ -325,7 +363,7 @@ class Cache:
         def done(response: Response) -> None:
             item.refreshing = False
             if response.written and response.rcode != numbers.SERVFAIL:
-                self._keep(key, response)
+                self._keep(request, key, response)
 
         result = self._following(request)
         if isinstance(result, Response):
@@ -333,18 +371,20 @@ class Cache:
         else:
             self._world.schedule(result, done)
 
-    def _keep(self, key: Key, response: Response) -> Response:
+    def _keep(self, request: Request, key: Key, response: Response) -> Response:
         """Store the answer if it may be; what is sent carries the TTL it is kept for."""
         options = self.options
         if not response.written or response.silent:
             return response
-        kind = classify(response)
+        kind = classify(request.query, response)
         if kind == FAILURE:
             ttl_s = options.failure_ttl_s
         else:
             low, high = options.success_ttl_s if kind == SUCCESS else options.denial_ttl_s
-            ttl_s = float(max(low, min(shortest_ttl_s(response), high)))
-        sent = response if options.keep_ttl else with_ttl(response, int(ttl_s))
+            ttl_s = float(max(low, min(shortest_ttl_s(request.query, response), high)))
+        sent = replace(with_ttl(response, int(ttl_s)), options=None)
+        if response.flags & numbers.AD and not _wants_ad(request):
+            sent = replace(sent, flags=sent.flags & ~numbers.AD)
         off = options.success_off if kind == SUCCESS else options.denial_off
         live = response.plugin == "kubernetes"
         if not kind or ttl_s <= 0 or live or any(names.is_within(key[0], zone) for zone in off):

@@ -354,7 +354,7 @@ class Forward:
             flags=reply.flags & (numbers.AA | numbers.TC | numbers.RA | numbers.AD),
             plugin="forward",
             lifetime=None,
-            options=reply.edns.options if reply.edns is not None else (),
+            options=reply.edns.options if reply.edns is not None else None,
             trace=(f"forward: answered by {target}",) if request.explain else (),
         )
 

@@ -151,7 +151,9 @@ def message(
         writer.section(1, authority, len(opt))
     if additional:
         writer.section(2, additional, len(opt))
-    word = numbers.QR | query.flags & 0x7910 & ~numbers.AA | flags | rcode & 15
+    # RD and CD are copied from questions, not from a NOTIFY.
+    copied = 0x7800 if query.flags & 0x7800 else numbers.RD | numbers.CD
+    word = numbers.QR | query.flags & copied | flags | rcode & 15
     if writer.truncated:
         word |= numbers.TC
     return writer.finish(query.packet_id, word, opt)

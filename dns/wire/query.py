@@ -17,11 +17,12 @@ from dns.wire.numbers import QR
 HEADER = Layout("!HHHHHH")
 _TYPE_CLASS = Layout("!HH")
 _RR = Layout("!HHIH")
+_FIXED = {numbers.A: 4, numbers.AAAA: 16}
 _U16 = Layout("!H")
 
 
 class Edns(msgspec.Struct, frozen=True):
-    """What the first OPT record says (RFC 6891)."""
+    """What the last OPT record says (RFC 6891)."""
 
     size_bytes: int
     version: int = 0
@@ -82,12 +83,15 @@ def parse(packet: bytes) -> Query | Malformed | None:
         )
     try:
         name, offset = names.decode(packet, 12)
-        kind, dns_class = _TYPE_CLASS.unpack_from(packet, offset)
+        # A message that ends behind the name or the type leaves the rest zero.
+        tail = packet[offset : offset + 4]
+        kind, dns_class = _TYPE_CLASS.unpack(tail if len(tail) == 4 else tail + b"\0" * _missing(tail))
     except (names.BadName, struct.error) as problem:
         return _refuse(packet_id, flags, numbers.FORMERR, str(problem))
-    end = offset + 4
-    whole = offset - 12 == len(name) + (name != ".")  # neither compressed nor escaped: as it came
-    question = packet[12:end] if whole else names.encode(name) + packet[offset:end]
+    end = min(offset + 4, len(packet))
+    # Neither compressed nor escaped nor cut short: as it came.
+    whole = len(tail) == 4 and offset - 12 == len(name) + (name != ".")
+    question = packet[12:end] if whole else names.encode(name) + _TYPE_CLASS.pack(kind, dns_class)
     edns, opt_count, plain = None, 0, not (answers or authorities)
     if answers or authorities or additionals:
         try:
@@ -97,8 +101,14 @@ def parse(packet: bytes) -> Query | Malformed | None:
     return Query(packet_id, flags, name, name.lower(), kind, dns_class, question, edns, opt_count, plain)
 
 
+def _missing(tail: bytes) -> int:
+    if len(tail) % 2:
+        raise names.BadName("the question is cut inside a number")
+    return 4 - len(tail)
+
+
 def _records(packet: bytes, offset: int, skipped: int, additionals: int) -> tuple[Edns | None, int, bool]:
-    """The first OPT, how many there are, and whether nothing else is in the packet that varies."""
+    """The last OPT, how many there are, and whether nothing else is in the packet that varies."""
     edns, opt_count, plain = None, 0, skipped == 0
     for index in range(skipped + additionals):
         if offset == len(packet):  # records announced but missing are let pass
@@ -109,12 +119,13 @@ def _records(packet: bytes, offset: int, skipped: int, additionals: int) -> tupl
         if offset > len(packet):
             raise names.BadName("a record runs past the end of the message")
         if index < skipped or kind != numbers.OPT:
+            if length and _FIXED.get(kind, length) != length:
+                raise names.BadName("an address record of the wrong length")
             plain = False
             continue
         opt_count += 1
         options = _options(packet[offset - length : offset])
-        if edns is None:
-            edns = Edns(size, ttl >> 16 & 255, bool(ttl & 0x8000), options)
+        edns = Edns(size, ttl >> 16 & 255, bool(ttl & 0x8000), options)
         plain = plain and not options
     return edns, opt_count, plain
 
@@ -129,6 +140,8 @@ def _options(data: bytes) -> tuple[tuple[int, bytes], ...]:
         offset += 4 + length
         if offset > len(data):
             raise names.BadName("an EDNS option runs past its record")
+        if code == numbers.CLIENT_SUBNET and (length < 4 or data[offset - length + 1] > 2):
+            raise names.BadName("a client subnet option without its fields")
         options.append((code, data[offset - length : offset]))
     return tuple(options)
 
