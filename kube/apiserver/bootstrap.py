@@ -1,5 +1,7 @@
 """The objects that are there before anybody makes one."""
 
+import ipaddress
+
 from kube.apiserver import status
 from kube.apiserver.admission import NAMESPACES
 from kube.apiserver.kinds import bootstrap, kind_of
@@ -24,8 +26,11 @@ async def ensure(api: Api) -> None:
         advertise_address=api.settings.advertise_address,
         secure_port=api.settings.secure_port,
     )
+    # Endpoints may not be loopback addresses: a server for this machine alone has none.
+    without = _FOLLOWED if ipaddress.ip_address(api.settings.advertise_address).is_loopback else ()
     for obj in wanted:
-        await _ensure_object(api, obj)
+        if obj["kind"] not in without:
+            await _ensure_object(api, obj)
 
 
 async def _ensure_object(api: Api, obj: Object) -> None:

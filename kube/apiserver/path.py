@@ -37,6 +37,8 @@ def parse(path: str) -> Target | None:
     watch = below[0] == "watch" and len(below) > 1  # the deprecated form of ?watch=true
     if watch:
         below = below[1:]
+    while len(below) > 1 and not below[-1] and "proxy" not in below:
+        below = below[:-1]  # a trailing slash
     namespace = ""
     if below[0] == "namespaces" and len(below) > 2 and not group and below[2] in _NAMESPACE_SUBRESOURCES:
         if len(below) == 3:
@@ -46,8 +48,6 @@ def parse(path: str) -> Target | None:
         namespace, below = unquote(below[1]), below[2:]
         if not namespace:
             return None
-    while len(below) > 1 and not below[-1] and "proxy" not in below:
-        below = below[:-1]
     plural, name, subresource, *rest = (*below, "", "")[: max(len(below), 3)]
     if not plural or (rest and subresource != "proxy") or (subresource and not name):
         return None

@@ -72,7 +72,9 @@ class Caller:
     async def watch(
         self, path: str, *, headers: Mapping[str, str] | None = None, **query: str
     ) -> AsyncIterator["Events"]:
-        async with self.transport.stream(path, query={"watch": "true", **query}, headers=headers or {}) as stream:
+        async with self.transport.stream(
+            path, query={"watch": "true", **query}, headers=headers or {}
+        ) as stream:
             yield Events(stream.status, stream.lines)
 
 

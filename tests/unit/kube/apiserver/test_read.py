@@ -137,7 +137,9 @@ def test_namespaces_with_a_common_prefix_do_not_mix(run: Any, make: Any) -> None
     async def body(call: Any) -> None:
         for namespace in ("a", "a-b", "ab"):
             await call.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-            await call.create(f"/api/v1/namespaces/{namespace}/configmaps", make.config_map(f"in-{namespace}"))
+            await call.create(
+                f"/api/v1/namespaces/{namespace}/configmaps", make.config_map(f"in-{namespace}")
+            )
         assert names(await call.get("/api/v1/namespaces/a/configmaps")) == ["in-a"]
         assert names(await call.get("/api/v1/namespaces/a-b/configmaps")) == ["in-a-b"]
 
@@ -151,11 +153,17 @@ def test_metadata_and_tables_are_negotiated_and_unknown_forms_refused(run: Any, 
         partial = await call.do("GET", CMS, headers={"accept": accept})
         assert partial["kind"] == "PartialObjectMetadataList"
         assert set(partial["items"][0]) == {"kind", "apiVersion", "metadata"}
-        accept = "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, */*;as=Table;v=v1;g=meta.k8s.io"
-        table = await call.do("GET", f"{CMS}/a", headers={"accept": accept}, query={"includeObject": "Object"})
+        accept = (
+            "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, */*;as=Table;v=v1;g=meta.k8s.io"
+        )
+        table = await call.do(
+            "GET", f"{CMS}/a", headers={"accept": accept}, query={"includeObject": "Object"}
+        )
         assert table["rows"][0]["cells"][:2] == ["a", 1]
         assert table["rows"][0]["object"]["data"] == {"k": "v"}
-        refused = await call.send("GET", CMS, headers={"accept": "application/json;as=Table;v=v9;g=meta.k8s.io"})
+        refused = await call.send(
+            "GET", CMS, headers={"accept": "application/json;as=Table;v=v9;g=meta.k8s.io"}
+        )
         assert refused.status == 406
 
     run(body)

@@ -58,7 +58,11 @@ def test_a_forgotten_revision_is_answered_with_an_expired_event(run: Any, make: 
         async with call.watch(CMS, resourceVersion=first["metadata"]["resourceVersion"]) as events:
             assert events.status == 200
             error = await events.next()
-            assert (error["type"], error["object"]["code"], error["object"]["reason"]) == ("ERROR", 410, "Expired")
+            assert (error["type"], error["object"]["code"], error["object"]["reason"]) == (
+                "ERROR",
+                410,
+                "Expired",
+            )
             assert await events.ended()
 
     run(body)
@@ -132,7 +136,9 @@ def test_an_object_enters_and_leaves_a_selection(run: Any, make: Any) -> None:
 def test_a_field_selection_follows_the_pod_to_its_node(run: Any, make: Any) -> None:
     async def body(call: Any) -> None:
         version = str(call.api.cache.revision)
-        async with call.watch("/api/v1/pods", resourceVersion=version, fieldSelector="spec.nodeName=n1") as events:
+        async with call.watch(
+            "/api/v1/pods", resourceVersion=version, fieldSelector="spec.nodeName=n1"
+        ) as events:
             for name, node in (("a", "n2"), ("b", "n1")):
                 await call.create(PODS, make.pod(name))
                 binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": node}}
@@ -159,14 +165,18 @@ def test_a_table_watch_sends_tables_of_one_row(run: Any, make: Any) -> None:
 
 def test_a_watch_ends_cleanly_after_its_timeout(run: Any) -> None:
     async def body(call: Any) -> None:
-        async with call.watch(CMS, timeoutSeconds="1", resourceVersion=str(call.api.cache.revision)) as events:
+        async with call.watch(
+            CMS, timeoutSeconds="1", resourceVersion=str(call.api.cache.revision)
+        ) as events:
             assert await events.ended()
         assert not call.api.cache.collection("configmaps").watchers
 
     run(body)
 
 
-def test_a_client_that_does_not_read_is_dropped_and_others_go_on(run: Any, make: Any, monkeypatch: Any) -> None:
+def test_a_client_that_does_not_read_is_dropped_and_others_go_on(
+    run: Any, make: Any, monkeypatch: Any
+) -> None:
     async def body(call: Any) -> None:
         monkeypatch.setattr(watchers, "MAX_QUEUED_LINES", 10)
         version = str(call.api.cache.revision)
