@@ -32,7 +32,7 @@ class FarSide(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not derive from asyncio's
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
 
     def data_received(self, data: bytes) -> None:
         self._near.write(data)
