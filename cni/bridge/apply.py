@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from cni import namespaces
+from cni import netns_run
 from cni.attachments import disk
 from cni.bridge import config, drift, plan
 from cni.bridge.attach.apply import Attach, delete_host_end
@@ -27,9 +27,9 @@ PLUGIN = "bridge"
 
 def add(call: Call) -> Result:
     conf = config.parse(call.conf, call.args)
-    fd = namespaces.open_required(call.netns)
+    fd = netns_run.open_required(call.netns)
     try:
-        with disk.hold(call, PLUGIN) as held, Rtnl() as host, namespaces.rtnl_in(fd) as inside:
+        with disk.hold(call, PLUGIN) as held, Rtnl() as host, netns_run.rtnl_in(fd) as inside:
             _clear_what_died(call, conf, held, host)
             if inside.link(call.ifname) is not None:
                 raise CniError(f"container veth name provided ({call.ifname}) already exists")
@@ -50,7 +50,7 @@ def _clear_what_died(call: Call, conf: BridgeConf, held: Held, host: Rtnl) -> No
 
 
 def _alive(found: Record) -> bool:
-    return found.boot_id == disk.boot_id() and namespaces.inode(found.netns) == found.netns_inode
+    return found.boot_id == disk.boot_id() and netns_run.inode(found.netns) == found.netns_inode
 
 
 def delete(call: Call) -> None:
@@ -81,11 +81,11 @@ def _detach(call: Call, conf: BridgeConf, found: Record | None, host: Rtnl) -> N
 
 def _delete_container_end(call: Call) -> None:
     """For attachments that the reference plugin made: their host ends have random names."""
-    fd = namespaces.open_if_alive(call.netns)
+    fd = netns_run.open_if_alive(call.netns)
     if fd is None:
         return
     try:
-        with namespaces.rtnl_in(fd) as inside:
+        with netns_run.rtnl_in(fd) as inside:
             link = inside.link(call.ifname)
             if link is not None and link.kind == "veth":
                 inside.delete_link(link.ifindex)
@@ -98,9 +98,9 @@ def check(call: Call) -> None:
     prev = call.conf.prev_result
     if prev is None:
         raise CniError("required prevResult missing: CHECK needs the result of ADD")
-    fd = namespaces.open_required(call.netns)
+    fd = netns_run.open_required(call.netns)
     try:
-        with Rtnl() as host, namespaces.rtnl_in(fd) as inside:
+        with Rtnl() as host, netns_run.rtnl_in(fd) as inside:
             found = drift.find(conf, prev, drift.observe(call.ifname, conf, prev, host, inside))
     finally:
         os.close(fd)

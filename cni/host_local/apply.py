@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cni import namespaces
+from cni import netns_run
 from cni.host_local import config, resolv_conf
 from cni.host_local.database.disk import Row
 from cni.host_local.disk import Network
@@ -34,7 +34,7 @@ def add(call: Call) -> Result:
             ifname=call.ifname,
             pod=arguments.pod_name(arguments.parse(call.args)),
             netns=call.netns,
-            netns_inode=namespaces.inode(call.netns),
+            netns_inode=netns_run.inode(call.netns),
             boot_id=network.boot_id,
             allocated_at=call.world.now(),
         )
@@ -85,7 +85,7 @@ def _is_stale(row: Row, valid: frozenset[Attachment] | None, boot_id: str) -> bo
 
 def is_alive(row: Row, boot_id: str) -> bool:
     """Does the namespace this address was given to still exist?"""
-    return row.boot_id == boot_id and namespaces.inode(row.netns) == row.netns_inode != 0
+    return row.boot_id == boot_id and netns_run.inode(row.netns) == row.netns_inode != 0
 
 
 def status(call: Call) -> None:

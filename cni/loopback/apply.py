@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from cni import namespaces
+from cni import netns_run
 from cni.spec.errors import CniError
 from cni.spec.result import Interface, IPConfig, Result
 
@@ -26,7 +26,7 @@ def add(call: Call) -> Result:
 
 
 def delete(call: Call) -> None:
-    if namespaces.inode(call.netns):
+    if netns_run.inode(call.netns):
         try:
             _set(call.netns, up=False)
         except CniError:
@@ -34,9 +34,9 @@ def delete(call: Call) -> None:
 
 
 def check(call: Call) -> None:
-    fd = namespaces.open_required(call.netns)
+    fd = netns_run.open_required(call.netns)
     try:
-        with namespaces.rtnl_in(fd) as rtnl:
+        with netns_run.rtnl_in(fd) as rtnl:
             link = rtnl.link(_LO)
     finally:
         os.close(fd)
@@ -54,9 +54,9 @@ def status(call: Call) -> None:
 
 def _set(path: str, *, up: bool) -> tuple[Link, tuple[str, ...]]:
     """The link and its addresses, afterwards."""
-    fd = namespaces.open_required(path)
+    fd = netns_run.open_required(path)
     try:
-        with namespaces.rtnl_in(fd) as rtnl:
+        with netns_run.rtnl_in(fd) as rtnl:
             link = rtnl.link(_LO)
             if link is None:
                 raise CniError(f"there is no lo in {path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from cni import namespaces
+from cni import netns_run
 from cni.attachments import disk, record
 from cni.bridge import plan
 from cni.bridge.attach import sysctls
@@ -55,12 +55,12 @@ class Attach:
         layer3 = plan.addressing(conf, ipam_result)
         self._step("bridge")
         mtu, bridge = ensure_bridge(self._host, conf, self._host_name, layer3.gateways)
+        self._step("gateway")
+        ensure_gateways(self._host, conf, self._host_name, bridge, layer3)
         mac = plan.container_mac(conf, layer3.ips)
         name = self._create_veth(name, bridge, mac, mtu)
         port = self._configure_port(name)
         container = self._configure_container(layer3)
-        self._step("gateway")
-        ensure_gateways(self._host, conf, bridge, layer3)
         self._masquerade(layer3)
         self._settle(name, layer3)
         self._step("complete")
@@ -82,7 +82,7 @@ class Attach:
     def _start_record(self, name: str) -> record.Record:
         return record.start(
             self._call,
-            netns_inode=namespaces.inode(self._call.netns),
+            netns_inode=netns_run.inode(self._call.netns),
             boot_id=disk.boot_id(),
             facts={"host_ifname": name, "bridge": self._conf.bridge, "ipam": self._conf.ipam_type},
         )

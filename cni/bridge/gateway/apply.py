@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from linux.rtnl import Link, Rtnl
 
 
+_NO_MAC = "00:00:00:00:00:00"  # of a bridge that was made without one and has no ports yet
+
+
 def ensure_bridge(
     host: Rtnl, conf: BridgeConf, host_name: str, gateways: tuple[Cidr, ...]
 ) -> tuple[int | None, Link]:
@@ -70,8 +73,11 @@ def _uplink_mtus(host: Rtnl) -> list[int]:
     return [link.mtu for link in host.links() if link.ifindex in indexes]
 
 
-def ensure_gateways(host: Rtnl, conf: BridgeConf, bridge: Link, layer3: Addressing) -> None:
-    """The bridge has the gateways' addresses and the host forwards for their families."""
+def ensure_gateways(host: Rtnl, conf: BridgeConf, host_name: str, bridge: Link, layer3: Addressing) -> None:
+    """The bridge has the gateways' addresses and the host forwards for their families.
+
+    Done before the bridge gets its port: a bridge whose MAC nobody has set takes its first port's.
+    """
     if not conf.is_gateway:
         return
     present = host.addresses(bridge.ifindex)
@@ -79,7 +85,10 @@ def ensure_gateways(host: Rtnl, conf: BridgeConf, bridge: Link, layer3: Addressi
         ops = plan.bridge_address_ops(conf.bridge, present, gateway, force=conf.force_address)
         if ops:
             # Setting even the same address pins it; a bridge that was adopted would else follow its ports.
-            host.set_link(bridge.ifindex, mac=bridge.mac)
+            pinned = (
+                plan.bridge_mac(conf, host_name, layer3.gateways) if bridge.mac == _NO_MAC else bridge.mac
+            )
+            host.set_link(bridge.ifindex, mac=pinned)
         for op in ops:
             _apply(host, bridge.ifindex, op)
     if layer3.has_ipv4:

@@ -1,0 +1,207 @@
+"""A host in a namespace of its own, containers beside it, and the plugin executables as runtimes run them."""
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from cni.install.apply import install_plugins
+from linux import netns
+from linux.rtnl import Rtnl
+
+PEER_DIR = "/usr/lib/cni"
+ROOT = Path(__file__).parents[3]
+
+# Runs a plugin in which the Nth step of ADD or DEL is its last: the process kills itself there.
+DYING = """
+import os, signal, sys
+sys.path.append({root!r})
+import cni.run as run
+world, left = run.world, [{step}]
+def fault(name):
+    left[0] -= 1
+    if left[0] == 0:
+        sys.stderr.write(name)
+        sys.stderr.flush()
+        if {kill}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(5, "made to fail at " + name)
+run.world = lambda launcher: world(launcher)._replace(fault=fault)
+sys.argv[0] = {launcher!r}
+run.main()
+"""
+
+
+class PluginFailed(Exception):
+    def __init__(self, body):
+        super().__init__(body)
+        self.code = body["code"]
+        self.msg = body["msg"]
+        self.details = body.get("details", "")
+
+
+class Host:
+    """A network namespace that plays the host, with a network name and folders no one else has."""
+
+    def __init__(self, folder: Path, bin_dir: str) -> None:
+        self.token = uuid.uuid4().hex[:8]
+        self.bin_dir = bin_dir
+        self.data_dir = str(folder / "networks")
+        self.network = f"t{self.token}"
+        self.fd = netns.create()
+        self._numbers = itertools.count()
+        self._paths: list[str] = []
+
+    def close(self) -> None:
+        for path in self._paths:
+            netns.delete(path)
+        os.close(self.fd)
+
+    def container(self) -> str:
+        """The path of a new container's namespace."""
+        path = f"/run/netns/podnet-{self.token}-{next(self._numbers)}"
+        os.close(netns.create(path))
+        self._paths.append(path)
+        return path
+
+    def conf(
+        self, plugin="bridge", *, subnets=("10.77.0.0/24", "fd00:77::/64"), ipam=None, version="1.0.0", **more
+    ):
+        body = {"cniVersion": version, "name": self.network, "type": plugin, **more}
+        if subnets:
+            routes = [{"dst": "::/0" if ":" in s else "0.0.0.0/0"} for s in subnets]
+            body["ipam"] = {
+                "type": "host-local",
+                "dataDir": self.data_dir,
+                "ranges": [[{"subnet": s}] for s in subnets],
+                "routes": routes,
+                **(ipam or {}),
+            }
+        return body
+
+    def start(self, verb, conf, path, *, container=None, ifname="eth0", args="", argv=None, env=None):
+        """A running plugin. Its container ID is that of its namespace."""
+        environment = {
+            "CNI_COMMAND": verb,
+            "CNI_CONTAINERID": container or os.path.basename(path or "none"),
+            "CNI_NETNS": path,
+            "CNI_IFNAME": ifname,
+            "CNI_ARGS": args,
+            "CNI_PATH": self.bin_dir,
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            **(env or {}),
+        }
+        command = argv or [f"{self.bin_dir}/{conf['type']}"]
+        child = self.run(
+            lambda: subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd="/",
+            )
+        )
+        child.stdin.write(json.dumps(conf).encode())
+        child.stdin.close()
+        return child
+
+    def call(self, verb, conf, path, **options):
+        """The parsed result; PluginFailed with the error object."""
+        child = self.start(verb, conf, path, **options)
+        output, errors = child.stdout.read(), child.stderr.read()
+        child.stdout.close()
+        child.stderr.close()
+        code = child.wait()
+        if code < 0:
+            return None
+        body = json.loads(output) if output else None
+        if code:
+            raise PluginFailed(body or {"code": -1, "msg": errors.decode()})
+        return body
+
+    def add(self, conf, path, **options):
+        return self.call("ADD", conf, path, **options)
+
+    def delete(self, conf, path, **options):
+        return self.call("DEL", conf, path, **options)
+
+    def check(self, conf, path, result, **options):
+        return self.call("CHECK", {**conf, "prevResult": result}, path, **options)
+
+    def dying(self, verb, conf, path, step, *, kill=True, **options):
+        """Dies (or fails) at the step; the exit status, negative for the signal, 0 if there is no such step."""
+        text = DYING.format(root=str(ROOT), step=step, kill=kill, launcher=f"{self.bin_dir}/{conf['type']}")
+        child = self.start(verb, conf, path, argv=["/usr/bin/python3", "-ISE", "-c", text], **options)
+        child.stdout.read()
+        child.stderr.read()
+        child.stdout.close()
+        child.stderr.close()
+        return child.wait()
+
+    def run(self, function):
+        """What function returns inside the host's namespace."""
+        return netns.run_in(self.fd, function)
+
+    def sh(self, *argv, inside=None, check=True):
+        """A program's output, in the host's namespace or a container's."""
+        with open(inside) if inside else contextlib.nullcontext() as file:
+            fd = file.fileno() if file else self.fd
+            done = netns.run_in(fd, lambda: subprocess.run(argv, capture_output=True, text=True, check=False))
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
+        return done.stdout if check else done
+
+    def rtnl(self, path=None):
+        """A socket of the host's namespace or of a container's."""
+        if path is None:
+            return self.run(Rtnl)
+        with open(path) as file:
+            return netns.run_in(file.fileno(), Rtnl)
+
+    def links(self):
+        with self.rtnl() as rtnl:
+            return {link.name: link for link in rtnl.links()}
+
+    def addresses_in_use(self):
+        folder = Path(self.data_dir) / self.network
+        names = (f.name for f in folder.iterdir()) if folder.exists() else ()
+        return sorted(name for name in names if name[0].isdigit() or ":" in name)
+
+    def records(self, plugin="bridge"):
+        folder = Path(f"/run/podnet/cni/attachments/{plugin}/{self.network}")
+        return sorted(f.name for f in folder.iterdir()) if folder.exists() else []
+
+    def left_over(self):
+        """Everything that an attachment may leave: host ends, addresses, records."""
+        veths = sorted(name for name, link in self.links().items() if link.kind == "veth")
+        return veths, self.addresses_in_use(), self.records()
+
+
+@pytest.fixture(scope="session")
+def bin_dir(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("plugins") / "bin")
+    install_plugins(folder)
+    return folder
+
+
+@pytest.fixture
+def host(tmp_path, bin_dir):
+    made = Host(tmp_path, bin_dir)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def peer(tmp_path, missing):
+    """A host whose plugins are Debian's."""
+    if not os.path.exists(f"{PEER_DIR}/bridge"):
+        missing("Debian's containernetworking-plugins (apt-get install containernetworking-plugins)")
+    made = Host(tmp_path, PEER_DIR)
+    yield made
+    made.close()
