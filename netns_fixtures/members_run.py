@@ -108,7 +108,9 @@ def exec_argv(pid: int, member: Member, command: list[str]) -> list[str]:
 def end_all(folder: Folder) -> None:
     """Kill every process inside the lab's network namespaces; ending a PID 1 ends all that is with it."""
     inodes = {pin.stat().st_ino for pin in folder.pins.glob("*")} if folder.pins.exists() else set()
-    inodes.discard(os.stat("/proc/self/ns/net").st_ino)  # whatever was pinned, the host's processes are not ours
+    inodes.discard(
+        os.stat("/proc/self/ns/net").st_ino
+    )  # whatever was pinned, the host's processes are not ours
     deadline_s = time.monotonic() + _END_S
     while victims := _processes_in(inodes):
         for pid in victims:

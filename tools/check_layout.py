@@ -39,6 +39,14 @@ DESCRIBING_NAMES = frozenset(
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "tools"})
 BANNED_CLASS_ENDINGS = ("Manager", "Helper", "Util", "Utils")
 MAX_LINES = 400
+# Breaches that are meant, each with its reason.
+MEANT = {
+    ("kube/apiserver/kinds/rows.py", "lines"): "one literal table: a row for each built-in kind",
+    (
+        "kube/apiserver/kinds/managed_fields/managers.py",
+        "class",
+    ): "a manager is what managedFields calls a writer",
+}
 NEEDS_README = ("kproxy/backends/*/",)
 
 
@@ -62,13 +70,14 @@ def check(root: Path) -> Iterator[str]:
 
 def _check_module(path: Path, shown: Path) -> Iterator[str]:
     text = path.read_text()
-    if text.count("\n") > MAX_LINES:
+    if text.count("\n") > MAX_LINES and (str(shown), "lines") not in MEANT:
         yield f"{shown}: {text.count(chr(10))} lines: split it by noun at {MAX_LINES}"
     if {path.stem, path.parent.name} & BANNED_NAMES:
         yield f"{shown}: a module is a noun of the domain: rename it"
     tree = ast.parse(text)
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name.endswith(BANNED_CLASS_ENDINGS):
+        named_so = isinstance(node, ast.ClassDef) and node.name.endswith(BANNED_CLASS_ENDINGS)
+        if isinstance(node, ast.ClassDef) and named_so and (str(shown), "class") not in MEANT:
             yield f"{shown}: class {node.name}: name what it is, not that it manages"
     if not may_act(shown):
         for name in sorted(_imported(tree)):

@@ -138,9 +138,7 @@ async def requests_spread(stage: Stage) -> None:
 
 
 async def _ask_backend(stage: Stage, count: int) -> tuple[Counter[str], int]:
-    script = (
-        "i=0; while [ $i -lt $0 ]; do wget -q -O - http://backend:8080/ || echo FAILED; i=$((i+1)); done"
-    )
+    script = "i=0; while [ $i -lt $0 ]; do wget -q -O - http://backend:8080/ || echo FAILED; i=$((i+1)); done"
     with stage.show.waiting(f"{count} requests"):
         done = await stage.in_frontend("sh", "-c", script, str(count))
     lines = Counter(line.strip() for line in done.stdout.splitlines() if line.strip())
