@@ -76,10 +76,8 @@ def paths_of(value: Any, structure: Structure, path: Path = ()) -> Iterator[Path
 
 def structure_at(structure: Structure, path: Path) -> Structure:
     for element in path:
-        if element.startswith("f:"):
-            structure = structure.member(element[2:])
-        else:
-            structure = structure.item or ATOMIC
+        member = element.startswith("f:")
+        structure = structure.member(element[2:]) if member else structure.item or ATOMIC
     return structure
 
 

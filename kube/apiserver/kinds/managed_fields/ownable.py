@@ -22,10 +22,9 @@ _SERVER_METADATA = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
-_STRIPPED = frozenset(
-    {("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{n}") for n in _SERVER_METADATA)}
+_NEVER = frozenset(
+    {("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in _SERVER_METADATA)}
 )
-_DEEPEST = 2
 
 
 def structure_of(kind: Kind) -> Structure:
@@ -38,7 +37,7 @@ def ownable(kind: Kind, paths: Iterable[Path], subresource: str = "") -> FieldSe
 
 
 def _counts(kind: Kind, path: Path, subresource: str) -> bool:
-    if path[:1] in _STRIPPED or path[:_DEEPEST] in _STRIPPED:
+    if path[:1] in _NEVER or path[:2] in _NEVER or path == ("f:metadata",):
         return False
     is_status = path[0] == "f:status"
     if subresource == "status":

@@ -67,12 +67,18 @@ def apply(
         raise _refusal([conflict for conflict in conflicts if conflict not in lost])
     taken = frozenset(path for _, path in conflicts)
     others = [other.owning(other.fields - taken, now) for other in others]
-    result = merge(result, _only(kind, config, subresource), structure)
+    result = _as_object(merge(result, _only(kind, config, subresource), structure))
     _drop_unwanted(result, kind, previous.fields, wanted, others)
     others = [other.owning(_present(kind, result, other.fields), now) for other in others]
     renewed = msgspec.structs.replace(previous, api_version=kind.api_version).owning(wanted, now)
     write(result.setdefault("metadata", {}), [renewed, *others])
     return result
+
+
+def _as_object(value: Any) -> Object:
+    if not isinstance(value, dict):
+        raise status.bad_request("the applied configuration is not an object")
+    return value
 
 
 def _copy(obj: Object) -> Object:
@@ -142,9 +148,9 @@ def _refusal(conflicts: Sequence[Conflict]) -> status.StatusError:
         message = f"Apply failed with 1 conflict: conflict with {_shown(other)}: {text(path)}"
         return status.apply_conflict(message, causes)
     lines = []
-    for other in dict.fromkeys(_shown(other) for other, _ in conflicts):
-        lines.append(f"conflicts with {other}:")
-        lines.extend(f"- {text(path)}" for owner, path in conflicts if _shown(owner) == other)
+    for name in dict.fromkeys(_shown(other) for other, _ in conflicts):
+        lines.append(f"conflicts with {name}:")
+        lines.extend(f"- {text(path)}" for other, path in conflicts if _shown(other) == name)
     message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
     return status.apply_conflict(message, causes)
 

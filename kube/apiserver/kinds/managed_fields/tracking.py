@@ -78,9 +78,9 @@ def _changed(new: Any, old: Any, structure: Structure, path: Path) -> Iterator[P
     elif shape == "list" and isinstance(new, list) and new:
         yield from _changed_items(new, old, structure, path)
     elif shape == "set" and isinstance(new, list) and new:
-        before = {encode(item) for item in old} if isinstance(old, list) else set()
+        present = {encode(item) for item in old} if isinstance(old, list) else set()
         for item in new:
-            if encode(item) not in before:
+            if encode(item) not in present:
                 yield (*path, f"v:{encode(item)}")
     elif path and (old is ABSENT or new != old):
         yield path
