@@ -163,3 +163,7 @@ def query(words: list[str]) -> int:
     return ask(
         names[0], names[1] if len(names) > 1 else "A", options.get("conf", "Corefile"), explain=explain
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -67,13 +67,10 @@ def _enlarge(sock: socket.socket) -> None:
 
 def _ask_destination(sock: socket.socket) -> None:
     """Have the kernel say which address each query was sent to: the answer must come from there."""
-    if sock.family == socket.AF_INET6:
+    if sock.family == socket.AF_INET6:  # IPv4 packets are told about in IPv6 form
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
-    try:
+    else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-    except OSError:
-        if sock.family == socket.AF_INET:
-            raise
 
 
 class Batch:

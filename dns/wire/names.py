@@ -13,7 +13,6 @@ MAX_LABEL_BYTES = 63
 
 _SPECIAL = re.compile(rb"[^!#-&*-\-/-:<-?A-\[\]-~]")
 _ESCAPE = re.compile(r"\\(\d{3}|.)", re.DOTALL)
-_PLAIN_TEXT = re.compile(r"(?:[!-\-/-\[\]-~]{1,63}\.)+\Z")
 
 
 class BadName(ValueError):
@@ -70,7 +69,7 @@ def labels_of(name: str) -> list[bytes]:
     """The labels of text, escapes undone. Raises BadName for an empty or too long label, or a bad escape."""
     if name == ".":
         return []
-    text = name.removesuffix(".") if not name.endswith("\\.") else name
+    text = name[:-1] if is_absolute(name) else name
     if "\\" not in text:
         parts = [part.encode("latin-1", "replace") for part in text.split(".")]
     else:
@@ -118,7 +117,7 @@ def split(name: str) -> list[str]:
     r"""Labels as text, escapes kept: `a\.b.c.` → `a\.b`, `c`."""
     if name == ".":
         return []
-    text = name[:-1] if name.endswith(".") and not name.endswith("\\.") else name
+    text = name[:-1] if is_absolute(name) else name
     return text.split(".") if "\\" not in text else _split_escaped(text)
 
 
@@ -131,12 +130,15 @@ def parents(name: str) -> list[str]:
 
 
 def absolute(name: str) -> str:
-    return name if name.endswith(".") and not name.endswith("\\.") else name + "."
+    return name if is_absolute(name) else name + "."
 
 
-def is_plain(name: str) -> bool:
-    """Printable, without escapes, each label within 63 bytes: may be encoded by splitting at dots."""
-    return name == "." or (_PLAIN_TEXT.match(name) is not None and len(name) < MAX_NAME_BYTES)
+def is_absolute(name: str) -> bool:
+    """Whether the name ends with a dot that is not part of a label."""
+    if not name.endswith("."):
+        return False
+    before = name[:-1]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 0
 
 
 def is_within(name: str, zone: str) -> bool:

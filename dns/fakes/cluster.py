@@ -1,0 +1,147 @@
+"""A ClusterZone and a server's answers from API objects, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+
+from dns.build import Configuration, assemble, parse
+from dns.cluster.records import namespace_labels, pod_ip, service_record, slice_record, slice_service
+from dns.cluster.zone import ClusterZone, Touched
+from dns.handlers.request import Request, Response, Result, failed
+from dns.handlers.site import World
+from dns.server import reply_bytes
+from dns.wire import encode, message, numbers
+from dns.wire.query import Edns, Malformed, Query
+from dns.wire.query import parse as parse_query
+from kube.objects import EndpointSlice, Namespace, Pod, Service, decode
+
+Json = dict[str, Any]
+NOW_S = 1_700_000_000.0
+
+
+def apply(cluster: ClusterZone, obj: Json, *, remove: bool = False, pod_names: bool = False) -> Touched:
+    """Put one API object into the zone, or take it out, as the watches do."""
+    data = msgspec.json.encode(obj)
+    meta = obj["metadata"]
+    key = meta.get("namespace", ""), meta["name"]
+    match obj["kind"]:
+        case "Service":
+            record = None if remove else service_record(decode(Service, data))
+            return cluster.set_service(key, record, NOW_S)
+        case "EndpointSlice":
+            endpoint_slice = decode(EndpointSlice, data)
+            piece = None if remove else slice_record(endpoint_slice, pod_names=pod_names)
+            return cluster.set_slice((key[0], slice_service(endpoint_slice)), key[1], piece, NOW_S)
+        case "Namespace":
+            return cluster.set_namespace(
+                key[1], None if remove else namespace_labels(decode(Namespace, data))
+            )
+        case "Pod":
+            return cluster.set_pod(key, "" if remove else pod_ip(decode(Pod, data)))
+        case other:
+            raise ValueError(f"no DNS from a {other}")
+
+
+def cluster_of(objects: Iterable[Json], *, pod_names: bool = False) -> ClusterZone:
+    cluster = ClusterZone()
+    for obj in objects:
+        apply(cluster, obj, pod_names=pod_names)
+    cluster.synced = True
+    return cluster
+
+
+class LocalServer:
+    """A Corefile's answers in this process. Its kubernetes blocks answer from the given objects."""
+
+    def __init__(
+        self,
+        corefile: str,
+        objects: Iterable[Json] = (),
+        *,
+        files: Mapping[str, str] | None = None,
+        local_ips: tuple[str, ...] = (),
+    ) -> None:
+        self.now_s = 1000.0
+        self.files = dict(files or {})
+        self.lines: list[str] = []  # what was logged
+        self.invalidated: list[frozenset[str]] = []
+        self._rng = Random(1)
+        self._late: list[asyncio.Future[Any]] = []
+        world = World(
+            clock=lambda: self.now_s,
+            now=lambda: NOW_S,
+            rng=self._rng,
+            read_text=self._read,
+            resolve=self._resolve,
+            invalidate=self.invalidated.append,
+            local_ips=lambda: local_ips,
+            log=lambda level, text: self.lines.append(f"{level} {text}"),
+            schedule=self._schedule,
+        )
+        self.configuration: Configuration = assemble(parse(corefile, environment={}), world, text=corefile)
+        self.clusters = [cluster for _, cluster in world.clusters]
+        objects = tuple(objects)
+        for cluster in self.clusters:
+            for obj in objects:
+                apply(cluster, obj)
+            cluster.synced = True
+
+    def _read(self, path: str) -> str:
+        if path not in self.files:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return self.files[path]
+
+    def _resolve(self, request: Request) -> Result:
+        if request.depth > 10:
+            return failed("", "too many questions in turn")
+        return next(iter(self.configuration.routers.values())).answer(request)
+
+    def _schedule(self, awaited: Any, done: Any) -> None:
+        async def finish() -> None:
+            done(await awaited)
+
+        self._late.append(asyncio.ensure_future(finish()))
+
+    def request(self, name: str, kind: str = "A", *, edns: Edns | None = None, **fields: Any) -> Request:
+        packet = encode.question(1, name, numbers.type_number(kind), edns=edns)
+        query = parse_query(packet)
+        assert isinstance(query, Query)
+        return Request(query, **fields)
+
+    def ask(self, name: str, kind: str = "A", **fields: Any) -> message.Message:
+        """The whole way from packet to packet; for answers that are there at once."""
+        request = self.request(name, kind, **fields)
+        result = self._resolve(request)
+        assert isinstance(result, Response), f"{name} {kind} is answered later: use ask_later"
+        return self._decoded(request, result)
+
+    async def ask_later(self, name: str, kind: str = "A", **fields: Any) -> message.Message:
+        request = self.request(name, kind, **fields)
+        result = self._resolve(request)
+        response = result if isinstance(result, Response) else await result
+        return self._decoded(request, response)
+
+    async def settle(self) -> None:
+        """Wait for what goes on in the background."""
+        while self._late:
+            await self._late.pop()
+
+    def raw(self, packet: bytes) -> bytes | None:
+        """A packet's answer, malformed ones too."""
+        query = parse_query(packet)
+        if query is None:
+            return None
+        if isinstance(query, Malformed):
+            return query.reply
+        request = Request(query)
+        result = self._resolve(request)
+        assert isinstance(result, Response)
+        return reply_bytes(request, result, self._rng)
+
+    def _decoded(self, request: Request, response: Response) -> message.Message:
+        return message.decode(reply_bytes(request, response, self._rng))
