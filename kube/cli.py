@@ -6,10 +6,13 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from kube import certs
 from kube.store import StoreError
+
+if TYPE_CHECKING:
+    from kube.core_run import Plan
 
 _EXAMPLES = """examples:
   kcore init --data-dir /var/lib/podnet/core --advertise-address 10.0.0.1 --node node-1=10.0.0.11
@@ -227,20 +230,17 @@ def _node_ports(text: str) -> tuple[int, int]:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    _address(arguments.advertise_address, "--advertise-address")
-    _ranges(arguments, "cluster_cidr")
-    _node_ports(arguments.service_node_port_range)
-    from kube import logs
+    plan = _plan(arguments)
+    from kube import core_run, logs
 
     logs.setup(arguments.level)
     pki = listener = None
-    if arguments.command in ("all", "apiserver"):
-        listener = _listen(arguments.bind_address, arguments.secure_port)
+    if plan.command in ("all", "apiserver"):
+        listener = _listen(plan.bind_address, plan.secure_port)
         arguments.secure_port = listener.getsockname()[1]
+        plan = plan._replace(secure_port=arguments.secure_port)
         pki = _ensure(arguments)
-    from kube import core_run
-
-    core_run.run(_plan(arguments), pki, listener)
+    core_run.run(plan, pki, listener)
 
 
 def _listen(address: str, port: int) -> socket.socket:
@@ -255,14 +255,14 @@ def _listen(address: str, port: int) -> socket.socket:
         ) from error
 
 
-def _plan(arguments: argparse.Namespace) -> Any:
+def _plan(arguments: argparse.Namespace) -> "Plan":
     from kube.core_run import Plan
 
     return Plan(
         command=arguments.command,
         data_dir=Path(arguments.data_dir),
         bind_address=_address(arguments.bind_address, "--bind-address"),
-        advertise_address=arguments.advertise_address,
+        advertise_address=_address(arguments.advertise_address, "--advertise-address"),
         secure_port=arguments.secure_port,
         service_cidrs=_ranges(arguments, "service_cluster_ip_range"),
         node_ports=_node_ports(arguments.service_node_port_range),

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 IDLE_S = 300.0  # a connection without a request is closed after this; client-go closes its own after 90 s
 HEAD_S = 30.0  # a request must have arrived whole after this
 _SWEEP_S = 10.0
+_FLUSH_S = 1.0  # at the end, for clients that read slowly
 
 
 class Front(NamedTuple):
@@ -46,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._closing = False
         self.since = self._loop.time()  # the last byte or response
         self.transport: asyncio.Transport | None = None
+        self.gone: asyncio.Future[None] = self._loop.create_future()
 
     # --- asyncio.Protocol
 
@@ -73,6 +75,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._closing = True
         self._connections.discard(self)
+        if not self.gone.done():
+            self.gone.set_result(None)
         if self._far is not None:
             self._far.close()
         if self._task is not None:
@@ -225,6 +229,11 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
+    def abort(self) -> None:
+        """Drop what is written and close."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def sweep(self, now: float) -> None:
         """Close what has been idle, or has not sent its request, for too long."""
         if self._task is not None or self._relaying:
@@ -270,10 +279,10 @@ class Listener:
             self._server.close()
         for connection in tuple(self._connections):
             connection.finish()
-        await asyncio.sleep(0)
+        if self._connections:
+            await asyncio.wait([connection.gone for connection in self._connections], timeout=_FLUSH_S)
         for connection in tuple(self._connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+            connection.abort()
 
 
 def server_tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:

@@ -108,9 +108,8 @@ async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
 
 async def _create_once(write: Write, obj: Object) -> Written:
     api, kind = write.api, write.stored
-    lifecycle.prepare_create(
-        kind, obj, now=api.now(), uid=api.uid(), suffix=api.suffix(), user=write.user.name
-    )
+    suffix = "" if obj["metadata"].get("name") else api.suffix()
+    lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.name)
     admission.admit_create(api, kind, obj, write.user)
     name = obj["metadata"].get("name") or ""
     errors = validation.validate_create(kind, obj)
