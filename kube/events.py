@@ -40,6 +40,7 @@ class _Fact(NamedTuple):
     reason: str
     message: str
     action: str
+    component: str
 
 
 class _Seen(NamedTuple):
@@ -95,13 +96,16 @@ class Recorder:
         *,
         action: str = "",
         field_path: str = "",
+        component: str = "",
     ) -> None:
-        """Queue one event; `type_` is Normal or Warning, `reason` one CamelCase word."""
+        """Queue one event; `type_` is Normal or Warning, `reason` one CamelCase word, `component` who says it if not
+        the recorder's own.
+        """
         ref = about if isinstance(about, ObjectReference) else reference_to(about, field_path)
         involved = (ref.api_version, ref.kind, ref.namespace, ref.name, ref.uid, ref.field_path)
-        self._queue.append(
-            (_Fact(involved, type_, reason, message[:_MESSAGE_MAX], action), self._wall_clock())
-        )
+        by = component or self._component
+        fact = _Fact(involved, type_, reason, message[:_MESSAGE_MAX], action, by)
+        self._queue.append((fact, self._wall_clock()))
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -166,12 +170,12 @@ class Recorder:
             "involvedObject": {field: value for field, value in involved.items() if value},
             "reason": fact.reason,
             "message": fact.message,
-            "source": {"component": self._component, **({"host": self._host} if self._host else {})},
+            "source": {"component": fact.component, **({"host": self._host} if self._host else {})},
             "firstTimestamp": timestamp(at),
             "lastTimestamp": timestamp(at),
             "count": 1,
             "type": fact.type,
-            "reportingComponent": self._component,
+            "reportingComponent": fact.component,
             "reportingInstance": self._host,
             **({"action": fact.action} if fact.action else {}),
         }

@@ -53,6 +53,10 @@ class Context:
         self._informers: dict[type[Object], Informer[Any]] = {}
         self.write = Writer(client, self._mirrors.get)
 
+    def tell(self, who: str, about: Object, type_: str, reason: str, message: str) -> None:
+        """Record an event in the name of a controller."""
+        self.recorder.event(about, type_, reason, message, component=who)
+
     def mirror(self, cls: type[T]) -> Mirror[T]:
         """Shared; made at the first request."""
         mirror = self._mirrors.get(cls)

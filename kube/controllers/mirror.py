@@ -6,7 +6,7 @@ is put in here at once; an older version that the watch brings later is ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -29,6 +29,8 @@ class _Index(Generic[T]):
     def change(self, key: NamespacedName, old: T | None, new: T | None) -> None:
         before = set(self._by(old)) if old is not None else set()
         after = set(self._by(new)) if new is not None else set()
+        if before == after:
+            return
         for value in before - after:
             keys = self._keys[value]
             del keys[key]
@@ -37,7 +39,7 @@ class _Index(Generic[T]):
         for value in after - before:
             self._keys.setdefault(value, {})[key] = None
 
-    def keys(self, value: Hashable) -> Iterable[NamespacedName]:
+    def keys(self, value: Hashable) -> Collection[NamespacedName]:
         return self._keys.get(value, ())
 
 
@@ -69,6 +71,9 @@ class Mirror(Generic[T]):
 
     def by(self, index: str, value: Hashable) -> list[T]:
         return [self._objects[key] for key in self._indexes[index].keys(value)]
+
+    def count(self, index: str, value: Hashable) -> int:
+        return len(self._indexes[index].keys(value))
 
     def subscribe(self, on_change: OnChange[T]) -> None:
         """Called for every change, ours and others', once."""

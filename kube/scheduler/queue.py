@@ -6,7 +6,7 @@ No clock in here: `now` is loop time in seconds.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
@@ -80,6 +80,7 @@ class SchedulingQueue:
         self._flush_s = flush_s
         self._on_ready = on_ready
         self._pods: dict[NamespacedName, Waiting] = {}
+        self._unschedulable: dict[NamespacedName, Waiting] = {}
         self._active: list[tuple[int, float, int, Waiting]] = []
         self._backoff: list[tuple[float, int, Waiting]] = []
         self._sequence = 0
@@ -115,7 +116,7 @@ class SchedulingQueue:
     def drop(self, key: NamespacedName) -> None:
         waiting = self._pods.pop(key, None)
         if waiting is not None:
-            waiting.where = ""
+            self._move(waiting, "")
 
     def pop(self, now: float) -> Waiting | None:
         """The most important pod that may be tried; it stays known until `drop` or `refused`."""
@@ -123,7 +124,7 @@ class SchedulingQueue:
         while self._active:
             waiting = heapq.heappop(self._active)[3]
             if waiting.where == "active" and self._pods.get(waiting.pod.key) is waiting:
-                waiting.where = ""
+                self._move(waiting, "")
                 waiting.attempts += 1
                 waiting.tried_at = now
                 return waiting
@@ -133,7 +134,7 @@ class SchedulingQueue:
         """No node would take it: wait until something helps."""
         if self._pods.get(waiting.pod.key) is waiting:
             waiting.plugins = plugins or frozenset({""})
-            waiting.where = "unschedulable"
+            self._move(waiting, "unschedulable")
 
     def failed(self, waiting: Waiting, now: float) -> None:
         """An error on the way (not a refusal): try again after the back-off."""
@@ -141,8 +142,8 @@ class SchedulingQueue:
             self._place(waiting, now)
 
     def happened(self, what: Happening, now: float) -> None:
-        for waiting in list(self._pods.values()):
-            if waiting.where == "unschedulable" and any(what in HELPS[plugin] for plugin in waiting.plugins):
+        for waiting in list(self._unschedulable.values()):
+            if any(what in HELPS[plugin] for plugin in waiting.plugins):
                 self._place(waiting, now)
 
     def next_wake_at(self) -> float | None:
@@ -150,18 +151,22 @@ class SchedulingQueue:
         while self._backoff and self._backoff[0][2].where != "backoff":
             heapq.heappop(self._backoff)
         ready_at = [self._backoff[0][0]] if self._backoff else []
-        flush_at = [waiting.tried_at + self._flush_s for waiting in self._unschedulable()]
+        flush_at = [waiting.tried_at + self._flush_s for waiting in self._unschedulable.values()]
         return min((*ready_at, *flush_at), default=None)
 
-    def _unschedulable(self) -> Iterator[Waiting]:
-        return (waiting for waiting in self._pods.values() if waiting.where == "unschedulable")
+    def _move(self, waiting: Waiting, where: str) -> None:
+        waiting.where = where
+        if where == "unschedulable":
+            self._unschedulable[waiting.pod.key] = waiting
+        else:
+            self._unschedulable.pop(waiting.pod.key, None)
 
     def _wake_due(self, now: float) -> None:
         while self._backoff and self._backoff[0][0] <= now:
             waiting = heapq.heappop(self._backoff)[2]
             if waiting.where == "backoff" and self._pods.get(waiting.pod.key) is waiting:
                 self._activate(waiting)
-        for waiting in [one for one in self._unschedulable() if one.tried_at + self._flush_s <= now]:
+        for waiting in [one for one in self._unschedulable.values() if one.tried_at + self._flush_s <= now]:
             self._activate(waiting)
 
     def _backoff_until(self, waiting: Waiting) -> float:
@@ -172,19 +177,19 @@ class SchedulingQueue:
 
     def _place(self, waiting: Waiting, now: float) -> None:
         if waiting.pod.pod.spec.scheduling_gates:
-            waiting.where = "gated"
+            self._move(waiting, "gated")
             return
         until = self._backoff_until(waiting)
         if until <= now:
             self._activate(waiting)
             return
-        waiting.where = "backoff"
+        self._move(waiting, "backoff")
         self._sequence += 1
         heapq.heappush(self._backoff, (until, self._sequence, waiting))
         self._on_ready()  # the sleeper must look at the new wake-up time
 
     def _activate(self, waiting: Waiting) -> None:
-        waiting.where = "active"
+        self._move(waiting, "active")
         self._sequence += 1
         heapq.heappush(self._active, (-waiting.pod.priority, waiting.added_at, self._sequence, waiting))
         self._on_ready()

@@ -16,7 +16,7 @@ _OWNED, _ORPHANS, _NAMESPACE = "controlled by", "orphans in", "namespace"
 
 
 class Deployments:
-    name = "deployment"
+    name = "deployment-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -122,7 +122,7 @@ class Deployments:
     def _say_scaled(self, deployment: Deployment, name: str, before: int, after: int) -> None:
         way = "up" if after > before else "down"
         message = f"Scaled {way} replica set {name} from {before} to {after}"
-        self._context.recorder.event(deployment, "Normal", "ScalingReplicaSet", message)
+        self._context.tell(self.name, deployment, "Normal", "ScalingReplicaSet", message)
 
     async def _collided(self, deployment: Deployment, todo: plan.Plan) -> DeploymentStatus:
         """The name is taken: by our own set that the watch has not shown yet, or by another template with our hash."""

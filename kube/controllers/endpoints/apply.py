@@ -11,7 +11,7 @@ from kube.watch import WorkQueue
 
 
 class EndpointsObjects:
-    name = "endpoints"
+    name = "endpoint-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -23,7 +23,7 @@ _OF_SERVICE = "service"
 
 
 class EndpointSlices:
-    name = "endpointslice"
+    name = "endpoint-slice-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -34,7 +34,7 @@ class _Anything(Object):
 class GarbageCollector:
     """Keyed by uid."""
 
-    name = "garbage collector"
+    name = "garbage-collector-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -9,7 +9,7 @@ from kube.watch import WorkQueue
 
 
 class LoadBalancerAddresses:
-    name = "load balancer addresses"
+    name = "service-lb-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -47,12 +47,12 @@ class LoadBalancerAddresses:
         if found == before:
             if not found:
                 message = "no address of the load balancer pool is free for this Service"
-                context.recorder.event(service, "Warning", "SyncLoadBalancerFailed", message)
+                context.tell(self.name, service, "Warning", "SyncLoadBalancerFailed", message)
             return
         self._promised[key] = found
         try:
             ingress = [{"ip": address, "ipMode": "VIP"} for address in found]
             await context.write.patch_status(service, {"loadBalancer": {"ingress": ingress}})
-            context.recorder.event(service, "Normal", "EnsuredLoadBalancer", f"Assigned {', '.join(found)}")
+            context.tell(self.name, service, "Normal", "EnsuredLoadBalancer", f"Assigned {', '.join(found)}")
         finally:
             del self._promised[key]

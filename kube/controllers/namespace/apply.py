@@ -18,7 +18,7 @@ _LOOK_AGAIN_S = 1.0  # for finalizers of others; pods are waited for by their wa
 class Namespaces:
     """Keyed by name."""
 
-    name = "namespace"
+    name = "namespace-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -11,7 +11,7 @@ from kube.watch import WorkQueue
 class NodeRanges:
     """Keyed by node name. What is taken is read from the nodes themselves, so a restart forgets nothing."""
 
-    name = "node ranges"
+    name = "node-ipam-controller"
 
     def __init__(self, context: Context) -> None:
         options = context.options
@@ -40,7 +40,7 @@ class NodeRanges:
             ranges = self._choose()
         if ranges is None:
             message = f"Node {key} status is now: CIDRNotAvailable"
-            self._context.recorder.event(node, "Normal", "CIDRNotAvailable", message)
+            self._context.tell(self.name, node, "Normal", "CIDRNotAvailable", message)
             self.queue.add_after(key, 10.0)
             return
         self._promised[key] = ranges

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias
 
@@ -57,4 +58,9 @@ def free_index(pool: RangePool, taken: set[int], start: int) -> int | None:
 
 
 def taken_indexes(pool: RangePool, ranges: Iterable[str]) -> set[int]:
-    return {index for text in ranges for index in pool.indexes(ip_network(text, strict=False))}
+    return {index for text in ranges for index in _places(pool, text)}
+
+
+@lru_cache(maxsize=65536)
+def _places(pool: RangePool, text: str) -> range:
+    return pool.indexes(ip_network(text, strict=False))

@@ -22,7 +22,7 @@ BY_NODE = "node"
 class NodeLifecycle:
     """Keyed by node name. A node is heard when its Lease or its reported conditions change."""
 
-    name = "node lifecycle"
+    name = "node-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -103,7 +103,7 @@ class NodeLifecycle:
             return
         if was_ready:
             message = f"Node {name} status is now: NodeNotReady"
-            self._context.recorder.event(node, "Normal", "NodeNotReady", message)
+            self._context.tell(self.name, node, "Normal", "NodeNotReady", message)
         ready = [pod for pod in self._pods.by(BY_NODE, name) if is_ready(pod)]
         failures = await all_at_once(self._mark_not_ready(pod) for pod in ready)
         for failure in failures:
@@ -123,7 +123,7 @@ class NodeLifecycle:
         await self._context.write.patch(
             pod, {"status": {"conditions": [made]}}, subresource="status", kind=PatchKind.STRATEGIC
         )
-        self._context.recorder.event(pod, "Warning", "NodeNotReady", "Node is not ready")
+        self._context.tell(self.name, pod, "Warning", "NodeNotReady", "Node is not ready")
 
 
 def _reported(node: Node) -> set[tuple[str, str, str | None]]:
@@ -142,7 +142,7 @@ def _builtins(values: Any) -> Any:
 class TaintEviction:
     """Keyed by pod."""
 
-    name = "taint eviction"
+    name = "taint-eviction-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -183,7 +183,7 @@ class TaintEviction:
             self.queue.add_after(key, at - now)
             return
         message = f"Marking for deletion Pod {key}"
-        context.recorder.event(pod, "Normal", "TaintManagerEviction", message)
+        context.tell(self.name, pod, "Normal", "TaintManagerEviction", message)
         message = "Taint manager: deleting due to NoExecute taint"
         await context.write.disrupt(pod, "DeletionByTaintManager", message, now)
         await context.write.delete(pod)

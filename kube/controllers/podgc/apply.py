@@ -13,7 +13,7 @@ _ALL: Literal["pods"] = "pods"
 
 
 class PodCollector:
-    name = "pod collector"
+    name = "pod-garbage-collector-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context

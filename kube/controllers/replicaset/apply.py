@@ -12,10 +12,11 @@ from kube.objects import NamespacedName, Pod, ReplicaSet, key_of
 from kube.watch import WorkQueue
 
 _OWNED, _ORPHANS, _BY_UID = "controlled by", "orphans in", "uid"
+_WAIT_PER_POD_S, _WAIT_LEAST_S = 0.0001, 0.005
 
 
 class ReplicaSets:
-    name = "replicaset"
+    name = "replicaset-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -34,11 +35,15 @@ class ReplicaSets:
             self.queue.add(key)
 
     def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
+        if plan.facts(old) == plan.facts(new):
+            return
         for pod in (old, new):
             ref = owners.controller_of(pod) if pod is not None else None
             if ref is not None:
+                # Looking at a thousand pods for each of a thousand changes would take minutes: big sets wait a little.
+                wait_s = self._pods.count(_OWNED, ref.uid) * _WAIT_PER_POD_S
                 for replica_set in self._sets.by(_BY_UID, ref.uid):
-                    self.queue.add(key_of(replica_set))
+                    self.queue.add_after(key_of(replica_set), wait_s if wait_s > _WAIT_LEAST_S else 0)
         if new is not None and owners.controller_of(new) is None:
             for replica_set in self._sets.by("namespace", key.namespace):
                 if _selects(replica_set, new):
@@ -82,13 +87,13 @@ class ReplicaSets:
         async def create() -> None:
             pod = await context.write.create(Pod, replica_set.metadata.namespace, body)
             message = f"Created pod: {pod.metadata.name}"
-            context.recorder.event(replica_set, "Normal", "SuccessfulCreate", message)
+            context.tell(self.name, replica_set, "Normal", "SuccessfulCreate", message)
 
         _, failures = await slow_start(count, create)
         if not failures or _namespace_ends(failures[0]):
             return None
         message = f"Error creating: {failures[0].message}"
-        context.recorder.event(replica_set, "Warning", "FailedCreate", message)
+        context.tell(self.name, replica_set, "Warning", "FailedCreate", message)
         return "FailedCreate", failures[0].message
 
     async def _delete(self, replica_set: ReplicaSet, pods: tuple[Pod, ...]) -> tuple[str, str] | None:
@@ -97,7 +102,7 @@ class ReplicaSets:
         async def delete(pod: Pod) -> None:
             await context.write.delete(pod)
             message = f"Deleted pod: {pod.metadata.name}"
-            context.recorder.event(replica_set, "Normal", "SuccessfulDelete", message)
+            context.tell(self.name, replica_set, "Normal", "SuccessfulDelete", message)
 
         failures = await all_at_once(delete(pod) for pod in pods)
         if not failures:

@@ -15,8 +15,8 @@ from kube.controllers.pods import (
     available_at,
     condition,
     is_active,
-    is_available,
     is_ready,
+    is_terminal,
     ready_since,
     restarts,
 )
@@ -36,6 +36,21 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     create: int = 0
     delete: tuple[Pod, ...] = ()
+
+
+def facts(pod: Pod | None) -> tuple[Any, ...]:
+    """What of a pod can change a plan or a status: two versions with equal facts need no second look."""
+    if pod is None:
+        return ()
+    meta = pod.metadata
+    return (
+        meta.uid,
+        meta.labels,
+        meta.owner_references,
+        meta.deletion_timestamp is not None,
+        is_terminal(pod),
+        ready_since(pod),
+    )
 
 
 def claims(owner_uid: str, selector: LabelSelector, pods: Iterable[Pod], *, may_adopt: bool) -> Claims:
@@ -104,14 +119,23 @@ def status(
     replica_set: ReplicaSet, owned: Sequence[Pod], now: float, failure: tuple[str, str] | None
 ) -> ReplicaSetStatus:
     """`failure`: reason and message when pods could not be made or deleted."""
-    active = [pod for pod in owned if is_active(pod)]
-    wanted = (replica_set.spec.template.get("metadata") or {}).get("labels") or {}
+    wanted = ((replica_set.spec.template.get("metadata") or {}).get("labels") or {}).items()
     min_ready_s = replica_set.spec.min_ready_seconds
+    active = labeled = ready = available = 0
+    for pod in owned:
+        if not is_active(pod):
+            continue
+        active += 1
+        labeled += wanted <= pod.metadata.labels.items()
+        at = available_at(pod, min_ready_s)
+        if at is not None:
+            ready += 1
+            available += at <= now
     return ReplicaSetStatus(
-        replicas=len(active),
-        fully_labeled_replicas=sum(wanted.items() <= pod.metadata.labels.items() for pod in active),
-        ready_replicas=sum(is_ready(pod) for pod in active),
-        available_replicas=sum(is_available(pod, min_ready_s, now) for pod in active),
+        replicas=active,
+        fully_labeled_replicas=labeled,
+        ready_replicas=ready,
+        available_replicas=available,
         terminating_replicas=sum(pod.metadata.deletion_timestamp is not None for pod in owned),
         observed_generation=replica_set.metadata.generation,
         conditions=_conditions(replica_set.status.conditions, failure, now),
@@ -139,6 +163,8 @@ def _conditions(
 
 def next_available_in(replica_set: ReplicaSet, owned: Sequence[Pod], now: float) -> float | None:
     """Seconds until another ready pod has been ready long enough; None: nothing to wait for."""
+    if not replica_set.spec.min_ready_seconds:
+        return None
     times = (available_at(pod, replica_set.spec.min_ready_seconds) for pod in owned if is_active(pod))
     return min((at - now for at in times if at is not None and at > now), default=None)
 

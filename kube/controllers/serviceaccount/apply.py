@@ -14,7 +14,7 @@ _ABOUT = "The authority that signs this cluster's API server, for clients inside
 class ServiceAccounts:
     """Keyed by namespace."""
 
-    name = "serviceaccount"
+    name = "serviceaccount-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -48,7 +48,7 @@ class ServiceAccounts:
 class RootCertificates:
     """Keyed by namespace; a changed or deleted ConfigMap is put right."""
 
-    name = "rootca"
+    name = "root-ca-certificate-publisher-controller"
 
     def __init__(self, context: Context) -> None:
         self._context = context
