@@ -1,0 +1,1 @@
+"""The store on etcd 3.4 and later, for several API servers: see docs in drive.py."""
