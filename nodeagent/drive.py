@@ -28,7 +28,8 @@ from nodeagent.options import Options
 from nodeagent.places import Places
 from nodeagent.pods import disk as pods_disk
 from nodeagent.pods.apply import NodeSetup
-from nodeagent.pods.drive import Host, PodWorker
+from nodeagent.pods.drive import PodWorker
+from nodeagent.pods.live import Host
 from nodeagent.pods.status import NodeFacts
 from nodeagent.runtime.apply import OciRuntime, trial_start
 from nodeagent.runtime.records import PodRuntime
@@ -38,6 +39,8 @@ logger = get_logger("knode")
 _THREADS = 16  # container starts that may wait for the runtime at the same time
 _REFRESH_VOLUMES_S = 30.0
 _WORKER_RESTART_S = 2.0
+# Keys and objects of this and of any other podnet on the machine: nothing for containers of podnet/host.
+_OWN_DIRS = ("/etc/podnet", "/var/lib/podnet", "/root/.kube")
 _NO_NETWORK = (
     "NetworkPluginNotReady",
     "cni config uninitialized: the node waits for its pod ranges (spec.podCIDRs)",
@@ -128,7 +131,8 @@ class Agent:
         conmon = process.find("conmon")
         if conmon is None:
             raise FileNotFoundError("conmon is not installed: apt-get install -y conmon")
-        hidden = (*options.hide, options.kubeconfig, options.tls_key, options.root_dir, options.run_dir)
+        secrets = (os.path.dirname(path) for path in (options.kubeconfig, options.tls_key) if path)
+        hidden = (*options.hide, *secrets, options.root_dir, options.run_dir, *_OWN_DIRS)
         setup = NodeSetup(
             places=self.places,
             runtime=OciRuntime(verdict.candidate, self.places.runtime_root, conmon),
@@ -148,7 +152,7 @@ class Agent:
             store_dir=self.places.images,
             shared_dir=options.image_dir,
             run_dir=options.run_dir,
-            hidden=tuple(path for path in hidden if path),
+            hidden=hidden,
             pull_netns=options.pull_netns,
         )
         return Host(

@@ -224,8 +224,7 @@ def start_container(node: NodeSetup, order: ContainerOrder) -> ContainerRecord:
         created_at=rfc3339(time.time()),
         log_path=places.log(uid, container.name, order.attempt),
         termination_log=termination_log,
-        tty=container.tty,
-        stdin=container.stdin,
+        stop_signal=_stop_signal(container, order.image),
     )
     try:
         spec = oci_spec(
@@ -236,6 +235,12 @@ def start_container(node: NodeSetup, order: ContainerOrder) -> ContainerRecord:
         raise
     runtime_apply.write_bundle(bundle, spec)
     return _run(node, order, bundle, record)
+
+
+def _stop_signal(container: Container, image: Image) -> str:
+    """lifecycle.stopSignal (KEP-4960), then the image's STOPSIGNAL."""
+    own = container.lifecycle.stop_signal if container.lifecycle else ""
+    return own or image.config.stop_signal
 
 
 def _run(node: NodeSetup, order: ContainerOrder, bundle: str, record: ContainerRecord) -> ContainerRecord:

@@ -1,7 +1,10 @@
 """How long a failing container waits before its next start (CrashLoopBackOff)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from nodeagent.pods.times import epoch
+from nodeagent.runtime.records import ContainerRecord
 
 FIRST_S = 10.0
 LIMIT_S = 300.0
@@ -34,3 +37,13 @@ def restarted(delays: Delays, name: str, now_s: float) -> dict[str, Delay]:
     else:
         delay_s = min(before.delay_s * 2, LIMIT_S)
     return {**delays, name: Delay(delay_s, now_s)}
+
+
+def delays_of_runs(records: Iterable[ContainerRecord]) -> dict[str, Delay]:
+    """What the runs found on disk say about the delays that a former agent had in mind."""
+    delays: dict[str, Delay] = {}
+    for record in sorted(records, key=lambda each: each.attempt):
+        if record.attempt:
+            delay_s = min(FIRST_S * 2.0 ** min(record.attempt - 1, 30), LIMIT_S)
+            delays[record.name] = Delay(delay_s, epoch(record.created_at))
+    return delays

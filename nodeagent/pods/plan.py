@@ -244,3 +244,11 @@ def _old_runs(runtime: PodRuntime) -> tuple[RemoveRun, ...]:
 def _joined(steps: list[Plan]) -> Plan:
     times = [step.wake_at_s for step in steps if step.wake_at_s is not None]
     return Plan(tuple(action for step in steps for action in step.actions), min(times, default=None))
+
+
+def deadline_s(pod: Pod, facts: Facts) -> float | None:
+    """When activeDeadlineSeconds is over, in Unix time; None for a pod without one, or one that has ended."""
+    given = pod.spec.active_deadline_seconds
+    if given is None or not facts.started_at or pod.status.phase in {"Succeeded", "Failed"}:
+        return None
+    return epoch(facts.started_at) + given

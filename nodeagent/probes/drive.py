@@ -7,7 +7,7 @@ from random import Random
 from kube.objects.containers import Container, Probe
 from linux.logging_kv import get_logger
 from nodeagent.pods.state import Health
-from nodeagent.probes.plan import Streak, after, first_delay_s
+from nodeagent.probes.plan import Streak, after, first_delay_s, quick_delays_s
 from nodeagent.probes.run import Exec, Outcome, probe_once
 
 logger = get_logger("knode.probes")
@@ -58,13 +58,30 @@ class ProbeRounds:
 
     async def _readiness(self, probe: Probe, *, restarted: bool) -> None:
         await asyncio.sleep(first_delay_s(probe, self._rng.random(), restarted=restarted))
-        streak = Streak()
+        streak = await self._hasten(probe)
         while True:
-            outcome = await self._attempt("Readiness", probe)
-            streak = after(streak, probe, success=outcome.success)
             if streak.verdict is not None and streak.verdict != self._health.ready:
                 self._set(Health(started=True, ready=streak.verdict, failed_probe=self._health.failed_probe))
             await asyncio.sleep(probe.period_seconds)
+            outcome = await self._attempt("Readiness", probe)
+            streak = after(streak, probe, success=outcome.success)
+
+    async def _hasten(self, probe: Probe) -> Streak:
+        """The first success of a program that is just starting, without waiting for the next period.
+
+        core/v1 allows readiness probes at other times while a container is not ready. What fails here is no
+        news to anybody, so only the last failure is told.
+        """
+        waited_s = 0.0
+        for delay_s in quick_delays_s(probe):
+            outcome = await probe_once(probe, self._container, self._ip, self._run)
+            if outcome.success:
+                return after(Streak(), probe, success=True)
+            await asyncio.sleep(delay_s)
+            waited_s += delay_s
+        await asyncio.sleep(max(0.0, probe.period_seconds - waited_s))
+        outcome = await self._attempt("Readiness", probe)
+        return after(Streak(), probe, success=outcome.success)
 
     async def _liveness(self, probe: Probe, *, restarted: bool) -> None:
         await self._until_verdict("Liveness", probe, wanted=None, restarted=restarted)

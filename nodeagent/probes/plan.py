@@ -25,3 +25,11 @@ def first_delay_s(probe: Probe, random_share: float, *, restarted: bool) -> floa
     """When to probe first: after initialDelaySeconds, and after an agent restart spread over a period."""
     spread_s = random_share * probe.period_seconds if restarted else 0.0
     return probe.initial_delay_seconds + spread_s
+
+
+def quick_delays_s(probe: Probe) -> tuple[float, ...]:
+    """Pauses after failed readiness probes of a fresh container, within its first period."""
+    delays = (0.05, 0.1, 0.2, 0.4, 0.8)
+    return tuple(
+        delay for index, delay in enumerate(delays) if sum(delays[: index + 1]) < probe.period_seconds
+    )

@@ -162,6 +162,16 @@ def signal_process(pid: int, number: int) -> None:
         return
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether the process has a handler for the signal (SigCgt, proc(5)); a dead one is said to."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            line = next((line for line in file if line.startswith("SigCgt:")), "SigCgt: 0")
+    except OSError:
+        return True
+    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+
+
 def trial_start(candidate: Candidate, folder: str, busybox: str) -> str:
     """Start a container that ends at once: "" if that works, else the runtime's message."""
     bundle = f"{folder}/trial-{candidate.name}-{'with' if candidate.cgroups else 'without'}"

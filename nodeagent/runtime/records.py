@@ -44,8 +44,7 @@ class ContainerRecord(Value):
     monitor_pid: int = 0
     exit: Exit | None = None
     termination_log: str = ""
-    tty: bool = False
-    stdin: bool = False
+    stop_signal: str = ""  # "" is SIGTERM
 
     @property
     def running(self) -> bool:

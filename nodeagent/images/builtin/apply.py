@@ -91,13 +91,16 @@ def build_hidden_layer(folder: str, hidden: Sequence[str]) -> str:
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
     _copy_mode("/", target)
-    for path in sorted({os.path.normpath(os.path.realpath(p)) for p in hidden if os.path.lexists(p)}):
+    for path in sorted({os.path.normpath(os.path.realpath(p)) for p in hidden}):
         _white_out(target, path)
     return target
 
 
 def _white_out(layer: str, path: str) -> None:
+    """Also what does not exist yet: then its first missing folder is what may not appear."""
     parts = path.strip("/").split("/")
+    while len(parts) > 1 and not os.path.isdir("/" + "/".join(parts[:-1])):
+        parts.pop()
     for depth in range(1, len(parts)):
         parent = "/".join(parts[:depth])
         copy = f"{layer}/{parent}"
@@ -106,7 +109,9 @@ def _white_out(layer: str, path: str) -> None:
         if not os.path.isdir(copy):
             os.mkdir(copy)
             _copy_mode(f"/{parent}", copy)
-    os.mknod(f"{layer}/{'/'.join(parts)}", stat.S_IFCHR, os.makedev(0, 0))
+    leaf = f"{layer}/{'/'.join(parts)}"
+    if not os.path.lexists(leaf):
+        os.mknod(leaf, stat.S_IFCHR, os.makedev(0, 0))
 
 
 def _copy_mode(source: str, target: str) -> None:

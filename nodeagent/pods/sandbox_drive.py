@@ -1,0 +1,84 @@
+"""A pod's sandbox and volumes: making them, keeping their content current, taking them down."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from kube.client import ApiError
+from linux.logging_kv import get_logger
+from nodeagent.cni.invocation import PluginError
+from nodeagent.pods import apply
+from nodeagent.pods.fetch_drive import SourceFetcher
+from nodeagent.pods.fields import InvalidField
+from nodeagent.pods.live import LivePod
+from nodeagent.pods.mounts import UnsupportedVolume
+from nodeagent.pods.sources import MissingSource, Ref, Source, refs_of_volumes
+from nodeagent.pods.state import Waiting
+from nodeagent.volumes.apply import VolumeFailed
+from nodeagent.volumes.files import is_generated
+
+logger = get_logger("knode.sandbox")
+_RETRY_S = 2.0
+_VOLUME_ERRORS = (MissingSource, VolumeFailed, UnsupportedVolume, InvalidField)
+
+
+class SandboxDrive:
+    """Failures become Events and a time for the next try; nothing is raised."""
+
+    def __init__(self, live: LivePod, sources: SourceFetcher) -> None:
+        self._live = live
+        self._sources = sources
+
+    async def create(self, attempt: int) -> None:
+        live, network = self._live, self._live.host.network()
+        try:
+            sources = await self._sources.fetch(live.pod, refs_of_volumes(live.pod))
+            await self._make_volumes(sources, ips=())
+            record = await asyncio.to_thread(
+                apply.create_sandbox, live.host.setup, live.pod, attempt, network
+            )
+            if any(is_generated(volume) for volume in live.pod.spec.volumes):
+                await self._make_volumes(sources, record.ips)  # again: files may name the pod's addresses
+        except _VOLUME_ERRORS as error:
+            self._failed("FailedMount", f"MountVolume.SetUp failed: {error}")
+        except ApiError as error:
+            self._failed("FailedMount", f"the API server cannot be asked for the pod's volumes: {error}")
+        except (PluginError, OSError) as error:
+            self._failed("FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+        else:
+            live.runtime = replace(live.runtime, sandbox=record)
+            live.note(sandbox=None)
+
+    def _failed(self, reason: str, message: str) -> None:
+        self._live.tell("Warning", reason, message)
+        self._live.note(sandbox=Waiting(reason=reason, message=message, retry_at_s=time.time() + _RETRY_S))
+
+    async def _make_volumes(self, sources: Mapping[Ref, Source | None], ips: tuple[str, ...]) -> None:
+        if self._live.pod.spec.volumes:
+            await asyncio.to_thread(apply.make_volumes, self._live.host.setup, self._live.pod, sources, ips)
+
+    async def refresh_volumes(self) -> None:
+        """Bring configMap, secret, projected and downwardAPI volumes to what the API says now."""
+        pod, sandbox = self._live.pod, self._live.runtime.sandbox
+        if sandbox is None or sandbox.torn_down or not any(is_generated(v) for v in pod.spec.volumes):
+            return
+        try:
+            sources = await self._sources.fetch(pod, refs_of_volumes(pod))
+            await self._make_volumes(sources, sandbox.ips)
+        except (*_VOLUME_ERRORS, ApiError, OSError) as error:
+            logger.debug("volumes were not refreshed", pod=self._live.label, error=error)
+
+    async def remove(self) -> None:
+        live, record = self._live, self._live.runtime.sandbox
+        assert record is not None
+        try:
+            ended = await asyncio.to_thread(
+                apply.remove_sandbox, live.host.setup, record, live.host.network()
+            )
+        except (PluginError, OSError) as error:
+            live.tell("Warning", "FailedKillPod", f"error killing pod: {error}")
+            await asyncio.sleep(_RETRY_S)
+            return
+        live.runtime = replace(live.runtime, sandbox=ended)
