@@ -23,7 +23,10 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
-    options = parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    cut = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:cut])
+    options.after_dashes = words[cut + 1 :]
     if options.print_completion:
         import shtab
 
@@ -78,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     run = _command(commands, "exec", _exec, "run a command in a node (or in 'hub')")
     run.add_argument("node", metavar="NODE")
-    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD")
+    run.add_argument("argv", nargs="*", metavar="-- CMD")
 
     config = _command(commands, "kubeconfig", _kubeconfig, "print the administrator's kubeconfig")
     config.add_argument("--path", action="store_true", help="print where the file is")
@@ -184,8 +187,7 @@ def _exec(options: argparse.Namespace) -> int:
     pid = members_run.find(folder, member)
     if pid is None:
         raise LabError(f"{member.name} has ended: see {folder.logs / member.name}")
-    command = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    argv = members_run.exec_argv(pid, member, command or ["sh"])
+    argv = members_run.exec_argv(pid, member, options.argv + options.after_dashes or ["sh"])
     os.execvp(argv[0], argv)
 
 

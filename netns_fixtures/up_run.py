@@ -9,7 +9,7 @@ from pathlib import Path
 from kube import certs
 from kube.client import AlreadyExists, Client, Unreachable
 from kube.objects import Node
-from kube.watch import Informer
+from kube.watch import Informer, running
 from linux import process
 from netns_fixtures import (
     addons,
@@ -131,17 +131,16 @@ async def _until_nodes_ready(client: Client, lab: Lab, say: Say) -> None:
     wanted = {node.name for node in lab.nodes}
     changed = asyncio.Event()
     nodes = Informer(client, Node, on_change=lambda *_: changed.set())
-    watching = asyncio.create_task(nodes.run())
-    try:
+    async with running(nodes):
         while True:
-            ready = {node.metadata.name for node in nodes.cache.values() if is_ready(node)}
+            ready = {
+                node.metadata.name for node in nodes.cache.values() if is_ready(node) and not node.spec.taints
+            }
             say(f"{len(ready & wanted)} of {len(wanted)} nodes Ready")
             if ready >= wanted:
                 return
             changed.clear()
             await changed.wait()
-    finally:
-        watching.cancel()
 
 
 def _why_not(lab: Lab, folder: Folder, timeout_s: float) -> str:

@@ -76,7 +76,9 @@ async def exec_in_pod(
     except aiohttp.WSServerHandshakeError as error:
         raise error_from(error.status, error.message.encode()) from error
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ApiError(0, "ExecFailed", f"exec in {namespace}/{pod}: {str(error) or 'no end in time'}") from error
+        raise ApiError(
+            0, "ExecFailed", f"exec in {namespace}/{pod}: {str(error) or 'no end in time'}"
+        ) from error
     return ExecResult(
         output[_STDOUT].decode(errors="replace"),
         output[_STDERR].decode(errors="replace"),

@@ -66,7 +66,8 @@ class _Connection:
         return True
 
     def close(self) -> None:
-        self.writer.close()
+        """At once: both sides know where a message ends, so TLS has nothing left to say."""
+        self.writer.transport.abort()
 
 
 class HttpTransport:
@@ -127,10 +128,14 @@ class HttpTransport:
             raise Unreachable(f"GET {self.url}{path}: {_reason(error)}") from error
         finally:
             connection.close()
+            await asyncio.sleep(0)  # the loop closes the socket in its next round
 
     async def close(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            connection = self._idle.pop()
+            connection.close()
+            with contextlib.suppress(OSError):
+                await connection.writer.wait_closed()
 
     def _message(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes

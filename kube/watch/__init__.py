@@ -3,5 +3,6 @@
 from kube.watch.backoff import Backoff
 from kube.watch.informer import Informer
 from kube.watch.queue import WorkQueue
+from kube.watch.running import running
 
-__all__ = ["Backoff", "Informer", "WorkQueue"]
+__all__ = ["Backoff", "Informer", "WorkQueue", "running"]

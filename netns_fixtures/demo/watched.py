@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TypeVar
 
 from kube.client import Client
 from kube.objects import Deployment, EndpointSlice, Namespace, Object, Pod, Service
-from kube.watch import Informer
+from kube.watch import Informer, running
 from netns_fixtures.demo.show import CheckFailed
 
 NAMESPACE = "k8sdemo"
@@ -20,12 +21,12 @@ class Watched:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._changed = asyncio.Event()
+        self._running = AsyncExitStack()
         self.pods = self._informer(Pod)
         self.deployments = self._informer(Deployment)
         self.slices = self._informer(EndpointSlice)
         self.services = self._informer(Service)
         self.namespaces = Informer(client, Namespace, on_change=self._wake)
-        self._tasks: list[asyncio.Task[None]] = []
 
     def _informer(self, cls: type[T]) -> Informer[T]:
         return Informer(self.client, cls, namespace=NAMESPACE, on_change=self._wake)
@@ -35,16 +36,13 @@ class Watched:
 
     async def __aenter__(self) -> "Watched":
         informers = (self.pods, self.deployments, self.slices, self.services, self.namespaces)
-        self._tasks = [asyncio.create_task(informer.run()) for informer in informers]
-        for informer in informers:
-            await informer.wait_synced()
+        await self._running.enter_async_context(running(*informers))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
+        await self._running.aclose()
 
     async def until(self, holds: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
         """Wait for changes until it holds. Raises CheckFailed when it does not in time."""

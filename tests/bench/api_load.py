@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kube.client import Client, Unreachable
 from kube.objects import ConfigMap, ObjectMeta
-from kube.watch import Informer
+from kube.watch import Informer, running
 from tests.bench.spread import spread
 
 CREATE_COUNT = 2000
@@ -70,8 +70,6 @@ async def _creates(client: Client, in_flight: int) -> dict[str, object]:
                 all_seen.set()
 
     informer = Informer(client, ConfigMap, namespace="default", on_change=on_change)
-    watching = asyncio.create_task(informer.run())
-    await informer.wait_synced()
     numbers = iter(range(CREATE_COUNT))
 
     async def worker() -> None:
@@ -82,9 +80,9 @@ async def _creates(client: Client, in_flight: int) -> dict[str, object]:
                 ConfigMap(metadata=ObjectMeta(name=name, namespace="default"), data={"key": "v" * 400})
             )
 
-    started_s = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(in_flight)))
-    took_s = time.perf_counter() - started_s
-    await asyncio.wait_for(all_seen.wait(), 30)
-    watching.cancel()
+    async with running(informer):
+        started_s = time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(in_flight)))
+        took_s = time.perf_counter() - started_s
+        await asyncio.wait_for(all_seen.wait(), 30)
     return {"creates_per_s": round(CREATE_COUNT / took_s), "create_to_watch_ms": spread(latency_ms)}
