@@ -1,6 +1,6 @@
 """BACKENDS, in the order in which `--proxy-mode auto` tries them: the one place to add one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import ClassVar, NamedTuple, Protocol, cast
 
@@ -18,6 +18,17 @@ class SyncReport(NamedTuple):
     full: bool
     operations: int
     elements: int = 0
+
+
+class Watch(Protocol):
+    """Hears of changes that somebody else makes to the rules."""
+
+    def fileno(self) -> int: ...
+
+    def read(self) -> Iterable[int]:
+        """The families whose rules were touched since the last call."""
+
+    def close(self) -> None: ...
 
 
 class Backend(Protocol):
@@ -39,21 +50,35 @@ class Backend(Protocol):
     def settle(self) -> SyncReport:
         """Remove what only packets in flight could need, a second or more after a sync."""
 
-    def cleanup(self) -> None: ...
+    def watch(self) -> Watch | None:
+        """For all families that share this backend's rules; None: nothing tells."""
 
     def close(self) -> None:
         """Stop, leaving the rules in force."""
 
 
+class Factory(Protocol):
+    """Makes one backend a family; they may share what they need."""
+
+    def __call__(self, rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]: ...
+
+
 class Entry(NamedTuple):
-    """A backend by the name that --proxy-mode takes; `module` is imported when it is chosen."""
+    """A backend by the name that --proxy-mode takes; its module is imported when it is asked about or chosen."""
 
     name: str
     module: str
-    factory: str
 
-    def load(self) -> Callable[[NodeRules], Backend]:
-        return cast("Callable[[NodeRules], Backend]", getattr(import_module(self.module), self.factory))
+    def load(self) -> Factory:
+        return cast("Factory", import_module(self.module).make)
+
+    def unusable(self) -> str | None:
+        """Why it cannot work on this host; None if it can."""
+        return cast("Callable[[], str | None]", import_module(self.module).unusable)()
+
+    def clean(self) -> None:
+        """Remove all its rules, also those of a process that is gone."""
+        cast("Callable[[], None]", import_module(self.module).clean)()
 
 
-BACKENDS = (Entry("nftables", "kproxy.backends.nftables.apply", "NftablesBackend"),)
+BACKENDS = (Entry("nftables", "kproxy.backends.nftables.apply"),)

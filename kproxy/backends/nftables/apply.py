@@ -1,23 +1,51 @@
 """Carries out plans on the kernel's tables; decides nothing but what to do when the kernel refuses."""
 
+from collections.abc import Iterable, Mapping
 from errno import EINVAL, EOPNOTSUPP, EPERM
 from typing import ClassVar
 
+from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.nftables import names as n
 from kproxy.backends.nftables.plan import Forget, Plan, Work
 from kproxy.backends.nftables.skeleton import nf_family
-from kproxy.backends.registry import BackendError, SyncReport
+from kproxy.backends.registry import Backend, BackendError, SyncReport
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
 from linux.logging_kv import get_logger
 from linux.netlink.socket import NetlinkError
 from linux.nft import constants as k
 from linux.nft.batch import AddElements, AddTable, DeleteElements, DeleteTable
+from linux.nft.monitor import Monitor
 from linux.nft.socket import NftSocket
 from linux.nft.values import Element, Table
 
 _log = get_logger("kproxy.nftables")
+_NF_FAMILIES = {IPV4: k.NFPROTO_IPV4, IPV6: k.NFPROTO_IPV6}
 _OWNER_FLAGS = k.TABLE_F_OWNER | k.TABLE_F_PERSIST
+
+
+class ForeignChanges:
+    """Tells when somebody else touched our tables, and who, from the netlink monitor."""
+
+    def __init__(self, own_port: int) -> None:
+        self._monitor = Monitor((own_port,))
+
+    def fileno(self) -> int:
+        return self._monitor.fileno()
+
+    def read(self) -> Iterable[int]:
+        change = self._monitor.read()
+        if change is None:
+            return ()
+        touched = {family for family, name in change.tables if name == n.TABLE}
+        found = [f for f, number in _NF_FAMILIES.items() if change.lost or number in touched]
+        if found:
+            by = change.process_name or "unknown"
+            _log.warning("somebody changed our table, it is repaired", by=by, process_id=change.process_id)
+        return found
+
+    def close(self) -> None:
+        self._monitor.close()
 
 
 class NftablesBackend:
@@ -25,16 +53,16 @@ class NftablesBackend:
 
     name: ClassVar[str] = "nftables"
 
-    def __init__(self, node: NodeRules, socket: NftSocket | None = None, *, own_table: bool = True) -> None:
-        self._socket = socket or NftSocket()
-        self._closes_socket = socket is None
+    def __init__(self, node: NodeRules, socket: NftSocket, *, own_table: bool = True) -> None:
+        self._socket = socket
         self._own_table = own_table
+        self._node = node
         self._plan = Plan(node)
         self._in_step = False
 
     @property
     def node(self) -> NodeRules:
-        return self._plan.node
+        return self._node
 
     @property
     def socket(self) -> NftSocket:
@@ -45,10 +73,8 @@ class NftablesBackend:
         return self._in_step and self._plan.has_leftovers
 
     def set_node(self, node: NodeRules) -> None:
-        """Takes effect with the next sync, which then is a full one."""
-        if node != self._plan.node:
-            self._plan = Plan(node)
-            self._in_step = False
+        """Takes effect with the next sync. The family stays the same."""
+        self._node = node
 
     def distrust(self) -> None:
         """Somebody else may have changed the table: the next sync compares it whole."""
@@ -57,9 +83,9 @@ class NftablesBackend:
     def sync(self, table: ForwardingTable, only: set[ServicePortName] | None = None) -> SyncReport:
         """Make the kernel say what `table` says. Only the named services are compared, if all else is known."""
         if self._in_step and only is not None:
-            return self._do(self._plan.partial(table, only), full=False)
+            return self._do(self._plan.partial(table, only, self._node), full=False)
         flags = self._table_flags()
-        self._plan = Plan(self._plan.node, flags)
+        self._plan = Plan(self._node, flags)
         content = self._socket.content(self._plan.table)
         if content is not None:
             self._plan.table = self._plan.table._replace(flags=self._kept_flags(content.table, flags))
@@ -134,13 +160,37 @@ class NftablesBackend:
         return counted
 
     def cleanup(self) -> None:
-        delete_table(self._socket, nf_family(self._plan.node.family))
+        delete_table(self._socket, nf_family(self._node.family))
         self._in_step = False
 
+    def watch(self) -> ForeignChanges:
+        return ForeignChanges(self._socket.port_id)
+
     def close(self) -> None:
-        """Leaves the rules in force."""
-        if self._closes_socket:
-            self._socket.close()
+        """Leaves the rules in force: the table persists without its owner."""
+        self._socket.close()
+
+
+def make(rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]:
+    """Both families over one socket, which owns both tables."""
+    socket = NftSocket()
+    return {family: NftablesBackend(node, socket, own_table=own_table) for family, node in rules.items()}
+
+
+def unusable() -> str | None:
+    """Tried, not guessed from versions."""
+    try:
+        with NftSocket() as socket:
+            owner_supported(socket)
+    except (BackendError, OSError) as error:
+        return str(error)
+    return None
+
+
+def clean() -> None:
+    with NftSocket() as socket:
+        for family in _NF_FAMILIES.values():
+            delete_table(socket, family)
 
 
 def delete_table(socket: NftSocket, family: int) -> None:

@@ -103,9 +103,7 @@ class Plan:
     def full(self, table: ForwardingTable) -> Work:
         """Everything, compared with everything."""
         self._want_nothing()
-        for owner, entries in ((_NODE, skeleton.elements(self._node)),):
-            for set_name, element in entries:
-                self._claim(owner, set_name, element)
+        self._want(_NODE, Pieces(skeleton.elements(self._node)))
         for name, service in table.items():
             self._want(name, pieces(service, self._node.family))
         if self._must_rebuild():
@@ -115,12 +113,16 @@ class Plan:
         stale = self._stale_memory()
         return Work(tuple(self._all_operations()), stale)
 
-    def partial(self, table: ForwardingTable, names: Iterable[ServicePortName]) -> Work:
-        """These services only; the rest is as it was planned last."""
+    def partial(
+        self, table: ForwardingTable, names: Iterable[ServicePortName], node: NodeRules | None = None
+    ) -> Work:
+        """These services only, and what a changed `node` changes; the rest is as it was planned last."""
         touched: dict[str, dict[bytes, None]] = {}
         chains: dict[str, None] = {}
         sets: dict[str, None] = {}
         forget: list[Forget] = []
+        if node is not None and node != self._node:
+            self._renode(node, touched, chains)
         for name in names:
             service = table.get(name)
             old = self._pieces.get(name, Pieces())
@@ -136,6 +138,16 @@ class Plan:
             *self._element_operations(touched),
         )
         return Work(operations, tuple(forget))
+
+    def _renode(
+        self, node: NodeRules, touched: dict[str, dict[bytes, None]], chains: dict[str, None]
+    ) -> None:
+        """No set changes its kind with the node, so that rules and elements are all there is to change."""
+        self._node = node
+        self._fixed_chains = {chain.name: chain for chain in skeleton.chains(node)}
+        chains |= dict.fromkeys(self._fixed_chains)
+        new = Pieces(skeleton.elements(node))
+        self._replace(_NODE, self._pieces.get(_NODE, Pieces()), new, touched, chains)
 
     def settle(self) -> Work:
         """Remove what only packets in flight could still have needed. A second or more after the last change."""

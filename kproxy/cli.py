@@ -1,0 +1,72 @@
+"""`kproxy`: kube-proxy's command line, and what it never had."""
+
+import sys
+from collections.abc import Sequence
+
+from kproxy.backends.registry import BACKENDS, BackendError
+from kproxy.config import ConfigError, Configuration, validate
+from kproxy.flags import apply_flags, go_style, overrides_of_file, parser
+from linux import logging_kv
+
+_log = logging_kv.get_logger("kproxy")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["explain"]:
+            from kproxy.explain_cli import explain
+
+            return explain(given[1:])
+        if given[:1] == ["cleanup"]:
+            given = ["--cleanup", *given[1:]]
+        return _proxy(given)
+    except (ConfigError, BackendError) as error:
+        print(f"kproxy: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _proxy(given: list[str]) -> int:
+    parsed = parser().parse_args(go_style(given))
+    logging_kv.setup("kproxy", parsed.log_level, json=parsed.log_format == "json")
+    if parsed.version:
+        from importlib import metadata  # 20 ms
+
+        print(f"kproxy {metadata.version('podnet')}")
+        return 0
+    if parsed.cleanup:
+        return _cleanup()
+    if parsed.config:
+        from kproxy import config_disk
+
+        config = overrides_of_file(config_disk.load(parsed.config), parsed)
+    else:
+        config = apply_flags(Configuration(), parsed)
+    validate(config)
+    from kproxy import run
+
+    run.prepare(config)
+    if parsed.init_only:
+        return 0
+    run.run(run.Options(config=config, own_table=parsed.nftables_owner == "auto"))
+    return 0
+
+
+def _cleanup() -> int:
+    """Every backend's rules; what fails is said, the others are done all the same."""
+    failed = False
+    for entry in BACKENDS:
+        try:
+            entry.clean()
+        except (BackendError, OSError) as error:
+            print(f"kproxy: {entry.name}: {error}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,364 @@
+"""The running proxy: informers in, syncs out. The one place with tasks, timers and broad excepts."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from kproxy import node_socket, surroundings
+from kproxy.backends.registry import Backend, BackendError
+from kproxy.checks import checks_of
+from kproxy.checks_serve import CheckServers
+from kproxy.config import Configuration
+from kproxy.forwarding import ServicePortName
+from kproxy.health import Answer, ProxyHealth, listen_addresses, node_eligible
+from kproxy.intake import Changes, Intake, without_local_endpoints
+from kproxy.metrics import ProxyMetrics
+from kproxy.surroundings import Surroundings
+from kube.client import Client
+from kube.objects import (
+    HEADLESS_LABEL,
+    PROXY_NAME_LABEL,
+    TRIGGER_TIME_ANNOTATION,
+    EndpointSlice,
+    NamespacedName,
+    Node,
+    Object,
+    Service,
+    ServiceCIDR,
+)
+from kube.watch import Informer
+from linux.logging_kv import get_logger
+
+_log = get_logger("kproxy.drive")
+
+_SETTLE_S = 1.0  # kernels before 6.2 take a chain for used some time after its last reference went
+_RETRY_S = (0.2, 1.0, 5.0, 30.0)
+_OTHERS_WAIT_S = 5.0  # for the Node and the ServiceCIDRs; a server may not have them, or not yet
+_FULL_CHECK_S = 3600.0
+_FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
+
+
+class Proxy:
+    """One node's service proxy over any backends, one a family."""
+
+    def __init__(
+        self,
+        client: Client,
+        config: Configuration,
+        node_name: str,
+        backends: Mapping[int, Backend],
+        metrics: ProxyMetrics,
+        *,
+        min_sync_period_s: float | None = None,
+    ) -> None:
+        self.config = config
+        self._backends = backends
+        self.metrics = metrics
+        self.health = ProxyHealth(backends, 2 * config.sync_period_s)
+        self._min_sync_s = config.min_sync_period_s if min_sync_period_s is None else min_sync_period_s
+        self._around = Surroundings(
+            node_name=node_name,
+            addresses=node_socket.local_addresses(),
+            bridge_filtered=node_socket.bridge_filtered(),
+        )
+        self.intake = Intake(tuple(backends), surroundings.place(config, self._around))
+        self._services = Informer(
+            client,
+            Service,
+            label_selector=f"!{PROXY_NAME_LABEL}",
+            field_selector="spec.clusterIP!=None",
+            on_change=self._service_changed,
+        )
+        self._slices = Informer(
+            client, EndpointSlice, label_selector=f"!{HEADLESS_LABEL}", on_change=self._slice_changed
+        )
+        self._node = Informer(
+            client, Node, field_selector=f"metadata.name={node_name}", on_change=self._node_changed
+        )
+        self._cidrs = Informer(client, ServiceCIDR, on_change=self._cidrs_changed)
+        self._started_at = time.time()
+        self._wake = asyncio.Event()
+        self._dirty: dict[int, set[ServicePortName] | None] = dict.fromkeys(backends)  # None: everything
+        self._failures = 0
+        self._triggers: dict[NamespacedName, float] = {}
+        self._no_local: dict[tuple[int, str], set[ServicePortName]] = {}
+        self._check_servers = CheckServers(lambda: self.health.is_healthy(time.time()))
+        self._checks_due: set[ServicePortName] = set()
+        self.on_check_failure: Callable[[NamespacedName, str], None] | None = None
+        self.on_changes: list[Callable[[Changes], None]] = []
+        self.synced_once = asyncio.Event()
+
+    @property
+    def node(self) -> Node | None:
+        return self._around.node
+
+    # Changes come in.
+
+    def _service_changed(self, key: NamespacedName, _old: Service | None, new: Service | None) -> None:
+        self.intake.set_service(key, new)
+        self.metrics.service_changes.increment()
+        self.metrics.service_changes_pending.increment()
+        self.wake()
+
+    def _slice_changed(
+        self, key: NamespacedName, _old: EndpointSlice | None, new: EndpointSlice | None
+    ) -> None:
+        self.intake.set_slice(key, new)
+        self.metrics.endpoint_changes.increment()
+        self.metrics.endpoint_changes_pending.increment()
+        if new is not None:
+            stamp = new.metadata.annotations.get(TRIGGER_TIME_ANNOTATION)
+            if stamp is not None:
+                self._note_trigger(key, stamp)
+        self.wake()
+
+    def _note_trigger(self, key: NamespacedName, stamp: str) -> None:
+        try:
+            at = datetime.fromisoformat(stamp).timestamp()
+        except ValueError:
+            return
+        if at > self._started_at:
+            self._triggers.setdefault(key, at)
+
+    def _node_changed(self, _key: NamespacedName, old: Node | None, new: Node | None) -> None:
+        before = surroundings.node_ips(self.config, old) if old is not None else ()
+        after = surroundings.node_ips(self.config, new) if new is not None else ()
+        if old is not None and before != after:
+            _log.info("node addresses changed", before=",".join(before), after=",".join(after))
+        self._look_around(node=new)
+
+    def _cidrs_changed(self, _key: NamespacedName, _old: Object | None, _new: Object | None) -> None:
+        cidrs = {cidr for item in self._cidrs.cache.values() for cidr in item.spec.cidrs}
+        self._look_around(service_cidrs=tuple(sorted(cidrs)))
+
+    def _look_around(
+        self,
+        *,
+        node: Node | None = None,
+        service_cidrs: tuple[str, ...] | None = None,
+    ) -> None:
+        around = self._around
+        self._around = Surroundings(
+            node_name=around.node_name,
+            node=node or around.node,
+            addresses=node_socket.local_addresses(),
+            service_cidrs=around.service_cidrs if service_cidrs is None else service_cidrs,
+            bridge_filtered=node_socket.bridge_filtered(),
+        )
+        if self._around != around:
+            self.wake()
+
+    def wake(self) -> None:
+        """A sync is due."""
+        now = time.time()
+        self.health.queued(now)
+        for family in self._backends:
+            self.metrics.last_queued.set(now, _FAMILY_NAMES[family])
+        self._wake.set()
+
+    def distrust(self, family: int) -> None:
+        """Somebody changed our rules: compare them whole and repair."""
+        self._backends[family].distrust()
+        self._dirty[family] = None
+        self.metrics.repairs.increment(_FAMILY_NAMES[family])
+        self.wake()
+
+    # Syncs go out.
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for informer in (self._services, self._slices, self._node, self._cidrs):
+                tasks.create_task(informer.run())
+            tasks.create_task(self._watch_addresses())
+            tasks.create_task(self._keep_synced(tasks))
+
+    async def _keep_synced(self, tasks: asyncio.TaskGroup) -> None:
+        async with asyncio.TaskGroup() as waits:
+            waits.create_task(self._services.wait_synced())
+            waits.create_task(self._slices.wait_synced())
+            waits.create_task(self._wait_for_others())
+        tasks.create_task(self._look_regularly())
+        last_s = float("-inf")
+        self._wake.set()
+        while True:
+            await self._wake.wait()
+            loop_s = asyncio.get_running_loop().time()
+            if loop_s - last_s < self._min_sync_s:
+                await asyncio.sleep(self._min_sync_s - (loop_s - last_s))
+            self._wake.clear()
+            last_s = asyncio.get_running_loop().time()
+            if self.sync():
+                self._failures = 0
+                self.synced_once.set()
+                self._schedule_settling()
+                await self._update_check_servers()
+            else:
+                self._schedule_retry()
+
+    async def _wait_for_others(self) -> None:
+        try:
+            async with asyncio.timeout(_OTHERS_WAIT_S):
+                await self._node.wait_synced()
+                await self._cidrs.wait_synced()
+        except TimeoutError:
+            _log.warning("starting without the Node or the ServiceCIDRs: the API server has not said them")
+
+    def sync(self) -> bool:
+        """Bring every family in step; False if a kernel refused."""
+        now = time.time()
+        place = surroundings.place(self.config, self._around)
+        self.intake.set_place(place)
+        changes = self.intake.refresh()
+        for observer in self.on_changes:
+            observer(changes)
+        good = True
+        for family, backend in self._backends.items():
+            dirty = self._dirty[family]
+            if dirty is not None:
+                dirty |= changes.forwarding[family]
+            backend.set_node(surroundings.node_rules(self.config, self._around, family))
+            good = self._sync_family(family, backend, now) and good
+            self._count_no_local(family, changes)
+            self._checks_due |= changes.known[family].keys()
+        if good:
+            self.metrics.service_changes_pending.set(0)
+            self.metrics.endpoint_changes_pending.set(0)
+        return good
+
+    def _sync_family(self, family: int, backend: Backend, now: float) -> bool:
+        label = _FAMILY_NAMES[family]
+        started_s = time.perf_counter()
+        try:
+            report = backend.sync(self.intake.tables[family], self._dirty[family])
+        except (BackendError, OSError) as error:
+            self.metrics.sync_failures.increment(label)
+            self._dirty[family] = None
+            _log.error("sync failed", family=label, error=str(error))
+            return False
+        took_s = time.perf_counter() - started_s
+        done = time.time()
+        self._dirty[family] = set()
+        self.health.done(family, done)
+        self.metrics.sync_duration.observe(took_s, label)
+        (self.metrics.full_duration if report.full else self.metrics.partial_duration).observe(took_s, label)
+        self.metrics.last_sync.set(done, label)
+        for at in self._triggers.values():
+            self.metrics.programming.observe(done - at, label)
+        if family == list(self._backends)[-1]:
+            self._triggers.clear()
+        if report.full or report.operations:
+            _log.log(
+                "info" if report.full else "debug",
+                "synced",
+                family=label,
+                full=report.full,
+                services=len(self.intake.tables[family]),
+                operations=report.operations,
+                elements=report.elements,
+                took_s=round(took_s, 4),
+                lag_s=round(done - now, 4),
+            )
+        return True
+
+    def _count_no_local(self, family: int, changes: Changes) -> None:
+        label = _FAMILY_NAMES[family]
+        table = self.intake.tables[family]
+        for place, policy in enumerate(("internal", "external")):
+            names = self._no_local.setdefault((family, policy), set())
+            for name in changes.forwarding[family]:
+                service = table.get(name)
+                if service is not None and without_local_endpoints(service)[place]:
+                    names.add(name)
+                else:
+                    names.discard(name)
+            self.metrics.no_local_endpoints.set(len(names), label, policy)
+
+    def _schedule_retry(self) -> None:
+        delay_s = _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
+        self._failures += 1
+        asyncio.get_running_loop().call_later(delay_s, self._wake.set)
+
+    def _schedule_settling(self) -> None:
+        for backend in self._backends.values():
+            if backend.has_leftovers:
+                asyncio.get_running_loop().call_later(_SETTLE_S, self._settle, backend)
+
+    def _settle(self, backend: Backend) -> None:
+        if not backend.has_leftovers:
+            return
+        try:
+            backend.settle()
+        except (BackendError, OSError) as error:
+            _log.warning("leftovers could not be removed, all is compared again", error=str(error))
+            for label in _FAMILY_NAMES.values():
+                self.metrics.cleanup_failures.increment(label)
+            self._dirty = dict.fromkeys(self._backends)
+            self.wake()
+
+    # What is looked at beside the API.
+
+    async def _watch_addresses(self) -> None:
+        watch = node_socket.AddressWatch()
+        changed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            watch.drain()
+            changed.set()
+
+        loop.add_reader(watch.fileno(), heard)
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                self._look_around()
+        finally:
+            loop.remove_reader(watch.fileno())
+            watch.close()
+
+    async def _look_regularly(self) -> None:
+        """A sysctl changes without a word; and once an hour everything is compared, as kube-proxy does."""
+        last_full_s = time.monotonic()
+        while True:
+            await asyncio.sleep(self.config.sync_period_s)
+            self._look_around()
+            if time.monotonic() - last_full_s > _FULL_CHECK_S:
+                last_full_s = time.monotonic()
+                for backend in self._backends.values():
+                    backend.distrust()
+                self._dirty = dict.fromkeys(self._backends)
+                self.wake()
+
+    # Health.
+
+    def healthz(self) -> Answer:
+        answer = self.health.healthz(time.time(), node_eligible=node_eligible(self._around.node))
+        self.metrics.healthz.increment(str(answer.status))
+        return answer
+
+    def livez(self) -> Answer:
+        answer = self.health.livez(time.time())
+        self.metrics.livez.increment(str(answer.status))
+        return answer
+
+    async def _update_check_servers(self) -> None:
+        due, self._checks_due = self._checks_due, set()
+        if not due:
+            return
+        hosts = [
+            host
+            for family in self._backends
+            for host in listen_addresses(
+                family, surroundings.node_rules(self.config, self._around, family).node_port_addresses
+            )
+        ]
+        failed = await self._check_servers.update(checks_of(self.intake.known, due), hosts)
+        for service, reason in failed.items():
+            _log.error(
+                "no health check server, tried again with the next sync", service=service, error=reason
+            )
+            self._checks_due |= {name for name in due if name[:2] == service}
+            if self.on_check_failure is not None:
+                self.on_check_failure(service, reason)

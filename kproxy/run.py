@@ -1,0 +1,202 @@
+"""A running kproxy: client, backends, servers and signals put together."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from kproxy import node_socket, surroundings, sysctls
+from kproxy.backends.registry import BACKENDS, Backend, BackendError
+from kproxy.config import ConfigError, Configuration, split_address
+from kproxy.drive import Proxy
+from kproxy.health import Answer
+from kproxy.metrics import ProxyMetrics
+from kproxy.node import NodeRules
+from kproxy.serve import HttpServer, text_answer
+from kproxy.surroundings import Surroundings
+from kube.client import Client
+from linux import sysctl
+from linux.logging_kv import get_logger
+
+_log = get_logger("kproxy")
+_BIND_RETRY_S = 5.0
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What flags say beside the configuration. `own_table`: use nftables' owner flag where the kernel has it."""
+
+    config: Configuration
+    own_table: bool = True
+    master: str = ""
+
+
+def node_name(config: Configuration) -> str:
+    return (config.hostname_override or socket.gethostname()).strip().lower()
+
+
+def choose_backend(mode: str) -> str:
+    """The backend's name for a mode; says why `auto` passed others over."""
+    if mode != "auto":
+        if mode not in {entry.name for entry in BACKENDS}:
+            known = ", ".join(entry.name for entry in BACKENDS)
+            raise ConfigError(f"mode {mode} is not available in this build: use one of {known}")
+        return mode
+    refused: list[str] = []
+    for entry in BACKENDS:
+        reason = entry.unusable()
+        if reason is None:
+            if refused:
+                _log.warning("proxy mode chosen", mode=entry.name, passed_over="; ".join(refused))
+            return entry.name
+        refused.append(f"{entry.name}: {reason}")
+    raise BackendError(f"no proxy mode works here: {'; '.join(refused)}")
+
+
+def make_backends(options: Options, families: tuple[int, ...]) -> dict[int, Backend]:
+    """Not yet in force: the first sync writes."""
+    name = choose_backend(options.config.effective_mode)
+    entry = next(entry for entry in BACKENDS if entry.name == name)
+    around = Surroundings(node_name=node_name(options.config))
+    rules: dict[int, NodeRules] = {
+        family: surroundings.node_rules(options.config, around, family) for family in families
+    }
+    return entry.load()(rules, own_table=options.own_table)
+
+
+def prepare(config: Configuration) -> None:
+    """What needs privileges once: connection tracking's limits, and not being killed first when memory ends.
+
+    kube-proxy ends where a sysctl cannot be written; in a network namespace some belong to the host.
+    """
+    for setting in sysctls.settings(config.conntrack, os.cpu_count() or 1):
+        try:
+            sysctl.ensure(setting.key, setting.value)
+        except OSError as error:
+            _log.warning("sysctl left as it is", key=setting.key, wanted=setting.value, error=error.strerror)
+    score = -999 if config.oom_score_adj is None else config.oom_score_adj
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(score))
+    except OSError as error:
+        _log.warning("oom_score_adj left as it is", wanted=score, error=error.strerror)
+
+
+def run(options: Options) -> None:
+    """Until SIGTERM or SIGINT; the rules stay in force."""
+    asyncio.run(_main(options))
+
+
+async def _main(options: Options) -> None:
+    config = options.config
+    families = surroundings.families_of(node_socket.ipv6_available())
+    backends = make_backends(options, families)
+    client = _client(config)
+    metrics = ProxyMetrics()
+    proxy = Proxy(client, config, node_name(config), backends, metrics)
+    mode = next(iter(backends.values())).name
+    metrics.mode.set(1, mode)
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    _log.info("starting", node=node_name(config), mode=mode, families=",".join(map(str, families)))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_serve("healthz", config.healthz_address, partial(_health, proxy), config))
+            tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, mode), config))
+            tasks.create_task(proxy.run())
+            tasks.create_task(_monitor(proxy, backends))
+            await stopping.wait()
+            raise _Stopped
+    except* _Stopped:
+        _log.info("stopping, the rules stay in force")
+    finally:
+        for backend in backends.values():
+            backend.close()
+        await client.close()
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _client(config: Configuration) -> Client:
+    path = config.client_connection.kubeconfig
+    if path or "KUBERNETES_SERVICE_HOST" in os.environ:
+        return Client.from_kubeconfig(path, user_agent="kproxy")
+    raise ConfigError("no API server is known: pass --kubeconfig FILE, or run in a pod")
+
+
+async def _serve(what: str, address: str, handler: Callable[[str], Answer], config: Configuration) -> None:
+    """Tried again every 5 s while the address is taken, as kube-proxy does; `bindAddressHardFail` ends it."""
+    if not address:
+        return
+    host, port = split_address(address)
+    while True:
+        server = HttpServer(handler)
+        try:
+            await server.start(host, port)
+            break
+        except OSError as error:
+            text = f"cannot serve {what} at {address}: {error.strerror}"
+            if config.bind_address_hard_fail:
+                raise BackendError(f"{text}; choose another address or unset bindAddressHardFail") from error
+            _log.error(text, retry_s=_BIND_RETRY_S)
+        await asyncio.sleep(_BIND_RETRY_S)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
+
+
+def _health(proxy: Proxy, path: str) -> Answer:
+    match path.partition("?")[0]:
+        case "/healthz":
+            return proxy.healthz()
+        case "/livez":
+            return proxy.livez()
+    return text_answer(404, "404 page not found\n")
+
+
+def _metrics(proxy: Proxy, mode: str) -> Callable[[str], Answer]:
+    config = msgspec.to_builtins(proxy.config)
+
+    def answer(path: str) -> Answer:
+        match path.partition("?")[0]:
+            case "/metrics":
+                return text_answer(200, proxy.metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
+            case "/healthz" | "/livez" | "/readyz":
+                return text_answer(200, "ok")
+            case "/proxyMode":
+                return text_answer(200, mode)
+            case "/configz":
+                body = json.dumps({"kubeproxy.config.k8s.io": config})
+                return text_answer(200, body, "application/json")
+        return text_answer(404, "404 page not found\n")
+
+    return answer
+
+
+async def _monitor(proxy: Proxy, backends: dict[int, Backend]) -> None:
+    """Hears of foreign changes to our tables once the first sync is done; its own writes are not reported."""
+    await proxy.synced_once.wait()
+    watch = next(iter(backends.values())).watch()
+    if watch is None:
+        return
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        for family in watch.read():
+            proxy.distrust(family)
+
+    loop.add_reader(watch.fileno(), heard)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        loop.remove_reader(watch.fileno())
+        watch.close()
