@@ -5,6 +5,7 @@ from __future__ import annotations
 from cni.bridge import plan
 from cni.spec.addresses import parse_cidr
 from cni.spec.errors import UNAVAILABLE, UNAVAILABLE_LIMITED, CniError
+from cni.veth.plan import kernel_routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _layer3(conf: BridgeConf, prev: Result, seen: Observed) -> Iterator[str]:
             yield f"{name} has lost its address {ip.address}"
     main = {(route.dst, route.via) for route in seen.routes if route.table not in (0, 255)}
     destinations = {dst for dst, _ in main}
-    for route in plan.kernel_routes(plan.addressing(conf, prev)):
+    for route in kernel_routes(plan.addressing(conf, prev)):
         if (route.dst, route.via) not in main:
             how = f" via {route.via}" if route.via else ""
             state = "leads elsewhere" if route.dst in destinations else "is gone"

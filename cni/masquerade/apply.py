@@ -15,5 +15,5 @@ def add(network: str, container_id: str, ifname: str, cidrs: Iterable[Cidr], bac
     raise CniError("ipMasq is not implemented in this version: set it to false")
 
 
-def delete(network: str, container_id: str, ifname: str, *, wanted: bool) -> None:
+def delete(network: str, container_id: str, ifname: str) -> None:
     return

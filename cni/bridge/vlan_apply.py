@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cni.bridge.vlan.ranges import ranges
+from cni.bridge.vlans import ranges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

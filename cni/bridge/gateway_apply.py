@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from cni.bridge import plan
-from cni.bridge.attach import sysctls
 from cni.spec.errors import CniError
+from cni.veth import sysctls
 from linux import sysctl
 from linux.netlink.socket import NetlinkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cni.bridge.config import BridgeConf
-    from cni.bridge.plan import Addressing, AddressOp
+    from cni.bridge.plan import AddressOp
     from cni.spec.addresses import Cidr
+    from cni.veth.plan import Addressing
     from linux.rtnl import Link, Rtnl
 
 

@@ -1,1 +1,0 @@
-"""One attachment to a bridge: the steps of ADD."""

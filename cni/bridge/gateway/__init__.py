@@ -1,1 +1,0 @@
-"""The bridge itself: made, adopted, addressed."""

@@ -1,1 +1,0 @@
-"""VLANs of bridge ports; needs CONFIG_BRIDGE_VLAN_FILTERING."""

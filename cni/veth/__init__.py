@@ -1,0 +1,1 @@
+"""What bridge and ptp share: a veth pair, its records, its addresses, its removal."""
