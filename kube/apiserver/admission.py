@@ -44,6 +44,7 @@ def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: st
         for field in ("priority", "preemptionPolicy", "serviceAccountName", "serviceAccount"):
             if field in old["spec"]:
                 new["spec"].setdefault(field, old["spec"][field])
+        _default_tolerations(new)
 
 
 def admit_delete(kind: Kind, obj: Object) -> None:

@@ -11,12 +11,22 @@ from kube.apiserver import authorization, bodies, documents, read, reviews, stat
 from kube.apiserver.binding import bind
 from kube.apiserver.delete import delete, delete_all
 from kube.apiserver.eviction import evict
-from kube.apiserver.kinds import Kind, kind_at, patch
+from kube.apiserver.kinds import Kind, kind_at, managed_fields, patch
 from kube.apiserver.locations import pod_stream, proxy
 from kube.apiserver.options import delete_options, list_options, revision_of
 from kube.apiserver.path import Target, parse
 from kube.apiserver.representation import ListMeta, Shown, negotiate
-from kube.apiserver.request import ANONYMOUS, JSON, Answer, Object, Request, Response, Streaming, json_answer
+from kube.apiserver.request import (
+    ANONYMOUS,
+    JSON,
+    Answer,
+    Object,
+    Request,
+    Response,
+    Streaming,
+    User,
+    json_answer,
+)
 from kube.apiserver.scale import scale
 from kube.apiserver.selection import ObjectSelection
 from kube.apiserver.state import Api
@@ -54,6 +64,8 @@ class ApiServer:
         call: Call | None = None
         self.api.metrics.inflight += 1
         try:
+            if "impersonate-user" in request.headers:
+                request = self._impersonated(request)
             call = self._resolve(request)
             response = await self._dispatch(call, request)
         except status.StatusError as error:
@@ -89,6 +101,18 @@ class ApiServer:
         verb = _verb(request, target)
         self._authorize(request, _attributes(request, target, verb))
         return Call(kind, target, verb, request)
+
+    def _impersonated(self, request: Request) -> Request:
+        """As the user of the Impersonate headers, for callers that may act as others."""
+        headers = request.headers
+        name = headers["impersonate-user"]
+        self._authorize(
+            request, authorization.Attributes(_user(request), "impersonate", resource="users", name=name)
+        )
+        groups = tuple(filter(None, headers.get("impersonate-group", "").split(", ")))
+        return request._replace(
+            user=User(name, (*groups, reviews.AUTHENTICATED), headers.get("impersonate-uid", ""))
+        )
 
     def _authorize(self, request: Request, asked: authorization.Attributes) -> None:
         decision = self.api.authorizer.decide(asked)
@@ -272,7 +296,33 @@ async def _patch(api: Api, call: Call) -> Response:
 
 
 async def _apply(api: Api, call: Call, write: Write) -> Response:
-    raise status.unsupported_media_type(patch.PATCH_TYPES[:3])
+    """Server-side apply: makes the object when there is none."""
+    kind, target, request = call.kind, call.target, call.request
+    asked = bodies.parse_yaml(request.body)
+    if not isinstance(asked, dict):
+        raise status.bad_request("the applied configuration is not an object")
+    bodies.check_type(asked, kind.api_version, kind.kind)
+    metadata: Object = asked.setdefault("metadata", {})
+    if metadata.setdefault("name", target.name) != target.name:
+        raise status.bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
+        )
+    config = checked(write, asked, [])
+
+    def change(old: Object) -> Object:
+        return managed_fields.apply(
+            kind,
+            old or None,
+            config,
+            manager=request.query.get("fieldManager"),
+            now=api.now(),
+            force=bool(write.options.force),
+            subresource=target.subresource,
+        )
+
+    absent = None if target.subresource else change
+    written = await update(write._replace(applies=True), target.name, change, absent=absent)
+    return _written(api, call, write, written)
 
 
 async def _delete(api: Api, call: Call) -> Response:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kube.apiserver import admission, conversion, options, status
 from kube.apiserver.delete import remove
-from kube.apiserver.kinds import Kind, defaults, lifecycle, schema, validation
+from kube.apiserver.kinds import Kind, defaults, lifecycle, managed_fields, schema, validation
 from kube.apiserver.options import WriteOptions
 from kube.apiserver.request import ANONYMOUS, Object, Request, User
 from kube.apiserver.state import Api, encode_stored, entry_of, key_of
@@ -29,6 +29,7 @@ class Write(NamedTuple):
     user: User
     warnings: list[str]
     subresource: str = ""
+    applies: bool = False  # the apply patch has settled who owns which field
 
 
 class Written(NamedTuple):
@@ -110,6 +111,7 @@ async def _create_once(write: Write, obj: Object) -> Written:
     api, kind = write.api, write.stored
     suffix = "" if obj["metadata"].get("name") else api.suffix()
     lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.name)
+    _track(write, obj, None)
     admission.admit_create(api, kind, obj, write.user)
     name = obj["metadata"].get("name") or ""
     errors = validation.validate_create(kind, obj)
@@ -125,6 +127,19 @@ async def _create_once(write: Write, obj: Object) -> Written:
         except Conflict as error:
             raise status.already_exists(write.kind.resource, name) from error
     return Written(entry_of(kind, obj, value, revision, revision), created=True)
+
+
+def _track(write: Write, new: Object, old: Object | None) -> None:
+    """Owners of the fields, for objects that were applied once."""
+    if not write.applies:
+        managed_fields.track(
+            write.stored,
+            new,
+            old,
+            manager=write.options.manager,
+            now=write.api.now(),
+            subresource=write.subresource,
+        )
 
 
 @contextmanager
@@ -190,6 +205,7 @@ async def _update_once(write: Write, entry: Entry, name: str, change: Change) ->
     new = lifecycle.prepare_update(kind, new, old, subresource=write.subresource)
     if new is old:
         return Written(entry)
+    _track(write, new, old)
     admission.admit_update(api, kind, new, old, write.subresource)
     with _allocated(write, new, old) as extra:
         errors = validation.validate_update(kind, new, old, write.subresource)
