@@ -3,11 +3,11 @@
 import msgspec
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, frozen=True):
     retryAfterSeconds: int = 0  # noqa: N815  # the JSON name
 
 
-class _Status(msgspec.Struct):
+class _Status(msgspec.Struct, frozen=True):
     message: str = ""
     reason: str = ""
     code: int = 0

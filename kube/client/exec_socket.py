@@ -19,16 +19,16 @@ class ExecResult(NamedTuple):
     code: int
 
 
-class _Cause(msgspec.Struct):
+class _Cause(msgspec.Struct, frozen=True):
     reason: str = ""
     message: str = ""
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, frozen=True):
     causes: tuple[_Cause, ...] = ()
 
 
-class _Status(msgspec.Struct):
+class _Status(msgspec.Struct, frozen=True):
     status: str = ""
     reason: str = ""
     message: str = ""
