@@ -96,20 +96,15 @@ def _in_process(executable: str, name: str, call: Call) -> plugins.Plugin | None
 
 def _execute(executable: str, call: Call, command: str) -> bytes:
     """Same environment and configuration as ours; its standard error goes to ours."""
-    from linux import process
+    from linux.execute import execute
 
-    done = process.run(
-        [executable],
-        input=call.stdin,
-        env={**call.env, "CNI_COMMAND": command},
-        timeout_s=_TIMEOUT_S,
-        check=False,
-    )
-    call.world.stderr(done.stderr)
-    output = done.stdout.encode()
+    env = {**call.env, "CNI_COMMAND": command}
+    done = execute([executable], stdin=call.stdin, env=env, timeout_s=_TIMEOUT_S)
+    errors = done.stderr.decode("utf-8", "replace")
+    call.world.stderr(errors)
     if done.code == 0:
-        return output
-    raise _error_of(executable, output, done.stderr)
+        return done.stdout
+    raise _error_of(executable, done.stdout, errors)
 
 
 def _error_of(executable: str, output: bytes, stderr: str) -> CniError:
