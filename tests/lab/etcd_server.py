@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -56,7 +57,8 @@ class EtcdServer:
         peer = f"http://127.0.0.1:{ports[1]}"
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / f"{name}.log"
-        self._argv = [program(), "--name", name, "--data-dir", str(folder / name)]
+        self._data = folder / name
+        self._argv = [program(), "--name", name, "--data-dir", str(self._data)]
         self._argv += ["--listen-client-urls", client, "--advertise-client-urls", client]
         self._argv += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
         self._argv += ["--initial-cluster", ",".join(cluster), "--logger", "zap", "--log-level", "warn"]
@@ -103,6 +105,10 @@ class EtcdServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def forget(self) -> None:
+        """Remove the data of a killed member."""
+        shutil.rmtree(self._data)
 
 
 class EtcdCluster:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
+from itertools import count
 from random import Random
 
 from kube.store.contract import StoreError, Unavailable
 from kube.store.etcd import wire
 from kube.store.etcd.endpoints import Endpoints
-from kube.store.etcd.gateway_socket import Gateway, Lines, NotSent, tls_context
+from kube.store.etcd.gateway_socket import Gateway, Lines, NotSent, certificates_refused, tls_context
 from kube.store.etcd.options import Endpoint, EtcdOptions
 from kube.store.etcd.wire import EtcdError
 
@@ -47,7 +48,7 @@ class Cluster:
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PATIENCE_S
-        while True:
+        for attempt in count(1):
             gateway = await self._next_gateway(give_up_at)
             try:
                 status, answer = await gateway.call(path, body, ATTEMPT_TIMEOUT_S)
@@ -62,8 +63,10 @@ class Cluster:
                 raise failure
             self.failed(gateway.endpoint, failure)
             undone = isinstance(failure, NotSent) or (isinstance(failure, EtcdError) and failure.refused)
-            if loop.time() >= give_up_at or not (repeatable or undone):
+            hopeless = certificates_refused(failure) and attempt >= len(self._gateways)
+            if hopeless or loop.time() >= give_up_at or not (repeatable or undone):
                 raise Unavailable(f"etcd at {gateway.endpoint}: {_reason(failure)}") from failure
+        raise AssertionError
 
     async def follow(self, body: bytes) -> tuple[Endpoint, Lines]:
         """A watch and the server it is with; raises Unavailable."""

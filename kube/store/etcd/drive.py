@@ -38,7 +38,6 @@ from kube.store.watches import Watches
 
 PAGE_ROWS = 500  # of one answer: 1 MB and 3 ms of decoding at 2 KB an object
 KEYS_ONLY_ROWS = 10_000
-SEEN_TIMEOUT_S = 10.0
 
 
 class EtcdStore:
@@ -149,13 +148,13 @@ class EtcdStore:
         if not ops:
             return self.revision
         request = wire.txn_request(ops, self._keyspace)
+        before = self.revision
         try:
             answer = wire.decode_txn(await self._cluster.ask(wire.TXN, request, repeatable=False))
         except EtcdError as error:
             await self._refuse(error, 0)
         revision = answer.header.revision
-        if not await self._progress.reach(revision, SEEN_TIMEOUT_S):
-            raise Unavailable(f"revision {revision} is written, but etcd's watch does not tell of it")
+        await self._follower.reach(revision, before)
         if not answer.succeeded:
             raise _conflict(ops, answer)
         return revision
@@ -165,12 +164,12 @@ class EtcdStore:
 
         What is read behind it is what a linearizable read would give.
         """
+        before = self.revision
         try:
             revision = await self._newest.revision()
         except EtcdError as error:
             raise Unavailable(f"etcd does not say where it is: {error}") from error
-        if not await self._progress.reach(revision, SEEN_TIMEOUT_S):
-            raise Unavailable(f"etcd is at revision {revision}, its watch is behind at {self.revision}")
+        await self._follower.reach(revision, before)
         return revision
 
     async def watch(self, prefix: str, after: int, deliver: Deliver) -> Callable[[], None]:

@@ -50,6 +50,11 @@ def tls_context(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     return context
 
 
+def certificates_refused(failure: BaseException) -> bool:
+    """Whether TLS failed, which trying again does not mend."""
+    return isinstance(failure, ssl.SSLError) or isinstance(failure.__cause__, ssl.SSLError)
+
+
 class _Exchange(asyncio.Protocol):
     """A connection that carries one request and its answer at a time."""
 
@@ -89,9 +94,9 @@ class _Exchange(asyncio.Protocol):
     def _fail(self, cause: Exception | None) -> None:
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            answer.set_exception(
-                ConnectionResetError(str(cause) if cause else "the server closed the connection")
-            )
+            failure = ConnectionResetError(str(cause) if cause else "the server closed the connection")
+            failure.__cause__ = cause
+            answer.set_exception(failure)
 
     def send(self, request: bytes) -> asyncio.Future[Answer]:
         """Raises NotSent when the connection is gone already."""

@@ -16,7 +16,8 @@ from kube.store.etcd.wire import EtcdError, WatchAnswer
 _log = logging.getLogger(__name__)
 
 CHECK_PERIOD_S = 10.0
-BEHIND_S = 5.0  # how late a revision may be before the watch counts as dead
+LATE_S = 2.0  # behind etcd's word that a revision is there
+GIVE_UP_S = 10.0
 LINE_TIMEOUT_S = 5.0  # of history, which etcd has at hand
 HISTORY_ATTEMPTS = 5
 
@@ -88,20 +89,35 @@ class Follower:
         """Until cancelled: a watch that keeps silent though etcd goes on is given up for another server's."""
         while True:
             await asyncio.sleep(CHECK_PERIOD_S)
+            before = self.progress.revision
             try:
                 newest = await newest_revision(self._cluster)
             except (Unavailable, EtcdError) as error:
                 _log.warning("etcd does not answer: %s", error)
                 continue
-            if newest < self.progress.revision:
-                _log.error(
-                    "etcd is at revision %d, behind %d that it was at: it was restored from an old backup; "
-                    "restart every API server on it",
-                    newest,
-                    self.progress.revision,
-                )
-            elif not await self.progress.reach(newest, BEHIND_S) and self._lines is not None:
-                self._lines.give_up(f"revision {newest} did not come through the watch")
+            try:
+                await self.reach(newest, before)
+            except Unavailable as error:
+                _log.error("%s", error)
+
+    async def reach(self, revision: int, before: int) -> None:
+        """Until the revision, which etcd said it is at, is delivered. A watch that is late is begun anew.
+
+        `before` is the revision that was delivered here when etcd was asked. Raises Unavailable.
+        """
+        if revision < before:
+            raise Unavailable(
+                f"etcd went back from revision {before} to {revision}: it was restored from an old backup; "
+                "restart every API server on it"
+            )
+        if await self.progress.reach(revision, LATE_S):
+            return
+        if self._lines is not None:
+            self._lines.give_up(f"revision {revision} did not come through the watch within {LATE_S:g} s")
+        if not await self.progress.reach(revision, GIVE_UP_S):
+            raise Unavailable(
+                f"etcd is at revision {revision}, its watch keeps silent behind {self.progress.revision}"
+            )
 
 
 async def _next(lines: Lines, start: int) -> WatchAnswer:
