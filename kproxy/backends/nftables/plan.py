@@ -378,6 +378,8 @@ class Plan:
         for key in keys:
             claim = claims.get(key)
             have = existing.get(key)
+            if claim is not None:  # an index that is in use again must outlive `settle`
+                self._lingering.get(set_name, {}).pop(key, None)
             want = claim[1] if claim is not None else self._lingerer(set_name, key, have)
             if want == have:
                 continue
