@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 
 class CheckFailed(Exception):
@@ -16,7 +18,7 @@ class Show:
     """Prints to a terminal with colour and progress, to a pipe as plain lines."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False)
+        self.console = Console(highlight=False, soft_wrap=True)
         self.failed: list[str] = []
         self.passed_count = 0
         self._started_s = time.monotonic()
@@ -40,9 +42,7 @@ class Show:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         table = Table(*columns, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
         for row in rows:
-            table.add_row(*map(str, row))
-        from rich.padding import Padding
-
+            table.add_row(*(Text(str(cell)) for cell in row))
         self.console.print(Padding(table, (0, 0, 0, 3)))
 
     def bars(self, counts: dict[str, int]) -> None:
