@@ -15,7 +15,7 @@ from kube.controllers.namespace.apply import Namespaces
 from kube.controllers.nodeipam.apply import NodeRanges
 from kube.controllers.nodelifecycle.apply import NodeLifecycle, TaintEviction
 from kube.controllers.podgc.apply import PodCollector
-from kube.controllers.replicaset.apply import ReplicaSets
+from kube.controllers.replicaset.apply import ReplicaSets, ReplicationControllers
 from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccounts
 
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
@@ -23,6 +23,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     NodeLifecycle,
     TaintEviction,
     ReplicaSets,
+    ReplicationControllers,
     Deployments,
     EndpointSlices,
     EndpointsObjects,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from kube.client import ApiError, Conflict, Forbidden, NotFound
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once, slow_start
 from kube.controllers.context import Context
+from kube.controllers.mirror import Mirror
 from kube.controllers.replicaset import plan
+from kube.controllers.replicaset.kinds import Replicating, ReplicationController, selector_of
 from kube.controllers.status import status_patch
 from kube.objects import NamespacedName, Pod, ReplicaSet, key_of
 from kube.watch import WorkQueue
@@ -15,12 +19,16 @@ _OWNED, _ORPHANS, _BY_UID = "controlled by", "orphans in", "uid"
 _WAIT_PER_POD_S, _WAIT_LEAST_S = 0.0001, 0.005
 
 
-class ReplicaSets:
-    name = "replicaset-controller"
+R = TypeVar("R", ReplicaSet, ReplicationController)
 
-    def __init__(self, context: Context) -> None:
+
+class _Replicators(Generic[R]):
+    """Both kinds: they differ in how they select."""
+
+    def __init__(self, context: Context, cls: type[R], name: str) -> None:
+        self.name = name
         self._context = context
-        self._sets = context.mirror(ReplicaSet)
+        self._sets: Mirror[R] = context.mirror(cls)
         self._pods = context.mirror(Pod)
         self._pods.add_index(_OWNED, owners.controlled_by)
         self._pods.add_index(_ORPHANS, owners.orphan_in)
@@ -30,7 +38,7 @@ class ReplicaSets:
         self._sets.subscribe(self._on_set)
         self._pods.subscribe(self._on_pod)
 
-    def _on_set(self, key: NamespacedName, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+    def _on_set(self, key: NamespacedName, old: R | None, new: R | None) -> None:
         if new is not None:
             self.queue.add(key)
 
@@ -65,14 +73,16 @@ class ReplicaSets:
         if failure is not None:
             self.queue.add_rate_limited(key)
 
-    async def _claim(self, replica_set: ReplicaSet) -> list[Pod]:
+    async def _claim(self, replica_set: R) -> list[Pod]:
         write, uid = self._context.write, replica_set.metadata.uid
         pods = self._pods.by(_OWNED, uid)
         if replica_set.metadata.deletion_timestamp is None:
             pods += self._pods.by(_ORPHANS, replica_set.metadata.namespace)
         may_adopt = _has_selector(replica_set)
-        claims = plan.claims(uid, replica_set.spec.selector, pods, may_adopt=may_adopt)
-        adopted = [await write.patch(pod, owners.adopted(pod, replica_set)) for pod in claims.adopt]
+        claims: plan.Claims = plan.claims(uid, selector_of(replica_set), pods, may_adopt=may_adopt)
+        adopted: list[Pod] = [
+            await write.patch(pod, owners.adopted(pod, replica_set)) for pod in claims.adopt
+        ]
         for pod in claims.release:
             try:
                 await write.patch(pod, owners.without_owners(pod, (uid,)))
@@ -80,7 +90,7 @@ class ReplicaSets:
                 continue
         return [*claims.owned, *adopted]
 
-    async def _create(self, replica_set: ReplicaSet, count: int) -> tuple[str, str] | None:
+    async def _create(self, replica_set: R, count: int) -> tuple[str, str] | None:
         context = self._context
         body = plan.pod_body(replica_set.spec.template, replica_set)
 
@@ -96,7 +106,7 @@ class ReplicaSets:
         context.tell(self.name, replica_set, "Warning", "FailedCreate", message)
         return "FailedCreate", failures[0].message
 
-    async def _delete(self, replica_set: ReplicaSet, pods: tuple[Pod, ...]) -> tuple[str, str] | None:
+    async def _delete(self, replica_set: R, pods: tuple[Pod, ...]) -> tuple[str, str] | None:
         context = self._context
 
         async def delete(pod: Pod) -> None:
@@ -109,7 +119,7 @@ class ReplicaSets:
             return None
         return "FailedDelete", failures[0].message
 
-    async def _write_status(self, replica_set: ReplicaSet, failure: tuple[str, str] | None) -> None:
+    async def _write_status(self, replica_set: R, failure: tuple[str, str] | None) -> None:
         context = self._context
         owned = self._pods.by(_OWNED, replica_set.metadata.uid)
         now = context.wall_clock()
@@ -123,13 +133,23 @@ class ReplicaSets:
             self.queue.add_after(key_of(replica_set), wait_s)
 
 
-def _has_selector(replica_set: ReplicaSet) -> bool:
-    selector = replica_set.spec.selector
+class ReplicaSets(_Replicators[ReplicaSet]):
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, ReplicaSet, "replicaset-controller")
+
+
+class ReplicationControllers(_Replicators[ReplicationController]):
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, ReplicationController, "replication-controller")
+
+
+def _has_selector(replica_set: Replicating) -> bool:
+    selector = selector_of(replica_set)
     return bool(selector.match_labels or selector.match_expressions)
 
 
-def _selects(replica_set: ReplicaSet, pod: Pod) -> bool:
-    return _has_selector(replica_set) and replica_set.spec.selector.matches(pod.metadata.labels)
+def _selects(replica_set: Replicating, pod: Pod) -> bool:
+    return _has_selector(replica_set) and selector_of(replica_set).matches(pod.metadata.labels)
 
 
 def _namespace_ends(error: ApiError) -> bool:

@@ -20,7 +20,8 @@ from kube.controllers.pods import (
     ready_since,
     restarts,
 )
-from kube.objects import Condition, LabelSelector, Pod, ReplicaSet, ReplicaSetStatus
+from kube.controllers.replicaset.kinds import Replicating
+from kube.objects import Condition, LabelSelector, Pod, ReplicaSetStatus
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -68,7 +69,7 @@ def claims(owner_uid: str, selector: LabelSelector, pods: Iterable[Pod], *, may_
     return Claims(owned=tuple(owned), adopt=tuple(adopt), release=tuple(release))
 
 
-def plan(replica_set: ReplicaSet, owned: Sequence[Pod], now: float, burst: int) -> Plan:
+def plan(replica_set: Replicating, owned: Sequence[Pod], now: float, burst: int) -> Plan:
     """`owned` with those just adopted."""
     if replica_set.metadata.deletion_timestamp is not None:
         return Plan()
@@ -116,7 +117,7 @@ def _deletion_cost(pod: Pod) -> int:
 
 
 def status(
-    replica_set: ReplicaSet, owned: Sequence[Pod], now: float, failure: tuple[str, str] | None
+    replica_set: Replicating, owned: Sequence[Pod], now: float, failure: tuple[str, str] | None
 ) -> ReplicaSetStatus:
     """`failure`: reason and message when pods could not be made or deleted."""
     wanted = ((replica_set.spec.template.get("metadata") or {}).get("labels") or {}).items()
@@ -161,7 +162,7 @@ def _conditions(
     return (*others, made)
 
 
-def next_available_in(replica_set: ReplicaSet, owned: Sequence[Pod], now: float) -> float | None:
+def next_available_in(replica_set: Replicating, owned: Sequence[Pod], now: float) -> float | None:
     """Seconds until another ready pod has been ready long enough; None: nothing to wait for."""
     if not replica_set.spec.min_ready_seconds:
         return None
@@ -169,7 +170,7 @@ def next_available_in(replica_set: ReplicaSet, owned: Sequence[Pod], now: float)
     return min((at - now for at in times if at is not None and at > now), default=None)
 
 
-def pod_body(template: dict[str, Any], owner: ReplicaSet) -> dict[str, Any]:
+def pod_body(template: dict[str, Any], owner: Replicating) -> dict[str, Any]:
     """The pod that the template describes, named after its owner."""
     meta = template.get("metadata") or {}
     kept = {field: meta[field] for field in ("labels", "annotations", "finalizers") if meta.get(field)}
