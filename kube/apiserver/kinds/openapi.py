@@ -102,7 +102,7 @@ def _convert(name: str, definition: Object) -> Object:
 
 def _with_v3_references(value: Any) -> Any:
     if isinstance(value, dict):
-        if "$ref" in value:
+        if isinstance(value.get("$ref"), str):
             return {**value, "$ref": value["$ref"].replace(_V2_PREFIX, _V3_PREFIX)}
         return {key: _with_v3_references(item) for key, item in value.items()}
     if isinstance(value, list):

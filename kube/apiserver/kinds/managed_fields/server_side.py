@@ -171,9 +171,19 @@ def _drop_unwanted(
         kept |= other.fields
     prefixes = {path[:length] for path in kept for length in range(1, len(path) + 1)}
     structure = structure_of(kind)
-    for path in sorted(before - kept, key=len, reverse=True):
-        if path not in prefixes:
+    removed: set[Path] = set()
+    for path in sorted(before - kept, key=len):
+        inside = any(path[:length] in removed for length in range(1, len(path)))
+        if path not in prefixes and not inside and not _is_key(path):
             remove(result, structure, path)
+            removed.add(path)
+
+
+def _is_key(path: Path) -> bool:
+    """A field by which its item is known: it goes with the item or not at all."""
+    if len(path) < 2 or not path[-2].startswith("k:"):
+        return False
+    return path[-1][2:] in msgspec.json.decode(path[-2][2:])
 
 
 def _present(kind: Kind, obj: Object, fields: FieldSet) -> FieldSet:
