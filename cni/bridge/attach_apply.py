@@ -28,7 +28,7 @@ class BridgeAttach(VethAttach):
         name = self.create_pair(name, bridge.ifindex, container_mac(conf, layer3.ips), mtu)
         port = self._configure_port(conf, name)
         container = self.configure_container(layer3)
-        self.masquerade(layer3)
+        self.masquerade(name, layer3)
         self.settle(name, layer3)
         bridge = self.host.link_by_index(bridge.ifindex) or bridge
         self.record_done(name, layer3)

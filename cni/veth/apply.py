@@ -183,17 +183,21 @@ class VethAttach:
 
     # --- the rest
 
-    def masquerade(self, layer3: Addressing) -> None:
+    def masquerade(self, name: str, layer3: Addressing) -> None:
         if not self._conf.ip_masq or not layer3.ips:
             return
+        # Which addresses: iptables chains are shared by all interfaces of a container on a network.
+        self._write_record(name, complete=False, ips=[ip.address for ip in layer3.ips], masquerade=True)
         self.step("masquerade")
         from cni.masquerade import apply as masquerade
 
         call, network = self.call, self._conf.network
-        self._undo.push(
-            "remove the masquerade rules", lambda: masquerade.delete(network, call.container_id, call.ifname)
-        )
         cidrs = [parse_cidr(ip.address) for ip in layer3.ips]
+        ips = [cidr.ip for cidr in cidrs]
+        self._undo.push(
+            "remove the masquerade rules",
+            lambda: masquerade.delete(network, call.container_id, call.ifname, ips),
+        )
         masquerade.add(network, call.container_id, call.ifname, cidrs, self._conf.ip_masq_backend)
 
     def settle(self, name: str, layer3: Addressing) -> None:

@@ -7,6 +7,7 @@ import os
 from cni import netns_run
 from cni.attachments import disk
 from cni.delegation import run as ipam
+from cni.spec.addresses import parse_cidr
 from cni.spec.errors import CniError
 from cni.spec.netconf import Attachment
 from cni.undo import Undo
@@ -74,7 +75,9 @@ def _detach(call: Call, conf: VethConf, plugin: str, found: Record | None, host:
     if conf.ip_masq or (found is not None and found.facts.get("masquerade")):
         from cni.masquerade import apply as masquerade
 
-        masquerade.delete(conf.network, call.container_id, call.ifname)
+        known = () if found is None else found.facts.get("ips", ())
+        ips = [parse_cidr(text).ip for text in known]
+        masquerade.delete(conf.network, call.container_id, call.ifname, ips)
     call.world.fault(f"{plugin}: release address")
     if conf.ipam_type:
         ipam.ipam_delete(call, conf.ipam_type)

@@ -84,10 +84,9 @@ def new_link(
     return link_header(index, flag, flag) + attrs + under + nested(c.IFLA_LINKINFO, info)
 
 
-def veth_peer(attrs: bytes, *, up: bool = False) -> bytes:
+def veth_peer(attrs: bytes) -> bytes:
     """IFLA_INFO_DATA of a veth: its peer's own ifinfomsg and attributes."""
-    flag = c.IFF_UP if up else 0
-    return nested(c.VETH_INFO_PEER, link_header(0, flag, flag) + attrs)
+    return nested(c.VETH_INFO_PEER, link_header() + attrs)
 
 
 def bridge_data(*, vlan_filtering: bool | None = None, default_pvid: int | None = None) -> bytes:

@@ -125,14 +125,13 @@ class Rtnl:
         peer_netns_fd: int | None = None,
         peer_mac: str | None = None,
         peer_mtu: int | None = None,
-        peer_up: bool = False,
     ) -> None:
-        """Both ends in one request; each may start in another namespace, and name already in a bridge."""
+        """Both ends in one request, in other namespaces if asked; the peer cannot start up (ENOTCONN)."""
         attrs = requests.link_attrs(name=name, mac=mac, mtu=mtu, netns_fd=netns_fd, master=master)
         far = requests.link_attrs(
             name=peer, mac=peer_mac, mtu=mtu if peer_mtu is None else peer_mtu, netns_fd=peer_netns_fd
         )
-        payload = requests.new_link("veth", attrs, requests.veth_peer(far, up=peer_up), up=up)
+        payload = requests.new_link("veth", attrs, requests.veth_peer(far), up=up)
         self.socket.request(c.RTM_NEWLINK, payload, _NEW)
 
     def add_vxlan(

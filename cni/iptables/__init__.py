@@ -1,0 +1,1 @@
+"""iptables as text: what iptables-save prints, what iptables-restore takes. One program run each way."""
