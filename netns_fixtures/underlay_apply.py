@@ -35,7 +35,7 @@ def create_underlay(lab: Lab, folder: Folder) -> None:
 
 
 def _prepare_hub(lab: Lab) -> None:
-    _enable_forwarding()
+    _prepare_stack()
     with Rtnl() as rtnl:
         _loopback_up(rtnl)
         rtnl.add_bridge(BRIDGE, up=True)
@@ -45,6 +45,7 @@ def _prepare_hub(lab: Lab) -> None:
 def _add_node(lab: Lab, node: Member, folder: Folder, hub_fd: int) -> None:
     node_fd = netns.create(str(folder.netns(node)))
     try:
+        netns.run_in(node_fd, _prepare_stack)
         netns.run_in(hub_fd, lambda: _plug(node.hub_link, NODE_LINK, node_fd))
         netns.run_in(node_fd, lambda: _prepare_node(lab, node))
     finally:
@@ -52,7 +53,6 @@ def _add_node(lab: Lab, node: Member, folder: Folder, hub_fd: int) -> None:
 
 
 def _prepare_node(lab: Lab, node: Member) -> None:
-    _enable_forwarding()
     with Rtnl() as rtnl:
         _loopback_up(rtnl)
         _add_addresses(rtnl, NODE_LINK, node.addresses, lab)
@@ -97,7 +97,10 @@ def _loopback_up(rtnl: Rtnl) -> None:
     rtnl.set_link(loopback.ifindex, up=True)
 
 
-def _enable_forwarding() -> None:
+def _prepare_stack() -> None:
+    """Before the first link, since links inherit: forward, and do not wait for duplicates of planned addresses."""
     sysctl.write("net/ipv4/ip_forward", 1)
     if sysctl.read("net/ipv6/conf/all/forwarding") is not None:
         sysctl.write("net/ipv6/conf/all/forwarding", 1)
+        for scope in ("all", "default"):
+            sysctl.write(f"net/ipv6/conf/{scope}/accept_dad", 0)

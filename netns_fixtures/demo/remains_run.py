@@ -4,8 +4,10 @@ import os
 from typing import NamedTuple
 
 from linux import netns
+from linux.nft.socket import NftSocket
 from linux.rtnl import Rtnl
 from netns_fixtures import members_run
+from netns_fixtures.demo.watched import NAMESPACE
 from netns_fixtures.lab_disk import Folder
 from netns_fixtures.topology import Lab, Member
 
@@ -25,9 +27,10 @@ def _on_node(node: Member, folder: Folder) -> Remains:
     fd = os.open(folder.netns(node), os.O_RDONLY | os.O_CLOEXEC)
     try:
         links = netns.run_in(fd, _pod_links)
+        rules = netns.run_in(fd, _rules)
     finally:
         os.close(fd)
-    return Remains(node.name, links, _leases(folder, node), _rules(folder, node))
+    return Remains(node.name, links, _leases(folder, node), rules)
 
 
 def _pod_links() -> int:
@@ -37,7 +40,7 @@ def _pod_links() -> int:
 
 
 def _leases(folder: Folder, node: Member) -> int:
-    """Files that host-local keeps, one an address (spec of the reference's data directory)."""
+    """Files that host-local keeps, one an address (the reference's data directory)."""
     pid = members_run.find(folder, node)
     try:
         names = os.listdir(f"/proc/{pid}/root/var/lib/cni/networks/podnet")
@@ -46,6 +49,12 @@ def _leases(folder: Folder, node: Member) -> int:
     return sum(name[0].isdigit() or ":" in name for name in names)
 
 
-def _rules(folder: Folder, node: Member) -> int:
+def _rules() -> int:
     """Elements of kproxy's tables whose comment names a service of the namespace."""
-    return 0
+    found = 0
+    with NftSocket() as nft:
+        for table in nft.tables():
+            content = nft.content(table)
+            for elements in content.elements.values() if content else ():
+                found += sum(element.comment.startswith(f"{NAMESPACE}/") for element in elements.values())
+    return found
