@@ -62,6 +62,11 @@ class RequestReader:
         """Between two requests."""
         return self._head is None and not self._buffer
 
+    @property
+    def buffered_bytes(self) -> int:
+        """What arrived and is not part of a request yet."""
+        return len(self._buffer)
+
     def take_rest(self) -> bytes:
         """What arrived behind an upgraded request's head."""
         rest = bytes(self._buffer)

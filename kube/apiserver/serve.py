@@ -17,7 +17,9 @@ from kube.apiserver.request import Answer, Query, Relay, Request, Streaming, Use
 _log = logging.getLogger(__name__)
 IDLE_S = 300.0  # a connection without a request is closed after this; client-go closes its own after 90 s
 HEAD_S = 30.0  # a request must have arrived whole after this
+BLOCKED_S = 120.0  # a client that reads nothing of what waits for it is dropped after this
 _SWEEP_S = 10.0
+_AHEAD_BYTES = 1 << 20  # of requests that wait for the one before, or of a relay that is not connected yet
 _FLUSH_S = 1.0  # at the end, for clients that read slowly
 
 
@@ -44,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._early = bytearray()  # bytes for a relay that is not connected yet
         self._relaying = False
         self._writable: asyncio.Future[None] | None = None
+        self._blocked_since = 0.0
         self._closing = False
         self.since = self._loop.time()  # the last byte or response
         self.transport: asyncio.Transport | None = None
@@ -61,13 +64,16 @@ class Connection(asyncio.Protocol):
         if self._relaying:
             if self._far is not None:
                 self._far.write(data)
-            else:
-                self._early += data
-            return
-        self.since = self._loop.time()
-        self._reader.feed(data)
-        if self._task is None:
-            self._next()
+                return
+            self._early += data
+        else:
+            self.since = self._loop.time()
+            self._reader.feed(data)
+            if self._task is None:
+                self._next()
+                return
+        if len(self._early) + self._reader.buffered_bytes > _AHEAD_BYTES:
+            self.pause_reading()
 
     def eof_received(self) -> bool:
         return False
@@ -88,6 +94,7 @@ class Connection(asyncio.Protocol):
             self._far.pause_reading()
         elif self._writable is None:
             self._writable = self._loop.create_future()
+            self._blocked_since = self._loop.time()
 
     def resume_writing(self) -> None:
         if self._far is not None:
@@ -135,6 +142,7 @@ class Connection(asyncio.Protocol):
             self.finish()
         elif not self._relaying:
             self.since = self._loop.time()
+            self.resume_reading()
             self._next()
 
     async def _respond(self, raw: http.HttpRequest) -> None:
@@ -210,6 +218,7 @@ class Connection(asyncio.Protocol):
         far.write(head + raw.body + bytes(self._early))
         self._early.clear()
         self._far = far
+        self.resume_reading()
 
     def write(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -235,7 +244,10 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def sweep(self, now: float) -> None:
-        """Close what has been idle, or has not sent its request, for too long."""
+        """Close what has been idle, has not sent its request, or has not read its answer for too long."""
+        if self._writable is not None and now - self._blocked_since > BLOCKED_S:
+            self.abort()
+            return
         if self._task is not None or self._relaying:
             return
         limit_s = IDLE_S if self._reader.idle else HEAD_S

@@ -98,6 +98,7 @@ class SqliteStore:
                 f"{path} is in use by another process: stop it or choose another --data-dir"
             ) from error
         try:
+            path.touch(mode=0o600)  # Secrets are in it; its WAL gets the same mode
             writer = _connect(path)
             writer.execute("PRAGMA journal_mode = WAL")
             writer.execute(f"PRAGMA synchronous = {'FULL' if fsync == 'full' else 'NORMAL'}")
