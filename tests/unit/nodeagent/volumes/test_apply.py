@@ -1,0 +1,40 @@
+import os
+
+import pytest
+
+from nodeagent.volumes.apply import VolumeFailed, check_host_path, sub_path, write_files
+from nodeagent.volumes.files import File
+
+
+def test_content_changes_all_at_once_and_only_when_it_differs(tmp_path):
+    volume = str(tmp_path / "v")
+    assert write_files(volume, {"a": File(b"1"), "d/b": File(b"2", 0o600)}, None)
+    first = os.readlink(f"{volume}/..data")
+    assert not write_files(volume, {"a": File(b"1"), "d/b": File(b"2", 0o600)}, None)
+    assert os.readlink(f"{volume}/..data") == first
+    assert write_files(volume, {"a": File(b"3")}, None)
+    assert sorted(os.listdir(volume)) == sorted(["..data", os.readlink(f"{volume}/..data"), "a"])
+    assert (tmp_path / "v" / "a").read_bytes() == b"3"
+
+
+def test_a_path_may_not_leave_its_volume(tmp_path):
+    volume = tmp_path / "v"
+    volume.mkdir()
+    (volume / "out").symlink_to("/etc")
+    with pytest.raises(VolumeFailed, match="outside"):
+        sub_path(str(volume), "out/x")
+    with pytest.raises(VolumeFailed, match="outside"):
+        sub_path(str(volume), "../x")
+    assert sub_path(str(volume), "new/dir") == str(volume / "new" / "dir")
+    with pytest.raises(VolumeFailed, match="outside"):
+        write_files(str(volume), {"../../x": File(b"")}, None)
+
+
+def test_host_paths_are_made_or_checked(tmp_path):
+    check_host_path(str(tmp_path / "d"), "DirectoryOrCreate")
+    check_host_path(str(tmp_path / "f"), "FileOrCreate")
+    check_host_path(str(tmp_path / "d"), "Directory")
+    with pytest.raises(VolumeFailed, match="is not a file"):
+        check_host_path(str(tmp_path / "d"), "File")
+    with pytest.raises(VolumeFailed, match="is not a directory"):
+        check_host_path(str(tmp_path / "absent"), "Directory")
