@@ -1,3 +1,4 @@
+from itertools import pairwise
 from random import Random
 
 from kube.store.etcd.compaction import Look, Step, announced, lost, won
@@ -34,7 +35,7 @@ def test_servers_at_any_pace_keep_a_period_of_history_and_go_on_when_the_winner_
             if step.compact:
                 assert now - step.compact >= 300
                 compacted.append(step.compact)
-    gaps = [after - before for before, after in zip(compacted, compacted[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(compacted)]
     assert compacted == sorted(compacted)
     assert max(gaps) <= 900
     assert compacted[-1] > 5000

@@ -1,3 +1,5 @@
+import pytest
+
 from kube.store.etcd.endpoints import FIRST_PAUSE_S, LAST_PAUSE_S, Endpoints
 from kube.store.etcd.options import Endpoint
 
@@ -37,12 +39,12 @@ def test_pauses_double_up_to_a_bound_and_end_with_success() -> None:
         endpoints.failed(A, now)
         pauses.append(endpoints.wait_s(now))
         now += pauses[-1]
-    assert pauses[:3] == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]
+    assert pauses[:3] == pytest.approx([FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S])
     assert pauses[-1] == LAST_PAUSE_S
     endpoints.worked(A)
     assert endpoints.wait_s(now) == 0
     endpoints.failed(A, now)
-    assert endpoints.wait_s(now) == FIRST_PAUSE_S
+    assert endpoints.wait_s(now) == pytest.approx(FIRST_PAUSE_S)
 
 
 def test_several_requests_that_fail_together_count_once() -> None:

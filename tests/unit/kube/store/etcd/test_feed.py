@@ -114,4 +114,4 @@ def apply(rows: dict[str, Row], change: Change) -> None:
         return
     before = rows.get(change.key)
     assert (before.create_revision if before else change.create_revision) == change.create_revision
-    rows[change.key] = Row(*change)
+    rows[change.key] = Row(change.key, change.value, change.create_revision, change.revision)

@@ -1,6 +1,6 @@
 import msgspec
 
-from kube.store import Delete, Expect, Put
+from kube.store import Delete, Expect, Op, Put
 from kube.store.etcd import wire
 from kube.store.etcd.options import Keyspace
 
@@ -8,7 +8,7 @@ KEYSPACE = Keyspace()
 
 
 def test_a_transaction_compares_what_is_expected_and_asks_where_those_keys_stand() -> None:
-    ops = [
+    ops: list[Op] = [
         Put("/registry/a", b"1", 7),
         Put("/registry/b", b""),
         Delete("/registry/c", 9),
