@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import uvloop
 
 from kube import certs
 from kube.apiserver.run import ServerOptions, serving
@@ -89,7 +90,8 @@ def run(place: Place, body: Callable[[], Awaitable[None]]) -> None:
         async with place.server():
             await body()
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as kcore does
+        runner.run(main())
 
 
 def test_who_is_who(place: Place) -> None:
