@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from kube.store import Change, Compacted, Conflict, Delete, Put, Store, Unavailable
 from kube.store.etcd.drive import EtcdStore
@@ -14,6 +15,7 @@ from tests.unit.kube.store import test_contract as contract
 
 pytestmark = pytest.mark.lab
 
+Loop = Callable[[], asyncio.AbstractEventLoop]
 ANY_KEY = Keyspace(inner="", outer="/contract")
 # Counts from revision 1, where an etcd that was just made is already; told again below.
 COUNTS_FROM_ONE = "test_many_writers_are_delivered_in_revision_order_without_gaps"
@@ -42,12 +44,13 @@ def options(etcd: EtcdCluster, *, compaction_period_s: float = 0) -> EtcdOptions
     return EtcdOptions(etcd.endpoints, compaction_period_s=compaction_period_s)
 
 
-def run(body: Awaitable[None]) -> None:
+def run(body: Awaitable[None], loop: Loop = asyncio.new_event_loop) -> None:
     async def main() -> None:
         async with asyncio.timeout(60):
             await body
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
 
 
 def test_many_writers_are_delivered_in_revision_order_without_gaps(etcd: EtcdCluster) -> None:
@@ -122,7 +125,8 @@ def test_a_delete_tells_when_the_key_was_created_live_and_as_history(etcd: EtcdC
     run(body())
 
 
-def test_two_servers_see_each_others_writes_and_one_of_them_wins(etcd: EtcdCluster) -> None:
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_two_servers_see_each_others_writes_and_one_of_them_wins(etcd: EtcdCluster, loop: Loop) -> None:
     async def body() -> None:
         a, b = await EtcdStore.open(options(etcd)), await EtcdStore.open(options(etcd))
         seen: list[Change] = []
@@ -143,7 +147,7 @@ def test_two_servers_see_each_others_writes_and_one_of_them_wins(etcd: EtcdClust
         await a.close()
         await b.close()
 
-    run(body())
+    run(body(), loop)
 
 
 def test_a_killed_etcd_loses_nothing_acknowledged_and_watches_go_on(etcd: EtcdCluster) -> None:

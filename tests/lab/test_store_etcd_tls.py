@@ -6,6 +6,7 @@ import ipaddress
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -96,4 +97,6 @@ def test_a_client_certificate_opens_it_and_nothing_else_does(tmp_path: Path) -> 
             await EtcdStore.open(EtcdOptions(etcd.endpoints, str(ca.path), "/absent", "/absent"))
 
     with EtcdCluster(tmp_path, tls=server) as etcd:
-        asyncio.run(body())
+        for loop in (asyncio.new_event_loop, uvloop.new_event_loop):
+            with asyncio.Runner(loop_factory=loop) as runner:
+                runner.run(body())
