@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kube.controllers.context import Context, Controller
+from kube.controllers.daemonset.apply import DaemonSets
 from kube.controllers.deployment.apply import Deployments
 from kube.controllers.endpoints.apply import EndpointsObjects
 from kube.controllers.endpointslice.apply import EndpointSlices
@@ -17,6 +18,7 @@ from kube.controllers.nodelifecycle.apply import NodeLifecycle, TaintEviction
 from kube.controllers.podgc.apply import PodCollector
 from kube.controllers.replicaset.apply import ReplicaSets, ReplicationControllers
 from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccounts
+from kube.controllers.statefulset.apply import StatefulSets
 
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     NodeRanges,
@@ -25,6 +27,8 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     ReplicaSets,
     ReplicationControllers,
     Deployments,
+    DaemonSets,
+    StatefulSets,
     EndpointSlices,
     EndpointsObjects,
     ServiceAccounts,

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from kube.controllers.deployment.revisions import DESIRED_REPLICAS, MAX_REPLICAS, created_order
-from kube.objects import Deployment, IntOrString, ReplicaSet
+from kube.controllers.rounding import scaled
+from kube.objects import Deployment, ReplicaSet
 
 Sizes = dict[str, int]  # ReplicaSet name → spec.replicas
 
@@ -20,22 +21,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: int
 
 
-def _scaled(value: IntOrString | None, total: int, *, up: bool) -> int:
-    """A number, or a percentage of `total` ("25%")."""
-    if isinstance(value, int) or value is None:
-        return value or 0
-    exact = int(value.rstrip("%")) * total
-    return -(-exact // 100) if up else exact // 100
-
-
 def limits(deployment: Deployment) -> Limits:
     """Surge is rounded up, unavailable down; both zero would never move, so then one may be unavailable."""
     replicas = deployment.spec.replicas
     rolling = deployment.spec.strategy.rolling_update
     if deployment.spec.strategy.type != "RollingUpdate":
         return Limits(surge=0, unavailable=0)
-    surge = _scaled(rolling.max_surge if rolling else "25%", replicas, up=True)
-    unavailable = _scaled(rolling.max_unavailable if rolling else "25%", replicas, up=False)
+    surge = scaled(rolling.max_surge if rolling else "25%", replicas, up=True)
+    unavailable = scaled(rolling.max_unavailable if rolling else "25%", replicas, up=False)
     if not surge and not unavailable:
         unavailable = 1
     return Limits(surge=surge, unavailable=min(unavailable, replicas))

@@ -1,0 +1,1 @@
+"""StatefulSet: pods with fixed names, made, updated and ended in order."""

@@ -1,0 +1,124 @@
+"""The StatefulSet controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube.client import AlreadyExists, ApiError, Forbidden
+from kube.controllers import owners
+from kube.controllers.apply import all_at_once
+from kube.controllers.context import Context
+from kube.controllers.history.apply import History
+from kube.controllers.history.plan import HASH_LABEL, Present, template_of
+from kube.controllers.statefulset import plan
+from kube.controllers.statefulset.identity import claim_bodies, pod_body
+from kube.controllers.statefulset.kinds import ClaimingStatefulSet, PersistentVolumeClaim
+from kube.controllers.status import status_patch
+from kube.objects import NamespacedName, Pod, key_of
+from kube.watch import WorkQueue
+
+_OWNED = "controlled by"
+_KEPT_ZEROS = frozenset({"replicas", "availableReplicas", "collisionCount"})
+
+
+class StatefulSets:
+    name = "statefulset-controller"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._sets = context.mirror(ClaimingStatefulSet)
+        self._pods = context.mirror(Pod)
+        self._pods.add_index(_OWNED, owners.controlled_by)
+        self._sets.add_index("uid", lambda one: (one.metadata.uid,))
+        self._history = History(context)
+        self.queue: WorkQueue[NamespacedName] = WorkQueue()
+        self._sets.subscribe(self._on_set)
+        self._pods.subscribe(self._on_pod)
+
+    def _on_set(
+        self, key: NamespacedName, old: ClaimingStatefulSet | None, new: ClaimingStatefulSet | None
+    ) -> None:
+        if new is not None:
+            self.queue.add(key)
+
+    def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
+        for pod in (old, new):
+            ref = owners.controller_of(pod) if pod is not None else None
+            for one in self._sets.by("uid", ref.uid) if ref is not None else ():
+                self.queue.add(key_of(one))
+
+    async def reconcile(self, key: NamespacedName) -> None:
+        one = self._sets.objects.get(key)
+        if one is None or one.metadata.deletion_timestamp is not None:
+            return
+        new = await self._history.record(one, one.spec.template, one.status.collision_count)
+        if new is None:
+            count = (one.status.collision_count or 0) + 1
+            await self._context.write.patch_status(one, {"collisionCount": count})
+            return
+        pods = self._pods.by(_OWNED, one.metadata.uid)
+        old_name, old_digest, old_template = self._before(one, new)
+        now = self._context.wall_clock()
+        todo = plan.plan(one, pods, new.digest, now)
+        templates = {True: (one.spec.template, new.digest), False: (old_template, old_digest)}
+        work = [self._create(one, each.ordinal, *templates[each.updated]) for each in todo.create]
+        failures = await all_at_once([*work, *(self._delete(one, pod) for pod in todo.delete)])
+        await self._write_status(one, old_name, new, old_digest)
+        if todo.again_in_s is not None:
+            self.queue.add_after(key, todo.again_in_s)
+        used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods} | {new.name, old_name}
+        await self._history.forget(one, used, one.spec.revision_history_limit)
+        for failure in failures:
+            raise failure
+
+    def _before(self, one: ClaimingStatefulSet, new: Present) -> tuple[str, str, dict[str, Any]]:
+        """Name, hash and template of the revision that a rollout starts from."""
+        for revision in self._history.of(one):
+            if revision.metadata.name == one.status.current_revision:
+                return (
+                    revision.metadata.name,
+                    revision.metadata.labels.get(HASH_LABEL, ""),
+                    template_of(revision),
+                )
+        return new.name, new.digest, one.spec.template
+
+    async def _create(
+        self, one: ClaimingStatefulSet, ordinal: int, template: dict[str, Any], digest: str
+    ) -> None:
+        context, namespace = self._context, one.metadata.namespace
+        name = f"{one.metadata.name}-{ordinal}"
+        try:
+            for claim in claim_bodies(one, ordinal):
+                try:
+                    await context.write.create(PersistentVolumeClaim, namespace, claim)
+                except AlreadyExists:
+                    continue  # of an earlier pod of this name: that is its purpose
+            await context.write.create(Pod, namespace, pod_body(one, template, ordinal, digest))
+        except Forbidden as error:
+            if "being terminated" not in error.message:
+                raise
+        except ApiError as error:
+            message = f"create Pod {name} in StatefulSet {one.metadata.name} failed error: {error}"
+            context.tell(self.name, one, "Warning", "FailedCreate", message)
+            raise
+        else:
+            message = f"create Pod {name} in StatefulSet {one.metadata.name} successful"
+            context.tell(self.name, one, "Normal", "SuccessfulCreate", message)
+
+    async def _delete(self, one: ClaimingStatefulSet, pod: Pod) -> None:
+        await self._context.write.delete(pod)
+        message = f"delete Pod {pod.metadata.name} in StatefulSet {one.metadata.name} successful"
+        self._context.tell(self.name, one, "Normal", "SuccessfulDelete", message)
+
+    async def _write_status(
+        self, one: ClaimingStatefulSet, old_name: str, new: Present, old_digest: str
+    ) -> None:
+        current = self._sets.objects.get(key_of(one))
+        if current is None or current.metadata.uid != one.metadata.uid:
+            return
+        pods = self._pods.by(_OWNED, one.metadata.uid)
+        now = self._context.wall_clock()
+        status = plan.status(one, pods, old_name, new.name, (old_digest, new.digest), now)
+        patch = status_patch(current.status, status, keep_zero=_KEPT_ZEROS)
+        if patch is not None:
+            await self._context.write.patch_status(current, patch)
