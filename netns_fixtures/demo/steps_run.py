@@ -13,6 +13,7 @@ from kube.client.exec_socket import ExecResult, exec_in_pod
 from kube.objects import Deployment, Namespace, Pod
 from linux import process
 from netns_fixtures import manifests_run
+from netns_fixtures.demo import remains_run
 from netns_fixtures.demo.show import CheckFailed, Show
 from netns_fixtures.demo.watched import NAMESPACE, Watched
 from netns_fixtures.lab_disk import Folder
@@ -233,8 +234,6 @@ async def backend_replaced(stage: Stage) -> None:
 
 async def nothing_left(stage: Stage) -> None:
     """Deleting the namespace removes everything in it, also from the nodes."""
-    from netns_fixtures.demo import remains_run
-
     watched, show = stage.watched, stage.show
     show.step(f"delete the namespace {NAMESPACE}")
     started_s = time.monotonic()
@@ -251,7 +250,7 @@ async def nothing_left(stage: Stage) -> None:
         raise CheckFailed("the namespace can still be read")
     except NotFound:
         show.check("the API has nothing of it", not watched.pods.cache and not watched.slices.cache)
-    left = await asyncio.to_thread(remains_run.on_nodes, stage.lab, stage.folder)
+    left = await _settled(stage)
     show.table(
         ("node", "pod links", "addresses", "rules naming it"),
         [(row.node, row.links, row.addresses, row.rules) for row in left],
@@ -259,6 +258,17 @@ async def nothing_left(stage: Stage) -> None:
     show.check(
         "the nodes have nothing of it", not any(row.links or row.addresses or row.rules for row in left)
     )
+
+
+async def _settled(stage: Stage) -> list[remains_run.Remains]:
+    """What the nodes hold once kproxy has settled: it keeps what packets in flight may need for a second."""
+    tries = 30
+    while True:
+        left = await asyncio.to_thread(remains_run.on_nodes, stage.lab, stage.folder)
+        tries -= 1
+        if not tries or not any(row.links or row.addresses or row.rules for row in left):
+            return left
+        await asyncio.sleep(0.1)
 
 
 STEPS = (

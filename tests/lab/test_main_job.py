@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -249,22 +249,36 @@ def test_the_node_port_answers_on_every_node_and_family(demo: Cluster) -> None:
             assert reply.read().decode().strip() in names
 
 
+def bridge_filtering(cluster: Cluster, value: int) -> None:
+    """On all nodes, and kproxy killed: it comes back and sees the new value."""
+    for node in cluster.lab.nodes:
+        for key in ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables"):
+            cluster.exec(node.name, ["sh", "-c", f"echo {value} > /proc/sys/net/bridge/{key}"])
+        cluster.exec(node.name, ["pkill", "-9", "-f", "bin/kproxy"])
+    for node in cluster.lab.nodes:
+        until(lambda node=node: ("bridge-nf-call is off" in table_of(cluster, node.name)) == (value == 0))
+
+
+def table_of(cluster: Cluster, node: str) -> str:
+    return cluster.exec(node, ["nft", "list", "table", "ip", "kproxy"], check=False).stdout
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 15) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
 def test_a_service_reaches_a_pod_behind_the_same_bridge_without_br_netfilter(demo: Cluster) -> None:
     """Such traffic skips the kernel's translation on the way back; kproxy masquerades it instead."""
-    keys = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
-    for node in demo.lab.nodes:
-        for key in keys:
-            demo.exec(node.name, ["sh", "-c", f"echo 0 > /proc/sys/net/bridge/{key}"])
+    bridge_filtering(demo, 0)
     try:
-        deadline_s = time.monotonic() + 10
-        while (counts := answers(demo, 30))["FAILED"] and time.monotonic() < deadline_s:
-            pass
+        counts = answers(demo, 60)
         assert counts["FAILED"] == 0
         assert len(counts) == 3
     finally:
-        for node in demo.lab.nodes:
-            for key in keys:
-                demo.exec(node.name, ["sh", "-c", f"echo 1 > /proc/sys/net/bridge/{key}"])
+        bridge_filtering(demo, 1)
 
 
 def test_a_service_without_endpoints_is_rejected_at_once(demo: Cluster) -> None:
