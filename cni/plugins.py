@@ -29,6 +29,9 @@ PLUGINS = (
     Plugin("bridge", "cni.bridge.apply"),
     Plugin("host-local", "cni.host_local.apply"),
     Plugin("loopback", "cni.loopback.apply"),
+    Plugin("ptp", "cni.ptp.apply"),
+    Plugin("static", "cni.static.apply"),
+    Plugin("tuning", "cni.tuning.apply"),
 )
 
 

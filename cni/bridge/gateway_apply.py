@@ -44,7 +44,6 @@ def _create(host: Rtnl, conf: BridgeConf, mac: str, mtu: int | None) -> Link:
             conf.bridge,
             mac=mac,
             mtu=mtu,
-            up=True,
             vlan_filtering=True if filtering else None,
             default_pvid=0 if filtering and not conf.preserve_default_vlan else None,
         )
@@ -56,7 +55,7 @@ def _create(host: Rtnl, conf: BridgeConf, mac: str, mtu: int | None) -> Link:
             ) from error
         if not error.exists:  # else another ADD was faster, which is fine
             raise CniError(f"failed to create bridge {conf.bridge}: {error}") from error
-    sysctls.set_host_end(conf.bridge)
+    sysctls.set_gateway_end(conf.bridge)
     link = host.link(conf.bridge)
     if link is None:
         raise CniError(f"bridge {conf.bridge} was deleted while it was being set up")

@@ -36,7 +36,7 @@ def _no_constant(name: str) -> Any:
 class _Scanner:
     strict = True
     object_hook = None
-    object_pairs_hook = staticmethod(_ordered)
+    object_pairs_hook: Any = staticmethod(_ordered)
     parse_float = float
     parse_int = int
     parse_constant = staticmethod(_no_constant)
@@ -92,6 +92,23 @@ def encode(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(encode(item) for item in value) + "]"
     raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def pairs_of(data: bytes, key: str) -> list[str]:
+    """Keys of the top-level object's member of that name, duplicates included."""
+    found: list[str] = []
+
+    class Scanner(_Scanner):
+        object_pairs_hook: Any = list
+
+    try:
+        top, _ = _json.make_scanner(Scanner())(data.decode("utf-8", "replace").strip(_SPACE), 0)  # type: ignore[arg-type]
+    except (StopIteration, SystemError, ValueError):
+        return []
+    for name, value in top if isinstance(top, list) else ():
+        if isinstance(name, str) and name.lower() == key.lower() and isinstance(value, list):
+            found = [pair[0] for pair in value if isinstance(pair, tuple)]
+    return found
 
 
 class Fields:

@@ -102,7 +102,7 @@ class VethAttach:
     # --- links
 
     def create_pair(self, name: str, master: int | None, mac: str | None, mtu: int | None) -> str:
-        """Both ends, the host's already up and in its bridge, in one request; returns the name it got."""
+        """Both ends in one request, the host's already up if it is put in a bridge; returns the name it got."""
         self.step("veth")
         call, network = self.call, self._conf.network
         for salt in range(_NAME_TRIES):
@@ -116,7 +116,7 @@ class VethAttach:
                     mac=plan.host_mac(self.host_name, network, call.container_id, call.ifname),
                     mtu=mtu,
                     master=master,
-                    up=True,
+                    up=master is not None,
                     peer_netns_fd=self.fd,
                     peer_mac=mac,
                 )

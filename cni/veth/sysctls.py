@@ -16,6 +16,12 @@ def set_host_end(name: str) -> None:
     _set(f"net/ipv6/conf/{name}/accept_ra", 0)
 
 
+def set_gateway_end(name: str) -> None:
+    """Before it comes up. The host looks for pods from its link-local address, which detection would hold back."""
+    set_host_end(name)
+    _set(f"net/ipv6/conf/{name}/accept_dad", 0)
+
+
 def set_container_end(name: str, *, ipv6: bool, dad: bool) -> None:
     """For the calling thread's namespace, before the interface comes up."""
     _set(f"net/ipv4/conf/{name}/arp_notify", 1)  # one gratuitous ARP when the address appears

@@ -1,0 +1,1 @@
+"""ptp: a veth pair between the container and the host, without a bridge."""

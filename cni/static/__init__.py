@@ -1,0 +1,1 @@
+"""static: addresses as the configuration or the caller gives them."""

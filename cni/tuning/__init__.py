@@ -1,0 +1,1 @@
+"""tuning: settings of the container's interface and namespace, put back on DEL."""
