@@ -5,11 +5,10 @@ kinds (defaults, lifecycle, validation).
 """
 
 from kube.apiserver import status
-from kube.apiserver.kinds import Kind, kind_at, lifecycle
+from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.request import Object, User
-from kube.apiserver.state import Api, encode_stored, key_of
+from kube.apiserver.state import Api
 from kube.apiserver.status import GroupName
-from kube.store import Delete, Op, Put
 
 _IMMORTAL = ("default", "kube-system", "kube-public")
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -23,7 +22,6 @@ def _kind(group: str, version: str, plural: str) -> Kind:
 
 
 NAMESPACES = _kind("", "v1", "namespaces")
-IP_ADDRESSES = _kind("networking.k8s.io", "v1", "ipaddresses")
 PRIORITY_CLASSES = _kind("scheduling.k8s.io", "v1", "priorityclasses")
 SERVICE_ACCOUNTS = _kind("", "v1", "serviceaccounts")
 
@@ -125,26 +123,3 @@ def _default_tolerations(obj: Object) -> None:
 
 def _tolerates(toleration: Object, key: str) -> bool:
     return toleration.get("key") in (None, "", key) and toleration.get("effect") in (None, "", "NoExecute")
-
-
-def address_ops(api: Api, new: Object, old: Object | None) -> list[Op]:
-    """The IPAddress objects that come and go with a Service's write."""
-    wanted = {obj["metadata"]["name"]: obj for obj in api.allocator.ip_address_objects(new)}
-    before = {obj["metadata"]["name"] for obj in api.allocator.ip_address_objects(old)} if old else set()
-    ops: list[Op] = []
-    for name, obj in wanted.items():
-        if name not in before:
-            lifecycle.prepare_create(IP_ADDRESSES, obj, now=api.now(), uid=api.uid(), suffix="")
-            ops.append(Put(key_of(IP_ADDRESSES, "", name), encode_stored(obj)))
-    ops += [Delete(key_of(IP_ADDRESSES, "", name)) for name in before if name not in wanted]
-    return ops
-
-
-def removal_ops(api: Api, kind: Kind, obj: Object) -> list[Op]:
-    """What goes in the same transaction as the object."""
-    if kind.key != "services":
-        return []
-    return [
-        Delete(key_of(IP_ADDRESSES, "", address["metadata"]["name"]))
-        for address in api.allocator.ip_address_objects(obj)
-    ]

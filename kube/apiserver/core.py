@@ -39,6 +39,7 @@ from kube.store.watchers import View
 
 _log = logging.getLogger(__name__)
 _STREAMS = ("log", "exec", "attach", "portforward")
+_STALE = (404, 409)  # refusals that may come from not knowing yet what another server wrote
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -67,7 +68,7 @@ class ApiServer:
             if "impersonate-user" in request.headers:
                 request = self._impersonated(request)
             call = self._resolve(request)
-            response = await self._dispatch(call, request)
+            response = await self._decided(call, request)
         except status.StatusError as error:
             response = refusal(error)
         except Unavailable as error:
@@ -129,6 +130,16 @@ class ApiServer:
         if decision.reason:
             why += f": {decision.reason}"
         raise status.forbidden(status.GroupName(asked.group, resource), asked.name, why)
+
+    async def _decided(self, call: Call | None, request: Request) -> Response:
+        """A refusal that a newer state may lift is decided again on what other servers wrote meanwhile."""
+        while True:
+            try:
+                return await self._dispatch(call, request)
+            except status.StatusError as error:
+                decided_on = self.api.cache.revision
+                if error.code not in _STALE or await self.api.store.caught_up() <= decided_on:
+                    raise
 
     async def _dispatch(self, call: Call | None, request: Request) -> Response:
         if call is None:

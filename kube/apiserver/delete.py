@@ -4,6 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from kube.apiserver import admission, status
+from kube.apiserver.allocation import removal_ops
 from kube.apiserver.kinds import Kind, lifecycle
 from kube.apiserver.options import DeleteOptions
 from kube.apiserver.request import Object
@@ -58,9 +59,7 @@ async def _delete_once(api: Api, kind: Kind, namespace: str, entry: Entry, optio
 
 async def remove(api: Api, kind: Kind, key: str, revision: int, obj: Object) -> None:
     """The object and what it held; raises store.Conflict when it is not at the revision any more."""
-    await api.store.txn([Delete(key, revision), *admission.removal_ops(api, kind, obj)])
-    if kind.key == "services":
-        api.allocator.release(obj)
+    await api.store.txn([Delete(key, revision), *removal_ops(api, kind, obj)])
 
 
 def _check_preconditions(kind: Kind, metadata: Object, options: DeleteOptions) -> None:

@@ -29,6 +29,8 @@ async def get(api: Api, kind: Kind, target: Target, request: Request) -> Answer:
     version = request.query.get("resourceVersion")
     if version:
         await wait_for(api, revision_of(version))
+    else:
+        await api.store.caught_up()
     shown = negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
     found = api.get(kind, target.namespace, target.name)
     if found is None:
@@ -77,6 +79,8 @@ async def _snapshot(api: Api, kind: Kind, options: ListOptions) -> Snapshot:
     revision = options.revision
     if revision:
         await wait_for(api, revision)
+    elif revision is None:
+        await api.store.caught_up()
     if options.match != "Exact" or revision is None:
         return api.cache.collection(kind.storage_key).at(api.cache.revision)
     try:

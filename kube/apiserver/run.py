@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import NamedTuple
 
-from kube.apiserver import bootstrap, serve
+from kube.apiserver import allocation, bootstrap, serve
 from kube.apiserver.authentication import Authenticator, parse_token_file
 from kube.apiserver.authorization import AlwaysAllow
 from kube.apiserver.core import ApiServer
@@ -49,11 +49,7 @@ async def open_api(
     await watch_cache.start()
     rng = rng or SystemRandom()
     allocator = ServiceAllocator(settings.service_cidrs, settings.node_ports, rng=rng)
-    services = [entry.decode() for entry in watch_cache.collection("services").entries.values()]
-    addresses = [
-        entry.decode() for entry in watch_cache.collection("ipaddresses.networking.k8s.io").entries.values()
-    ]
-    allocator.rebuild(services, addresses)
+    allocation.follow(watch_cache, allocator)
     api = Api(store, watch_cache, clock, rng, settings, allocator, AlwaysAllow(), ServerMetrics(), signer)
     await bootstrap.ensure(api)
     return api

@@ -1,10 +1,10 @@
 """POST, PUT and PATCH: decode, default, prepare, admit, validate, allocate, store."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from kube.apiserver import admission, conversion, options, status
+from kube.apiserver import admission, allocation, bodies, conversion, options, status
 from kube.apiserver.delete import remove
 from kube.apiserver.kinds import Kind, defaults, lifecycle, managed_fields, schema, validation
 from kube.apiserver.options import WriteOptions
@@ -15,7 +15,6 @@ from kube.store.entries import Entry
 
 _NAME_ATTEMPTS = 8
 _UPDATE_ATTEMPTS = 16
-SERVICES = "services"
 
 
 class Write(NamedTuple):
@@ -95,19 +94,25 @@ async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
     generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
     defaults.apply(write.stored, obj)
     for attempt in range(_NAME_ATTEMPTS):
+        # Addresses are filled in: a Service that has to be tried again starts without them.
+        candidate = bodies.copy_of(obj) if write.stored.key == allocation.SERVICES else obj
         try:
-            return await _create_once(write, obj)
+            return await _create_once(write, candidate)
+        except Conflict:
+            continue  # another server gave the address or port away first; the allocator knows now
         except status.StatusError as error:
             if not generated or error.reason != "AlreadyExists":
                 raise
-            name = obj["metadata"].pop("name")
+            name = candidate["metadata"]["name"]
+            obj["metadata"].pop("name", None)
             if attempt == _NAME_ATTEMPTS - 1:
                 raise status.generate_name_conflict(write.kind.resource, name) from error
             # a name that is taken: the object is what the client sent, but for what prepare_create sets again
-    raise AssertionError
+    raise status.conflict(write.kind.resource, obj["metadata"].get("name", ""))
 
 
 async def _create_once(write: Write, obj: Object) -> Written:
+    """Raises store.Conflict for a key other than the object's own."""
     api, kind = write.api, write.stored
     suffix = "" if obj["metadata"].get("name") else api.suffix()
     lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.name)
@@ -125,6 +130,8 @@ async def _create_once(write: Write, obj: Object) -> Written:
         try:
             revision = 0 if write.options.dry_run else await api.store.txn([Put(key, value, 0), *extra])
         except Conflict as error:
+            if error.key != key:
+                raise
             raise status.already_exists(write.kind.resource, name) from error
     return Written(entry_of(kind, obj, value, revision, revision), created=True)
 
@@ -142,28 +149,10 @@ def _track(write: Write, new: Object, old: Object | None) -> None:
         )
 
 
-@contextmanager
-def _allocated(write: Write, new: Object, old: Object | None) -> Iterator[list[Op]]:
-    """A Service's addresses and ports, filled in; gives the writes that go into the same transaction.
-
-    Kept when the block ends well and was no dry run, else free again.
-    """
-    if write.stored.key != SERVICES or write.subresource:
-        yield []
-        return
-    allocator = write.api.allocator
-    errors = allocator.assign(new, old)
-    if errors:
-        raise status.invalid(write.stored.group_kind, new["metadata"].get("name", ""), errors)
-    try:
-        yield admission.address_ops(write.api, new, old)
-    except BaseException:
-        allocator.revert(new, old)
-        raise
-    if write.options.dry_run:
-        allocator.revert(new, old)
-    elif old is not None:
-        allocator.settle(new, old)
+def _allocated(write: Write, new: Object, old: Object | None) -> AbstractContextManager[list[Op]]:
+    if write.subresource:
+        return nullcontext([])
+    return allocation.allocated(write.api, write.stored, new, old, dry_run=write.options.dry_run)
 
 
 Change = Callable[[Object], Object]

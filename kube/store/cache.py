@@ -121,6 +121,14 @@ class WatchCache:
 
     async def start(self) -> None:
         """Load the objects as of the last compaction, then every change behind it: that also fills the rings."""
+        while True:
+            try:
+                await self._load()
+                return
+            except Compacted:  # by another server, between the list and the watch
+                self._collections.clear()
+
+    async def _load(self) -> None:
         self._base = self.revision = self.store.compacted
         if self._base:
             for row in (await self.store.list(PREFIX, revision=self._base)).rows:
@@ -155,6 +163,8 @@ class WatchCache:
         try:
             return collection.at(revision)
         except Compacted:
+            if not revision:
+                return Snapshot(0, (), {})  # before everything; to the store 0 means the newest
             page = await self.store.list(f"{PREFIX}{resource}/", revision=revision)
         past = [entry(_split(row.key)[1], row.value, row.create_revision, row.revision) for row in page.rows]
         entries = {old.key: old for old in past}

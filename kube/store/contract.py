@@ -115,6 +115,10 @@ class Store(Protocol):
         """Reads and watches at or after this revision can be answered."""
         ...
 
+    async def caught_up(self) -> int:
+        """The newest revision of all who write to this store, once it is delivered here. Raises Unavailable."""
+        ...
+
     async def get(self, key: str) -> Row | None: ...
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:

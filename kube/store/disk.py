@@ -127,6 +127,9 @@ class SqliteStore:
     def compacted(self) -> int:
         return self._compacted
 
+    async def caught_up(self) -> int:
+        return self._revision  # nobody else writes here
+
     async def get(self, key: str) -> Row | None:
         rows = (await self.list(key, limit=1)).rows
         return rows[0] if rows and rows[0].key == key else None

@@ -28,6 +28,9 @@ class MemoryStore:
     def compacted(self) -> int:
         return self._compacted
 
+    async def caught_up(self) -> int:
+        return self._revision  # nobody else writes here
+
     async def get(self, key: str) -> Row | None:
         return self._at(key, self._revision)
 
