@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dns.cluster.records import (
-    MULTICLUSTER_SERVICE_LABEL,
-    namespace_labels,
-    pod_ip,
-    service_record,
-    slice_record,
-    slice_service,
+from dns.cluster.views import (
+    ImportView,
+    NamedSliceView,
+    NamespaceView,
+    PodView,
+    ServiceView,
+    SliceView,
 )
 from dns.cluster.zone import ClusterZone, Touched
 from dns.handlers.site import World
-from kube.objects import EndpointSlice, Namespace, NamespacedName, Pod, Service
+from kube.objects import NamespacedName
 from linux.logging_kv import get_logger
 
 if TYPE_CHECKING:
@@ -34,8 +34,12 @@ class ClusterFeed:
         self._cluster = cluster
         self._world = world
         self._ready = asyncio.Event()
-        # The service each slice was last seen with: its label may change.
-        self._service_of: dict[NamespacedName, str] = {}
+        self._programming = world.registry.histogram(
+            "coredns_kubernetes_dns_programming_duration_seconds",
+            "Histogram of the time (in seconds) it took to program a dns instance.",
+            tuple(0.001 * 2**power for power in range(20)),
+            "service_kind",
+        )
         self._bursting = True
 
     async def wait_ready(self) -> None:
@@ -52,22 +56,21 @@ class ClusterFeed:
 
         client = await self._connect()
         source = self._source
-        services = Informer(client, Service, label_selector=source.labels, on_change=self._service)
+        services = Informer(client, ServiceView, label_selector=source.labels, on_change=self._service)
         namespaces = Informer(
-            client, Namespace, label_selector=source.namespace_labels, on_change=self._namespace
+            client, NamespaceView, label_selector=source.namespace_labels, on_change=self._namespace
         )
         informers: list[Any] = [services, namespaces]
         if source.endpoints:
-            informers.append(
-                Informer(
-                    client,
-                    EndpointSlice,
-                    label_selector="kubernetes.io/service-name",
-                    on_change=self._slice,
-                )
-            )
+            kind = NamedSliceView if source.endpoint_pod_names else SliceView
+            labelled = ",".join(filter(None, ("kubernetes.io/service-name", source.labels)))
+            if source.multicluster:
+                labelled = ""
+            informers.append(Informer(client, kind, label_selector=labelled, on_change=self._slice))
         if source.pods:
-            informers.append(Informer(client, Pod, on_change=self._pod))
+            informers.append(Informer(client, PodView, label_selector=source.labels, on_change=self._pod))
+        if source.multicluster:
+            informers.append(Informer(client, ImportView, on_change=self._import))
         try:
             async with asyncio.TaskGroup() as group:
                 for informer in informers:
@@ -99,29 +102,58 @@ class ClusterFeed:
         if touched and not self._bursting:
             self._world.invalidate(touched)
 
-    def _service(self, key: NamespacedName, old: Service | None, new: Service | None) -> None:
-        record = None if new is None else service_record(new)
+    def _service(self, key: NamespacedName, old: ServiceView | None, new: ServiceView | None) -> None:
+        record = None if new is None else new.record
         self._touched(self._cluster.set_service(key, record, self._world.now()))
 
-    def _slice(self, key: NamespacedName, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
-        service = "" if new is None else slice_service(new)
-        before = self._service_of.pop(key, "")
-        now = self._world.now()
+    def _slice(self, key: NamespacedName, old: SliceView | None, new: SliceView | None) -> None:
+        before = old.service if old is not None else ""
+        after = new.service if new is not None else ""
+        cluster, now = self._cluster, self._world.now()
         touched: Touched = frozenset()
-        if before and before != service:
-            touched |= self._cluster.set_slice((key.namespace, before), key.name, None, now)
-        if new is not None and service and MULTICLUSTER_SERVICE_LABEL not in new.metadata.labels:
-            self._service_of[key] = service
-            piece = slice_record(new, pod_names=self._source.endpoint_pod_names)
-            touched |= self._cluster.set_slice((key.namespace, service), key.name, piece, now)
+        if before and before != after:
+            touched |= cluster.set_slice((key.namespace, before), key.name, None, now)
+        if new is not None and after:
+            touched |= cluster.set_slice((key.namespace, after), key.name, new.record, now)
+            self._measure(key.namespace, new)
+        imported_before = old.imported if old is not None else ""
+        imported = new.imported if new is not None else ""
+        if imported_before and imported_before != imported:
+            touched |= cluster.set_import_slice((key.namespace, imported_before), key.name, None, now)
+        if new is not None and imported:
+            touched |= cluster.set_import_slice((key.namespace, imported), key.name, new.record, now)
         self._touched(touched)
 
-    def _namespace(self, key: NamespacedName, old: Namespace | None, new: Namespace | None) -> None:
-        labels = None if new is None else namespace_labels(new)
-        self._touched(self._cluster.set_namespace(key.name, labels))
+    def _measure(self, namespace: str, view: SliceView) -> None:
+        """How long after the cause this server knew of the change; once running, as CoreDNS counts it."""
+        if self._bursting or not view.triggered_at:
+            return
+        service = self._cluster.entry(namespace, view.service).service
+        began_s = seconds_of(view.triggered_at)
+        if service is None or began_s is None:
+            return
+        kind = "headless_with_selector" if service.headless else "cluster_ip"
+        self._programming.observe(max(self._world.now() - began_s, 0.0), kind)
 
-    def _pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
-        self._touched(self._cluster.set_pod(key, "" if new is None else pod_ip(new)))
+    def _import(self, key: NamespacedName, old: ImportView | None, new: ImportView | None) -> None:
+        record = None if new is None else new.record
+        self._touched(self._cluster.set_import(key, record, self._world.now()))
+
+    def _namespace(self, key: NamespacedName, old: NamespaceView | None, new: NamespaceView | None) -> None:
+        self._touched(self._cluster.set_namespace(key.name, exists=new is not None))
+
+    def _pod(self, key: NamespacedName, old: PodView | None, new: PodView | None) -> None:
+        self._touched(self._cluster.set_pod(key, "" if new is None else new.ip))
+
+
+def seconds_of(text: str) -> float | None:
+    """RFC 3339 as seconds since 1970; None when it is no such time."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
 
 
 def transport_to(source: Source) -> Any:

@@ -38,7 +38,7 @@ class Entry:
         self.lengths = tuple(len(one) - 2 for one in variants)
         self.address = self.addresses[0]
         self.length = self.lengths[0]
-        self.hits = 0
+        self.hits = 1  # the question it was made for
         self.keys = keys
         self.observers = observers
 
@@ -50,9 +50,21 @@ class Entry:
                 observer(hits, self.length + 2, REPEAT_S)
 
 
-def address_of(data: bytes) -> int:
-    """Where the bytes lie in memory; valid while the object lives."""
+def _asked_address(data: bytes) -> int:
     return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+
+
+# In CPython a bytes object's content lies at a fixed distance from the object; if ever not, it is asked for each time.
+_HEADER_BYTES = bytes.__basicsize__ - 1
+
+
+def _known_address(data: bytes) -> int:
+    return id(data) + _HEADER_BYTES
+
+
+_PROBE = b"where the bytes are"
+# The memory address of the bytes; valid while the object lives.
+address_of = _known_address if _known_address(_PROBE) == _asked_address(_PROBE) else _asked_address
 
 
 class Memo:
@@ -76,21 +88,25 @@ class Memo:
         lifetime: Lifetime,
         observers: tuple[Observer, ...],
         version: int,
-    ) -> None:
-        """Keep an answer that was made when `version` was current; not when something changed since."""
+    ) -> bool:
+        """Keep an answer that was made when `version` was current; not when something changed since.
+
+        What is kept counts its first question itself.
+        """
         entry = Entry(variants, lifetime.keys, observers)
         with self._lock:
-            if version != self.version:
-                return
+            if version != self.version or question in self.lasting:
+                return False
             self._size_bytes += len(question) + sum(entry.lengths)
             if len(self.lasting) >= self._max_entries or self._size_bytes > self._max_bytes:
                 self._clear()
             if lifetime.volatile:
                 self.passing[question] = entry
-                return
+                return True
             self.lasting[question] = entry
             for key in lifetime.keys:
                 self._dependents.setdefault(key, []).append(question)
+        return True
 
     def invalidate(self, keys: Iterable[str]) -> None:
         """Forget all answers that rest on one of the keys."""

@@ -74,7 +74,8 @@ class Responder:
             else:
                 variants = rotations(request, response, self._rng)
                 reply = variants[0]
-                self.memo.put(packet[2:], variants, lifetime, response.observers, version)
+                if self.memo.put(packet[2:], variants, lifetime, response.observers, version):
+                    return reply
         except Exception as problem:
             self._panicked(problem)
             reply = reply_bytes(request, failed("", "internal error"), self._rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from random import Random
 
 import msgspec
@@ -24,7 +25,7 @@ class Chain(msgspec.Struct, frozen=True):
     any_class: bool = False
 
 
-class Router(msgspec.Struct, frozen=True):
+class Router(msgspec.Struct, frozen=True, dict=True):
     """The server blocks of one listening address, by zone."""
 
     server: str  # dns://:53
@@ -32,6 +33,11 @@ class Router(msgspec.Struct, frozen=True):
     any_class: bool = False
     strict: bool = False
     unrouted: Serve | None = None  # counts what no block serves
+
+    @cached_property
+    def by_length(self) -> tuple[tuple[str, Chain], ...]:
+        """The zones, longest first."""
+        return tuple(sorted(self.chains.items(), key=lambda pair: -len(pair[0])))
 
     def answer(self, request: Request) -> Result:
         """The longest zone that holds the name answers; DS questions go to the parent's block where there is one."""
@@ -48,19 +54,30 @@ class Router(msgspec.Struct, frozen=True):
         chain = self.route(query)
         if chain is None:
             return self._refused(request, "no server block has this name's zone")
-        return chain.serve(msgspec.structs.replace(request, zone=chain.zone, server=self.server))
+        return chain.serve(
+            Request(
+                query,
+                request.client,
+                request.client_port,
+                request.proto,
+                self.server,
+                chain.zone,
+                request.depth,
+                request.explain,
+                request.local,
+            )
+        )
 
     def route(self, query: Query) -> Chain | None:
         found: Chain | None = None
-        for name in names.parents(query.lower):
-            chain = self.chains.get(name)
-            if chain is None:
-                continue
-            if query.kind != numbers.DS:
-                return chain
-            found = chain
-            if name == ".":
-                break
+        lower = query.lower
+        for zone, chain in self.by_length:
+            if zone == "." or names.is_within(lower, zone):
+                if query.kind != numbers.DS:
+                    return chain
+                found = chain
+                if zone == ".":
+                    break
         return found
 
     def _refused(self, request: Request, why: str) -> Result:
@@ -104,7 +121,29 @@ def rotations(request: Request, response: Response, rng: Random) -> tuple[bytes,
     first = reply_bytes(request, response, rng)
     if not response.shuffle or not _can_differ(response):
         return (first,)
+    if block := _block(request.query, response, first):
+        return (first, *(_turned(first, block, rng) for _ in range(ROTATIONS - 1)))
     return (first, *(reply_bytes(request, response, rng) for _ in range(ROTATIONS - 1)))
+
+
+def _block(query: Query, response: Response, reply: bytes) -> tuple[int, int, int] | None:
+    """Start, size and number of an answer section's records where their bytes may change places."""
+    answer = response.answer
+    kind = answer[0].kind if answer else 0
+    size = {numbers.A: 16, numbers.AAAA: 28}.get(kind, 0)
+    whole = not reply[2] & 2 and not response.authority and not response.additional
+    if not size or not whole or any(one.kind != kind or one.name != query.name for one in answer):
+        return None
+    return 12 + len(query.question), size, len(answer)
+
+
+def _turned(reply: bytes, block: tuple[int, int, int], rng: Random) -> bytes:
+    """The same answer with its records in another order."""
+    start, size, count = block
+    end = start + size * count
+    pieces = [reply[offset : offset + size] for offset in range(start, end, size)]
+    rng.shuffle(pieces)
+    return reply[:start] + b"".join(pieces) + reply[end:]
 
 
 def _can_differ(response: Response) -> bool:

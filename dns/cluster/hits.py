@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Protocol
 
 import msgspec
 
@@ -22,10 +20,6 @@ class Hit(msgspec.Struct, frozen=True):
     is_name: bool = False
 
 
-class NamespaceSelector(Protocol):
-    def matches(self, labels: dict[str, str]) -> bool: ...
-
-
 class ZoneOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The kubernetes block of a Corefile, as far as it decides answers. Zones in lower case with a final dot."""
 
@@ -35,7 +29,6 @@ class ZoneOptions(msgspec.Struct, frozen=True, kw_only=True):
     ttl_s: int = 5
     pods: str = "disabled"  # disabled, insecure, verified
     namespaces: frozenset[str] = frozenset()  # empty: all
-    namespace_selector: NamespaceSelector | None = None
     ignore_empty_service: bool = False
     zonal: bool = False
     strict: bool = False
@@ -46,11 +39,8 @@ Hits = list[Hit] | None
 
 
 def namespace_exposed(cluster: ClusterZone, options: ZoneOptions, namespace: str) -> bool:
-    labels: Mapping[str, str] | None = cluster.namespaces.get(namespace)
-    if labels is None or (options.namespaces and namespace not in options.namespaces):
-        return False
-    selector = options.namespace_selector
-    return selector is None or selector.matches(dict(labels))
+    """A namespace that a selector leaves out is not watched, and so does not exist here."""
+    return namespace in cluster.namespaces and (not options.namespaces or namespace in options.namespaces)
 
 
 def find_hits(cluster: ClusterZone, options: ZoneOptions, name: ClusterName, *, multicluster: bool) -> Hits:

@@ -6,8 +6,6 @@ Every change returns the keys it touched, so that answers prepared from them can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from dns.cluster.records import ServiceRecord, SliceRecord
@@ -18,7 +16,7 @@ Touched = frozenset[str]
 NOTHING: Touched = frozenset()
 
 
-class ServiceEntry(msgspec.Struct, frozen=True):
+class ServiceEntry(msgspec.Struct, frozen=True, gc=False):
     """A Service and its slices; either may be there without the other."""
 
     service: ServiceRecord | None = None
@@ -46,7 +44,7 @@ class ClusterZone:
     def __init__(self) -> None:
         self.entries: dict[Key, ServiceEntry] = {}
         self.imports: dict[Key, ServiceEntry] = {}  # ServiceImports of a cluster set
-        self.namespaces: dict[str, Mapping[str, str]] = {}  # name → labels
+        self.namespaces: set[str] = set()
         self.synced = False
         self.serial = 0
         self.import_serial = 0
@@ -128,13 +126,13 @@ class ClusterZone:
         self.import_serial = int(now)
         return frozenset((service_key(*key),))
 
-    def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> Touched:
-        if self.namespaces.get(name) == labels:
+    def set_namespace(self, name: str, *, exists: bool) -> Touched:
+        if (name in self.namespaces) == exists:
             return NOTHING
-        if labels is None:
-            del self.namespaces[name]
+        if exists:
+            self.namespaces.add(name)
         else:
-            self.namespaces[name] = labels
+            self.namespaces.discard(name)
         return frozenset((f"ns/{name}",))
 
     def set_pod(self, key: Key, ip: str) -> Touched:
@@ -169,6 +167,8 @@ def _reindex(
             index[address] = rest
         else:
             index.pop(address, None)
+    alone = (key,)  # one tuple for all addresses that only this service has
     for address in after - before:
-        index[address] = (*index.get(address, ()), key)
+        others = index.get(address)
+        index[address] = (*others, key) if others else alone
     return frozenset(f"ip/{address}" for address in before ^ after)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from dns.build import Configuration, assemble, parse
-from dns.cluster.records import namespace_labels, pod_ip, service_record, slice_record, slice_service
+from dns.cluster.views import ImportView, NamedSliceView, PodView, ServiceView, SliceView
 from dns.cluster.zone import ClusterZone, Touched
 from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
@@ -18,7 +18,7 @@ from dns.server import reply_bytes
 from dns.wire import encode, message, numbers
 from dns.wire.query import Edns, Malformed, Query
 from dns.wire.query import parse as parse_query
-from kube.objects import EndpointSlice, Namespace, Pod, Service, decode
+from kube.objects import decode
 
 Json = dict[str, Any]
 NOW_S = 1_700_000_000.0
@@ -31,18 +31,19 @@ def apply(cluster: ClusterZone, obj: Json, *, remove: bool = False, pod_names: b
     key = meta.get("namespace", ""), meta["name"]
     match obj["kind"]:
         case "Service":
-            record = None if remove else service_record(decode(Service, data))
-            return cluster.set_service(key, record, NOW_S)
+            return cluster.set_service(key, None if remove else decode(ServiceView, data).record, NOW_S)
         case "EndpointSlice":
-            endpoint_slice = decode(EndpointSlice, data)
-            piece = None if remove else slice_record(endpoint_slice, pod_names=pod_names)
-            return cluster.set_slice((key[0], slice_service(endpoint_slice)), key[1], piece, NOW_S)
+            view = decode(NamedSliceView if pod_names else SliceView, data)
+            record = None if remove else view.record
+            if view.imported:
+                return cluster.set_import_slice((key[0], view.imported), key[1], record, NOW_S)
+            return cluster.set_slice((key[0], view.service), key[1], record, NOW_S)
         case "Namespace":
-            return cluster.set_namespace(
-                key[1], None if remove else namespace_labels(decode(Namespace, data))
-            )
+            return cluster.set_namespace(key[1], exists=not remove)
         case "Pod":
-            return cluster.set_pod(key, "" if remove else pod_ip(decode(Pod, data)))
+            return cluster.set_pod(key, "" if remove else decode(PodView, data).ip)
+        case "ServiceImport":
+            return cluster.set_import(key, None if remove else decode(ImportView, data).record, NOW_S)
         case other:
             raise ValueError(f"no DNS from a {other}")
 

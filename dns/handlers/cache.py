@@ -204,18 +204,13 @@ def shortest_ttl_s(query: Query, response: Response) -> int:
 
 def with_ttl(response: Response, ttl_s: int) -> Response:
     """Every record with this TTL."""
-
-    def same(section: tuple[Record, ...]) -> tuple[Record, ...]:
-        if all(record.ttl == ttl_s for record in section):
-            return section
-        return tuple(replace(record, ttl=ttl_s) for record in section)
-
-    return replace(
-        response,
-        answer=same(response.answer),
-        authority=same(response.authority),
-        additional=same(response.additional),
+    sections = (response.answer, response.authority, response.additional)
+    if all(record.ttl == ttl_s for section in sections for record in section):
+        return response
+    answer, authority, additional = (
+        tuple(replace(record, ttl=ttl_s) for record in section) for section in sections
     )
+    return replace(response, answer=answer, authority=authority, additional=additional)
 
 
 def _wants_ad(request: Request) -> bool:
@@ -382,7 +377,9 @@ class Cache:
         else:
             low, high = options.success_ttl_s if kind == SUCCESS else options.denial_ttl_s
             ttl_s = float(max(low, min(shortest_ttl_s(request.query, response), high)))
-        sent = replace(with_ttl(response, int(ttl_s)), options=None)
+        sent = with_ttl(response, int(ttl_s))
+        if sent.options is not None:
+            sent = replace(sent, options=None)
         if response.flags & numbers.AD and not _wants_ad(request):
             sent = replace(sent, flags=sent.flags & ~numbers.AD)
         off = options.success_off if kind == SUCCESS else options.denial_off

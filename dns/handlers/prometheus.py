@@ -22,6 +22,9 @@ MONITORED = frozenset(
 )  # fmt: skip
 
 
+MAX_OBSERVERS = 10_000
+
+
 class Options(msgspec.Struct, frozen=True):
     address: str = ":9153"
 
@@ -39,6 +42,7 @@ class Meters:
 
     def __init__(self, registry: Registry) -> None:
         server, zone, view = "server", "zone", "view"
+        self._observers: dict[tuple[object, ...], Observer] = {}
         self.requests = registry.counter(
             "coredns_dns_requests_total",
             "Counter of DNS requests made per zone, protocol and family.",
@@ -77,6 +81,19 @@ class Meters:
 
     def observer(self, request: Request, response: Response, server: str, zone: str) -> Observer:
         """Counts one answer, any number of times."""
+        query = request.query
+        key = (
+            *(server, zone, request.proto, ":" in request.client, query.kind, len(query.question)),
+            *(response.rcode, response.plugin, query.edns is not None, query.dnssec_ok),
+        )
+        found = self._observers.get(key)
+        if found is None:
+            if len(self._observers) > MAX_OBSERVERS:
+                self._observers.clear()
+            found = self._observers[key] = self._make(request, response, server, zone)
+        return found
+
+    def _make(self, request: Request, response: Response, server: str, zone: str) -> Observer:
         query = request.query
         name = numbers.type_name(query.kind)
         kind = name if name in MONITORED else "other"

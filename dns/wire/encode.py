@@ -36,29 +36,21 @@ class Writer:
         self.counts = [0, 0, 0]
         self._offsets: dict[str, int] = {}
         self._questions = 1 if question else 0
-        if question:
-            self._remember(name, 12)
-
-    def _remember(self, name: str, offset: int) -> None:
-        if "\\" in name:
-            return
-        offsets = self._offsets
-        while name != "." and name:
-            offsets.setdefault(name, offset)
-            label, _, name = name.partition(".")
-            offset += len(label) + 1
+        # In a plain name a label lies as far behind the name's start on the wire as it does in the text.
+        self._asked = name if question and "\\" not in name and name != "." else ""
 
     def _name(self, name: str) -> None:
-        out, offsets = self.out, self._offsets
-        offset = offsets.get(name)
-        if offset is not None:
-            out += _U16.pack(0xC000 | offset)
+        out, offsets, asked = self.out, self._offsets, self._asked
+        if name == asked:
+            out += b"\xc0\x0c"
             return
         if "\\" in name:
             out += names.encode(name)
             return
         while name != ".":
             offset = offsets.get(name)
+            if offset is None and asked.endswith(name) and asked[-len(name) - 1 : -len(name)] in {"", "."}:
+                offset = 12 + len(asked) - len(name)
             if offset is not None:
                 out += _U16.pack(0xC000 | offset)
                 return

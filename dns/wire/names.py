@@ -12,6 +12,7 @@ MAX_NAME_BYTES = 255
 MAX_LABEL_BYTES = 63
 
 _SPECIAL = re.compile(rb"[^!#-&*-\-/-:<-?A-\[\]-~]")
+_SPECIAL_OR_DOT = re.compile(rb"[^!#-&*-:<-?A-\[\]-~]")
 _ESCAPE = re.compile(r"\\(\d{3}|.)", re.DOTALL)
 
 
@@ -21,7 +22,7 @@ class BadName(ValueError):
 
 def decode(packet: bytes, offset: int) -> tuple[str, int]:
     """The name at offset and the offset behind it. Raises BadName, also for pointers that do not point back."""
-    labels: list[str] = []
+    labels: list[bytes] = []
     end = -1
     total = 1
     limit = offset  # each pointer must go below the last one: no loop is possible
@@ -30,11 +31,8 @@ def decode(packet: bytes, offset: int) -> tuple[str, int]:
             if length < 64:
                 start = offset + 1
                 offset = start + length
-                label = packet[start:offset]
-                if len(label) != length:
-                    raise BadName("the name runs past the end of the message")
+                labels.append(packet[start:offset])
                 total += length + 1
-                labels.append(_label_text(label))
             elif length >= 0xC0:
                 if end < 0:
                     end = offset + 2
@@ -48,8 +46,16 @@ def decode(packet: bytes, offset: int) -> tuple[str, int]:
                 raise BadName("the name is longer than 255 bytes")
     except IndexError:
         raise BadName("the name runs past the end of the message") from None
-    labels.append("")
-    return (".".join(labels) if len(labels) > 1 else "."), (end if end >= 0 else offset + 1)
+    return _text(labels), (end if end >= 0 else offset + 1)
+
+
+def _text(labels: list[bytes]) -> str:
+    if not labels:
+        return "."
+    joined = b".".join(labels)
+    if _SPECIAL_OR_DOT.search(joined) is None and joined.count(b".") == len(labels) - 1:
+        return joined.decode("latin-1") + "."
+    return ".".join(_label_text(label) for label in labels) + "."
 
 
 def _label_text(label: bytes) -> str:

@@ -51,7 +51,7 @@ def test_removing_everything_leaves_nothing() -> None:
     cluster = cluster_of(example_cluster())
     for obj in example_cluster():
         apply(cluster, obj, remove=True)
-    assert state(cluster) == ({}, {}, {}, {}, {}, {})
+    assert state(cluster) == ({}, set(), {}, {}, {}, {})
 
 
 OBJECTS = [
