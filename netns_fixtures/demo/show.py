@@ -36,8 +36,9 @@ class Show:
         """A context with a spinner whose text `update` changes."""
         return self.console.status(text)
 
-    def say(self, text: str) -> None:
-        self.console.print(f"   {text}")
+    def say(self, text: str, style: str = "") -> None:
+        """A line of somebody else's output: shown as it is, addresses in brackets included."""
+        self.console.print(Text(f"   {text}", style=style))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         table = Table(*columns, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")

@@ -60,9 +60,8 @@ async def declare(stage: Stage) -> None:
 
 
 async def _kubectl(stage: Stage, *arguments: str) -> None:
-    stage.show.say(
-        f"[dim]$ kubectl {' '.join(Path(part).name if '/' in part else part for part in arguments)}[/]"
-    )
+    words = (Path(part).name if "/" in part else part for part in arguments)
+    stage.show.say(f"$ kubectl {' '.join(words)}", "dim")
     environment = {**os.environ, "KUBECONFIG": str(stage.folder.kubeconfig)}
     done = await asyncio.to_thread(process.run, ["kubectl", *arguments], env=environment, check=False)
     for line in (done.stdout + done.stderr).splitlines():
@@ -110,7 +109,7 @@ async def names_resolve(stage: Stage) -> None:
         done = await stage.in_frontend("nslookup", f"backend.{NAMESPACE}.svc.cluster.local")
     for line in done.stdout.splitlines():
         if line.strip():
-            stage.show.say(f"[dim]{line}[/]")
+            stage.show.say(line, "dim")
     wanted = stage.watched.service("backend").spec.cluster_ips
     stage.show.check(
         f"the answer is the Service's {' and '.join(wanted)}",
