@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   kcore init --data-dir /var/lib/podnet/core --advertise-address 10.0.0.1 --node node-1=10.0.0.11
   kcore all --data-dir /var/lib/podnet/core --advertise-address 10.0.0.1 --cluster-cidr 10.244.0.0/16
+  kcore all --etcd-servers https://10.0.0.5:2379 --etcd-cafile ca.crt --advertise-address 10.0.0.1
   kubectl --kubeconfig /var/lib/podnet/core/kubeconfig/admin.kubeconfig get nodes
 """
 _DEFAULT_DATA = "/var/lib/podnet/core"
@@ -141,6 +142,20 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="history of one to two intervals is kept for lists and watches of the past (%(default)s)",
     )
+    add(
+        "--etcd-servers",
+        default="",
+        metavar="URL[,URL]",
+        help="keep objects in etcd (3.4 or later), not in SQLite",
+    )
+    add(
+        "--etcd-prefix",
+        default="/registry",
+        metavar="PREFIX",
+        help="the part of etcd's keys to use (%(default)s)",
+    )
+    for name in ("cafile", "certfile", "keyfile"):
+        add(f"--etcd-{name}", default="", metavar="FILE", help="TLS to etcd")
     add(
         "--v",
         "-v",
@@ -269,6 +284,9 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         fsync=arguments.fsync,
         token_auth_file=Path(arguments.token_auth_file) if arguments.token_auth_file else None,
         compaction_interval_s=arguments.compaction_interval,
+        etcd_servers=arguments.etcd_servers,
+        etcd_prefix=arguments.etcd_prefix,
+        etcd_tls=(arguments.etcd_cafile, arguments.etcd_certfile, arguments.etcd_keyfile),
         kubeconfig=arguments.kubeconfig or "",
         cluster_cidrs=_ranges(arguments, "cluster_cidr"),
         mask_sizes=(arguments.node_cidr_mask_size_ipv4, arguments.node_cidr_mask_size_ipv6),

@@ -17,6 +17,7 @@ from kube.certs import Pki
 
 if TYPE_CHECKING:
     from kube.client import Client
+    from kube.store.etcd.options import EtcdOptions
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ class Plan(NamedTuple):
     fsync: str
     token_auth_file: Path | None
     compaction_interval_s: float
+    etcd_servers: str
+    etcd_prefix: str
+    etcd_tls: tuple[str, str, str]  # CA, certificate, key
     kubeconfig: str
     cluster_cidrs: tuple[str, ...]
     mask_sizes: tuple[int, int]
@@ -108,12 +112,22 @@ async def _clients(
         fsync=plan.fsync,
         token_auth_file=plan.token_auth_file,
         compaction_interval_s=plan.compaction_interval_s,
+        etcd=_etcd(plan),
     )
     async with serving(pki, listener, settings, options) as server:
         host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
         print(f"kcore: serving on https://{host}:{plan.secure_port}", flush=True)
         names = ("scheduler", "controllers") if plan.command == "all" else ()
         yield [(name, partial(_local_loop, plan, name, server, pki)) for name in names]
+
+
+def _etcd(plan: Plan) -> "EtcdOptions | None":
+    if not plan.etcd_servers:
+        return None
+    from kube.store.etcd.options import EtcdOptions, parse_servers
+
+    servers = parse_servers(plan.etcd_servers)
+    return EtcdOptions(servers, *plan.etcd_tls, plan.etcd_prefix, plan.compaction_interval_s)
 
 
 async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:

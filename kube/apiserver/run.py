@@ -19,21 +19,26 @@ from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.state import Api, Settings
 from kube.apiserver.tokens import TokenSigner
-from kube.apiserver.upkeep import EventExpiry, compact
+from kube.apiserver.upkeep import EventExpiry, compact, forget
 from kube.certs import Pki
 from kube.store import Store
 from kube.store.cache import WatchCache
 from kube.store.disk import SqliteStore
+from kube.store.etcd.options import EtcdOptions
 from kube.store.memory import MemoryStore
 
 
 class ServerOptions(NamedTuple):
-    """What the command line says beyond Settings; `data_dir` None keeps everything in memory."""
+    """What the command line says beyond Settings.
+
+    Objects are kept in etcd where it is given, else in `data_dir`, else (None) in memory.
+    """
 
     data_dir: Path | None
     fsync: str = "full"
     token_auth_file: Path | None = None
     compaction_interval_s: float = 300.0
+    etcd: EtcdOptions | None = None
 
 
 async def open_api(
@@ -78,9 +83,7 @@ async def serving(
     pki: Pki, listening: socket.socket, settings: Settings, options: ServerOptions
 ) -> AsyncIterator[ApiServer]:
     """Serve over TLS on the socket until the block ends. Raises OSError, StoreError, ValueError."""
-    store: Store = MemoryStore()
-    if options.data_dir is not None:
-        store = await SqliteStore.open(options.data_dir / "state.db", fsync=options.fsync)
+    store = await _open_store(options)
     signer = TokenSigner(pki.service_account_key.read_bytes())
     tokens = parse_token_file(options.token_auth_file.read_text()) if options.token_auth_file else {}
     try:
@@ -90,8 +93,10 @@ async def serving(
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
         await listener.start(listening, tls)
+        # Servers that share an etcd take turns in compacting it; its store does that.
+        tidy = forget if options.etcd is not None else compact
         upkeep = [
-            asyncio.ensure_future(compact(api, options.compaction_interval_s)),
+            asyncio.ensure_future(tidy(api, options.compaction_interval_s)),
             asyncio.ensure_future(EventExpiry(api).run()),
         ]
         try:
@@ -103,6 +108,16 @@ async def serving(
             api.cache.stop()
     finally:
         await store.close()
+
+
+async def _open_store(options: ServerOptions) -> Store:
+    if options.etcd is not None:
+        from kube.store.etcd.drive import EtcdStore
+
+        return await EtcdStore.open(options.etcd)
+    if options.data_dir is not None:
+        return await SqliteStore.open(options.data_dir / "state.db", fsync=options.fsync)
+    return MemoryStore()
 
 
 def _node_tls(pki: Pki) -> Callable[[], ssl.SSLContext]:

@@ -28,6 +28,13 @@ async def compact(api: Api, interval_s: float) -> None:
         revision = api.store.revision
 
 
+async def forget(api: Api, interval_s: float) -> None:
+    """For stores that compact themselves: only the snapshots of abandoned lists go, for ever."""
+    while True:
+        await asyncio.sleep(interval_s)
+        api.cache.forget_past()
+
+
 class EventExpiry:
     """Events are removed an hour after they were last written (after a restart: after that)."""
 
