@@ -92,6 +92,15 @@ class PacketRange:
         if bridge is not None:  # one port stands for all pods
             rtnl.set_bridge_port(link.ifindex, hairpin=True)
 
+    def filter_bridged(self, *, on: bool) -> None:
+        """Whether packets between ports of the bridge pass the packet filter."""
+
+        def switch() -> None:
+            for family in ("iptables", "ip6tables"):
+                sysctl.ensure(f"net/bridge/bridge-nf-call-{family}", int(on))
+
+        netns.run_in(self.node, switch)
+
     def know(self, ips: set[str]) -> None:
         """Neighbours on the bridge, which answers no questions."""
 

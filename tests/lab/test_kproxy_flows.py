@@ -38,6 +38,7 @@ def test_flow_in_the_kernel(flow: Flow, family: int, ground: PacketRange, nft: N
     packet = packet_of(flow, family)
     if flow.protocol == "SCTP" and not packet.in_interface:
         pytest.skip("no SCTP sockets here")
+    ground.filter_bridged(on=not flow.setup.bridged)
     backend = NftablesBackend(node, nft, own_table=False)
     backend.cleanup()
     backend.sync(table)
@@ -61,6 +62,11 @@ def test_flow_in_the_kernel(flow: Flow, family: int, ground: PacketRange, nft: N
             assert [frame.kind for frame in frames] == ["forward"]
             ip, port, source = frames[0].destination, frames[0].port, frames[0].source
             target = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+            if any(svc.affinity_s for svc in flow.setup.services):
+                again = once()[0]
+                assert (again.destination, again.port) == (ip, port), "affinity holds"
+                backend.cleanup()
+                backend.sync(table)
             seen[target] = source != packet.source or (not interface and oracle.get(target, False))
             if seen.keys() >= oracle.keys():
                 break

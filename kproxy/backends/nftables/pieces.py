@@ -142,6 +142,11 @@ def _shared(prefix: str, forward: Forward) -> NftVerdict:
     return _pick(prefix, len(forward.endpoints))
 
 
+def _service_comment(service: ServiceForwarding) -> str:
+    """What all ports of a service agree on."""
+    return f"{service.name.namespace}/{service.name.service}"[:COMMENT_BYTES_MAX]
+
+
 def _comment(service: ServiceForwarding) -> str:
     return str(service.name)[:COMMENT_BYTES_MAX]
 
@@ -154,7 +159,7 @@ def _entries(service: ServiceForwarding, choose: Choose) -> Iterator[Entry]:
         address = pack(frontend.ip) if by_ip else b""
         key = address + protocol + _PORT.pack(frontend.port)
         if frontend.kind is FrontendKind.CLUSTER_IP:
-            yield n.CLUSTER_IPS, Element(address, None, comment)
+            yield n.CLUSTER_IPS, Element(address, None, _service_comment(service))
             yield from _direct(service.internal, key, comment, _BY_IP, choose, _BY_IP.pick)
             continue
         side = _BY_IP if by_ip else _BY_PORT
