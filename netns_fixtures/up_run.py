@@ -44,7 +44,12 @@ def bring_up(
     with lab_disk.planning():
         taken = underlay_apply.networks_in_use()
         lab = plan_lab(
-            name, node_count=node_count, family=family, proxy_mode=proxy_mode, taken=_with_labs(taken)
+            name,
+            node_count=node_count,
+            family=family,
+            proxy_mode=proxy_mode,
+            taken=_with_labs(taken),
+            uplink=uplink,
         )
         folder.create(lab)
     try:
