@@ -15,9 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["explain"]:
-            from kproxy.explain_cli import explain
+            from kproxy.explain_cli import explain_command
 
-            return explain(given[1:])
+            return explain_command(given[1:])
         if given[:1] == ["cleanup"]:
             given = ["--cleanup", *given[1:]]
         return _proxy(given)

@@ -86,7 +86,8 @@ class Proxy:
         self._check_servers = CheckServers(lambda: self.health.is_healthy(time.time()))
         self._checks_due: set[ServicePortName] = set()
         self.on_check_failure: Callable[[NamespacedName, str], None] | None = None
-        self.on_changes: list[Callable[[Changes], None]] = []
+        self._unsettled: list[Changes] = []
+        self.on_synced: list[Callable[[Changes], None]] = []
         self.synced_once = asyncio.Event()
 
     @property
@@ -211,8 +212,7 @@ class Proxy:
         place = surroundings.place(self.config, self._around)
         self.intake.set_place(place)
         changes = self.intake.refresh()
-        for observer in self.on_changes:
-            observer(changes)
+        self._unsettled.append(changes)
         good = True
         for family, backend in self._backends.items():
             dirty = self._dirty[family]
@@ -223,6 +223,10 @@ class Proxy:
             self._count_no_local(family, changes)
             self._checks_due |= changes.known[family].keys()
         if good:
+            for observer in self.on_synced:
+                for done in self._unsettled:
+                    observer(done)
+            self._unsettled.clear()
             self.metrics.service_changes_pending.set(0)
             self.metrics.endpoint_changes_pending.set(0)
         return good

@@ -14,6 +14,7 @@ import msgspec
 from kproxy import node_socket, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
 from kproxy.config import ConfigError, Configuration, split_address
+from kproxy.conntrack_socket import Cleaner
 from kproxy.drive import Proxy
 from kproxy.health import Answer
 from kproxy.metrics import ProxyMetrics
@@ -95,9 +96,11 @@ async def _main(options: Options) -> None:
     config = options.config
     families = surroundings.families_of(node_socket.ipv6_available())
     backends = make_backends(options, families)
-    client = _client(config)
+    client = client_of(config)
     metrics = ProxyMetrics()
     proxy = Proxy(client, config, node_name(config), backends, metrics)
+    cleaner = Cleaner(metrics)
+    proxy.on_synced.append(cleaner.note)
     mode = next(iter(backends.values())).name
     metrics.mode.set(1, mode)
     loop = asyncio.get_running_loop()
@@ -110,6 +113,7 @@ async def _main(options: Options) -> None:
             tasks.create_task(_serve("healthz", config.healthz_address, partial(_health, proxy), config))
             tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, mode), config))
             tasks.create_task(proxy.run())
+            tasks.create_task(cleaner.run())
             tasks.create_task(_monitor(proxy, backends))
             await stopping.wait()
             raise _Stopped
@@ -125,7 +129,7 @@ class _Stopped(Exception):
     pass
 
 
-def _client(config: Configuration) -> Client:
+def client_of(config: Configuration) -> Client:
     path = config.client_connection.kubeconfig
     if path or "KUBERNETES_SERVICE_HOST" in os.environ:
         return Client.from_kubeconfig(path, user_agent="kproxy")

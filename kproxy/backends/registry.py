@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import ClassVar, NamedTuple, Protocol, cast
 
+from kproxy.explain import RulesSay
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
+from kproxy.walk import Packet
 
 
 class BackendError(Exception):
@@ -63,6 +65,16 @@ class Factory(Protocol):
     def __call__(self, rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]: ...
 
 
+class Tracer(Protocol):
+    """Follows a packet through a backend's rules."""
+
+    def planned(self, table: ForwardingTable, node: NodeRules, packet: Packet) -> RulesSay:
+        """Through the rules that a fresh start would write."""
+
+    def live(self, node: NodeRules, packet: Packet) -> RulesSay | None:
+        """Through the kernel's own; None: there are none."""
+
+
 class Entry(NamedTuple):
     """A backend by the name that --proxy-mode takes; its module is imported when it is asked about or chosen."""
 
@@ -75,6 +87,9 @@ class Entry(NamedTuple):
     def unusable(self) -> str | None:
         """Why it cannot work on this host; None if it can."""
         return cast("Callable[[], str | None]", import_module(self.module).unusable)()
+
+    def tracer(self) -> Tracer:
+        return cast("Tracer", import_module(f"{self.module.rpartition('.')[0]}.trace_socket").TRACER)
 
     def clean(self) -> None:
         """Remove all its rules, also those of a process that is gone."""

@@ -1,0 +1,65 @@
+"""Removes stale UDP entries, in a thread beside the syncs; several changes that wait become one pass."""
+
+import asyncio
+import time
+
+from kproxy import conntrack, node_socket
+from kproxy.addresses import IPV6
+from kproxy.conntrack import Stale
+from kproxy.intake import Changes
+from kproxy.metrics import ProxyMetrics
+from linux.conntrack.socket import Conntrack
+from linux.logging_kv import get_logger
+
+_log = get_logger("kproxy.conntrack")
+_FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
+
+
+def clean(stale: tuple[Stale, ...], family: int) -> int:
+    """How many entries went."""
+    local = frozenset(node_socket.local_addresses())
+    with Conntrack() as table:
+        chosen = [
+            entry
+            for only in conntrack.filters(stale)
+            for entry in conntrack.choose(table.entries(ipv6=family == IPV6, only=only), stale, local)
+        ]
+        return table.delete(chosen)
+
+
+class Cleaner:
+    """Fed with the changes of every sync that succeeded."""
+
+    def __init__(self, metrics: ProxyMetrics) -> None:
+        self._metrics = metrics
+        self._due: dict[int, list[Stale]] = {}
+        self._wake = asyncio.Event()
+
+    def note(self, changes: Changes) -> None:
+        for family, changed in changes.known.items():
+            stale = conntrack.stale_of(changed)
+            if stale:
+                self._due.setdefault(family, []).extend(stale)
+                self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled; the loop does not wait for the kernel."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            due, self._due = self._due, {}
+            for family, stale in due.items():
+                await self._clean(family, tuple(stale))
+
+    async def _clean(self, family: int, stale: tuple[Stale, ...]) -> None:
+        label = _FAMILY_NAMES[family]
+        started_s = time.perf_counter()
+        try:
+            count = await asyncio.to_thread(clean, stale, family)
+        except OSError as error:
+            _log.error("connection tracking could not be cleaned up", family=label, error=str(error))
+            return
+        self._metrics.conntrack_duration.observe(time.perf_counter() - started_s, label)
+        if count:
+            self._metrics.conntrack_deleted.add(count, label)
+            _log.info("stale UDP connections removed", family=label, count=count)

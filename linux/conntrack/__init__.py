@@ -1,0 +1,1 @@
+"""Connection tracking over ctnetlink: filtered dumps and deletions. `wire` is pure, `socket` speaks to the kernel."""
