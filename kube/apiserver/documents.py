@@ -7,7 +7,7 @@ from functools import cache
 
 import msgspec
 
-from kube.apiserver import health, status
+from kube.apiserver import health, openapi_v2, status
 from kube.apiserver.kinds import discovery, openapi
 from kube.apiserver.request import JSON, Answer, Request, json_answer, text_answer
 from kube.apiserver.state import Api
@@ -109,6 +109,13 @@ def _openapi_index(api: Api, request: Request) -> Answer:
     return json_answer(openapi.index())
 
 
+def _openapi_v2(api: Api, request: Request) -> Answer:
+    accept = request.headers.get("accept", "")
+    if "proto-openapi" in accept:
+        return Answer(200, openapi_v2.as_protobuf(), openapi_v2.MEDIA_TYPE)
+    return Answer(200, openapi_v2.as_json())
+
+
 def _version(api: Api, request: Request) -> Answer:
     return json_answer(version(api))
 
@@ -133,6 +140,7 @@ def _root(api: Api, request: Request) -> Answer:
         "/healthz",
         "/livez",
         "/metrics",
+        "/openapi/v2",
         "/openapi/v3",
         "/readyz",
         "/version",
@@ -169,6 +177,7 @@ _PLAIN: Mapping[str, Callable[[Api, Request], Answer]] = {
     "/": _root,
     "/api": _api,
     "/apis": _apis,
+    "/openapi/v2": _openapi_v2,
     "/openapi/v3": _openapi_index,
     "/version": _version,
     "/metrics": _metrics,
