@@ -29,6 +29,7 @@ PLUGINS = (
     Plugin("bridge", "cni.bridge.apply"),
     Plugin("host-local", "cni.host_local.apply"),
     Plugin("loopback", "cni.loopback.apply"),
+    Plugin("portmap", "cni.portmap.apply"),
     Plugin("ptp", "cni.ptp.apply"),
     Plugin("static", "cni.static.apply"),
     Plugin("tuning", "cni.tuning.apply"),

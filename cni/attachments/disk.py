@@ -72,6 +72,10 @@ class Held:
         except CniError:
             return None
 
+    def reread(self) -> Record | None:
+        """As it is now, after this process has written to it."""
+        return self._read()
+
     def write(self, value: Record) -> None:
         data = gojson.encode(value._asdict()).encode()
         os.pwrite(self._fd, data, 0)

@@ -4,12 +4,16 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
+import socket
 import subprocess
+import threading
 import uuid
 from pathlib import Path
 
 import pytest
 
+from cni.call import RUN_DIR
 from cni.install.apply import install_plugins
 from linux import netns
 from linux.rtnl import Rtnl
@@ -60,6 +64,9 @@ class Host:
     def close(self) -> None:
         for path in self._paths:
             netns.delete(path)
+        shutil.rmtree(f"{RUN_DIR}/hostports/{os.fstat(self.fd).st_ino}", ignore_errors=True)
+        for folder in Path(RUN_DIR).glob(f"attachments/*/{self.network}*"):
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(self.fd)
 
     def container(self) -> str:
@@ -205,3 +212,90 @@ def peer(tmp_path, missing):
     made = Host(tmp_path, PEER_DIR)
     yield made
     made.close()
+
+
+class Server:
+    """Answers each TCP connection or UDP datagram with `NAME PEER-ADDRESS`, from inside a namespace."""
+
+    def __init__(self, path, name, port, *, kind=socket.SOCK_STREAM, family=socket.AF_INET):
+        self.name, self.kind = name, kind
+        with open(path) as file:
+            self.socket = netns.run_in(file.fileno(), lambda: socket.socket(family, kind))
+        self.socket.bind(("", port))
+        self.socket.settimeout(0.1)
+        self.done = threading.Event()
+        if kind == socket.SOCK_STREAM:
+            self.socket.listen()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while not self.done.is_set():
+            with contextlib.suppress(OSError):
+                self._answer()
+
+    def _answer(self):
+        if self.kind == socket.SOCK_STREAM:
+            connection, peer = self.socket.accept()
+            with connection:
+                connection.sendall(f"{self.name} {peer[0]}".encode())
+        else:
+            _, peer = self.socket.recvfrom(100)
+            self.socket.sendto(f"{self.name} {peer[0]}".encode(), peer)
+
+    def close(self):
+        self.done.set()
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*args, **options):
+        servers.append(Server(*args, **options))
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def ask(path, address, port, *, kind=socket.SOCK_STREAM, sock=None):
+    """The server's answer, None if there is none within 2 s."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    if sock is None:
+        with open(path) as file:
+            sock = netns.run_in(file.fileno(), lambda: socket.socket(family, kind))
+    with sock if kind == socket.SOCK_STREAM else contextlib.nullcontext():
+        sock.settimeout(2)
+        try:
+            sock.connect((address, port))
+            if kind == socket.SOCK_DGRAM:
+                sock.send(b"x")
+            return sock.recv(100).decode() or None
+        except OSError:
+            return None
+
+
+@pytest.fixture(name="ask")
+def ask_fixture():
+    return ask
+
+
+@pytest.fixture
+def world(host):
+    """A network beyond the host: a namespace behind a veth that knows no way to the containers."""
+    path = host.container()
+    with host.rtnl() as rtnl, open(path) as file:
+        rtnl.add_veth("up0", "eth0", peer_netns_fd=file.fileno(), up=True)
+        index = rtnl.link("up0").ifindex
+        rtnl.add_address(index, "192.0.2.1", 24)
+        rtnl.add_address(index, "2001:db8::1", 64, nodad=True)
+        rtnl.set_link(rtnl.link("lo").ifindex, up=True)
+    with host.rtnl(path) as rtnl:
+        index = rtnl.link("eth0").ifindex
+        rtnl.set_link(index, up=True)
+        rtnl.add_address(index, "192.0.2.9", 24)
+        rtnl.add_address(index, "2001:db8::9", 64, nodad=True)
+    return path

@@ -17,23 +17,6 @@ def ruleset(host):
     return host.sh("nft", "list", "ruleset")
 
 
-@pytest.fixture
-def world(host):
-    """A network beyond the host: a namespace behind a veth, which answers only to the host's own address."""
-    path = host.container()
-    with host.rtnl() as rtnl, open(path) as file:
-        rtnl.add_veth("up0", "eth0", peer_netns_fd=file.fileno(), up=True)
-        index = rtnl.link("up0").ifindex
-        rtnl.add_address(index, "192.0.2.1", 24)
-        rtnl.add_address(index, "2001:db8::1", 64, nodad=True)
-    with host.rtnl(path) as rtnl:
-        index = rtnl.link("eth0").ifindex
-        rtnl.set_link(index, up=True)
-        rtnl.add_address(index, "192.0.2.9", 24)
-        rtnl.add_address(index, "2001:db8::9", 64, nodad=True)
-    return path
-
-
 def reaches(host, path, address):
     return host.sh("ping", "-c1", "-W2", address, inside=path, check=False).returncode == 0
 

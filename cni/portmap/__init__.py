@@ -1,0 +1,1 @@
+"""portmap: ports of the host that lead to ports of a container."""
