@@ -33,6 +33,10 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
     orphaned_pod_period_s: float = 20.0
     terminated_pods_kept: int = 12500
 
+    job_batch_s: float = 1.0
+    job_backoff_s: float = 10.0
+    job_backoff_max_s: float = 600.0
+
     discovery_period_s: float = 30.0
 
     @classmethod
@@ -51,5 +55,6 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
             node_toleration_limit_s=3.0,
             orphaned_pod_quarantine_s=1.0,
             orphaned_pod_period_s=1.0,
+            job_batch_s=0.02,
             discovery_period_s=5.0,
         )

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from kube.controllers.context import Context, Controller
+from kube.controllers.cronjob.apply import CronJobs
 from kube.controllers.daemonset.apply import DaemonSets
 from kube.controllers.deployment.apply import Deployments
 from kube.controllers.endpoints.apply import EndpointsObjects
 from kube.controllers.endpointslice.apply import EndpointSlices
 from kube.controllers.garbage.apply import GarbageCollector
+from kube.controllers.job.apply import Jobs
 from kube.controllers.loadbalancer.apply import LoadBalancerAddresses
 from kube.controllers.namespace.apply import Namespaces
 from kube.controllers.nodeipam.apply import NodeRanges
@@ -29,6 +31,8 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     Deployments,
     DaemonSets,
     StatefulSets,
+    Jobs,
+    CronJobs,
     EndpointSlices,
     EndpointsObjects,
     ServiceAccounts,

@@ -26,6 +26,7 @@ from kube.watch import Informer
 from tests.unit.kube.controllers.virtual import wall_clock
 
 ADMIN = User("admin", ("system:masters",))
+FAILS = "pretend/fails"  # annotation of a pod whose containers exit with an error
 JSON = {"content-type": "application/json"}
 
 
@@ -153,6 +154,12 @@ class PretendNode:
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],
         }
         await self._write(pod, status)
+        if pod.spec.restart_policy != "Always":  # a pod of a Job: it ends, well unless it says otherwise
+            await asyncio.sleep(self._start_s)
+            phase = "Failed" if FAILS in pod.metadata.annotations else "Succeeded"
+            now = timestamp(wall_clock())
+            unready = {"type": "Ready", "status": "False", "lastTransitionTime": now}
+            await self._write(pod, {"phase": phase, "conditions": [unready]})
 
     async def _write(self, pod: Pod, status: dict[str, Any]) -> None:
         if not self.alive:

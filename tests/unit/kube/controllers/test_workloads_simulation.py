@@ -8,9 +8,9 @@ from typing import Any
 from kube.client import PatchKind
 from kube.controllers.history.kinds import ControllerRevision
 from kube.controllers.replicaset.kinds import ReplicationController
-from kube.objects import DaemonSet, Namespace, Node, Pod, StatefulSet
+from kube.objects import CronJob, DaemonSet, Job, Namespace, Node, Pod, StatefulSet
 from tests.unit.kube.controllers import virtual
-from tests.unit.kube.controllers.cluster import Cluster, cluster, send
+from tests.unit.kube.controllers.cluster import FAILS, Cluster, cluster, send
 
 APP = {"app": "x"}
 
@@ -177,5 +177,94 @@ def test_a_replication_controller_keeps_its_pods() -> None:
             await one.client.delete(Pod, victim.metadata.name, "demo")
             await asyncio.sleep(2)
             assert len(await running(one)) == 2
+
+    virtual.run(main())
+
+
+def job(**spec: Any) -> dict[str, Any]:
+    annotations = spec.pop("annotations", {})
+    inner = {"containers": [{"name": "c", "image": "x:1"}], "restartPolicy": "Never"}
+    return {"template": {"metadata": {"annotations": annotations}, "spec": inner}, **spec}
+
+
+async def job_is(one: Cluster, type_: str) -> bool:
+    found = await one.client.get(Job, "x", "demo")
+    return any(each.type == type_ and each.status == "True" for each in found.status.conditions)
+
+
+async def start_job(one: Cluster, **spec: Any) -> None:
+    await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+    await send(one.client, Job, "demo", {"metadata": {"name": "x"}, "spec": job(**spec)})
+
+
+def test_a_job_runs_to_its_completions_and_expires() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await start_job(one, completions=5, parallelism=2, ttlSecondsAfterFinished=30)
+            most = 0
+
+            async def over() -> bool:
+                nonlocal most
+                most = max(most, sum(pod.status.phase in ("Pending", "Running") for pod in await one.pods()))
+                return await job_is(one, "Complete")
+
+            await one.until(over)
+            found = await one.client.get(Job, "x", "demo")
+            assert (found.status.succeeded, found.status.failed, found.status.active) == (5, 0, 0)
+            assert most <= 2
+            assert all(not pod.metadata.finalizers for pod in await one.pods())
+
+            async def gone() -> bool:
+                return not (await one.client.list(Job, "demo")).items and not await one.pods()
+
+            assert 25 < await one.until(gone) < 35
+
+    virtual.run(main())
+
+
+def test_an_indexed_job_does_each_index_once() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await start_job(one, completions=4, parallelism=4, completionMode="Indexed")
+            await one.until(lambda: job_is(one, "Complete"))
+            found = await one.client.get(Job, "x", "demo")
+            assert found.status.completed_indexes == "0-3"
+            assert sorted(pod.spec.hostname for pod in await one.pods()) == [
+                f"x-{index}" for index in range(4)
+            ]
+
+    virtual.run(main())
+
+
+def test_a_job_gives_up_after_its_back_off_limit() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await start_job(one, backoffLimit=2, annotations={FAILS: "yes"})
+            took_s = await one.until(lambda: job_is(one, "Failed"), within_s=120)
+            found = await one.client.get(Job, "x", "demo")
+            assert found.status.failed == 3
+            assert took_s > 10 + 20, "each try waits longer"
+
+    virtual.run(main())
+
+
+def test_a_cron_job_runs_each_minute_and_keeps_its_history() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            spec = {
+                "schedule": "* * * * *",
+                "successfulJobsHistoryLimit": 2,
+                "jobTemplate": {"spec": job()},
+            }
+            await send(one.client, CronJob, "demo", {"metadata": {"name": "x"}, "spec": spec})
+            await asyncio.sleep(60 * 5 + 30)
+            jobs = (await one.client.list(Job, "demo")).items
+            first_minute = int(virtual.START) // 60
+            names = sorted(found.metadata.name for found in jobs)
+            assert names == [f"x-{first_minute + 4}", f"x-{first_minute + 5}"]
+            found = await one.client.get(CronJob, "x", "demo")
+            assert found.status.last_schedule_time == "2027-01-15T08:05:00Z"
+            assert found.status.active == ()
 
     virtual.run(main())
