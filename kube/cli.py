@@ -255,7 +255,12 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.secure_port = listener.getsockname()[1]
         plan = plan._replace(secure_port=arguments.secure_port)
         pki = _ensure(arguments)
-    core_run.run(plan, pki, listener)
+    from kube.client.kubeconfig_disk import KubeconfigError
+
+    try:
+        core_run.run(plan, pki, listener)
+    except KubeconfigError as error:
+        _fail(str(error), 1)
 
 
 def _listen(address: str, port: int) -> socket.socket:

@@ -94,7 +94,7 @@ async def _clients(
         client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
         print(f"kcore: {plan.command} started", flush=True)
         try:
-            yield [(plan.command, partial(_loop, plan, plan.command, client, ""))]
+            yield [(plan.command, partial(_elected, plan, plan.command, client, ""))]
         finally:
             await client.close()
         return
@@ -140,7 +140,19 @@ async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
     users = {"scheduler": "system:kube-scheduler", "controllers": "system:kube-controller-manager"}
     user = User(users[name], ("system:authenticated",))
     client = Client(LocalTransport(server, user, user_agent=f"kcore-{name}"))
-    await _loop(plan, name, client, pki.ca.read_text())
+    run_part = _elected if plan.etcd_servers else _loop  # alone on a store there is nobody to elect from
+    await run_part(plan, name, client, pki.ca.read_text())
+
+
+async def _elected(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
+    """The loop, while this process leads among those that share the API."""
+    from uuid import uuid4
+
+    from kube.election import Elector
+
+    leases = {"scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
+    elector = Elector(client, leases[name], f"{socket.gethostname()}_{uuid4()}")
+    await elector.run(partial(_loop, plan, name, client, ca_pem))
 
 
 async def _loop(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:

@@ -76,6 +76,13 @@ def test_wrong_usage_is_status_2(
     assert capsys.readouterr().err.startswith(f"kcore: {message}")
 
 
+def test_a_missing_kubeconfig_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["scheduler", "--kubeconfig", str(tmp_path / "none")])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.splitlines()[0].startswith("kcore: kubeconfig ")
+
+
 def test_init_says_what_to_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["init", "--data-dir", str(tmp_path), "--node", "n1=10.0.0.11"])
     assert str(tmp_path / "kubeconfig" / "admin.kubeconfig") in capsys.readouterr().out
