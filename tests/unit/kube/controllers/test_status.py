@@ -24,7 +24,7 @@ def status(
         (status(1), status(1), None),
         (status(0), status(2), {"succeeded": 2}),
         (status(2), status(0), {"succeeded": None}),
-        (status(uncounted=("a",)), status(), {"uncountedTerminatedPods": None}),
+        (status(uncounted=("a",)), status(), {"uncountedTerminatedPods": {"succeeded": None}}),
         (
             status(uncounted=("a",), failed=("b",)),
             status(failed=("b", "c")),
