@@ -111,6 +111,7 @@ def assemble(
             place for key in one.block.keys for place in _places(one, key.transport, key.port, addresses_of)
         ]
         site = Site(one.block, world, places[0].text, tuple(name for name, _, _ in one.handlers))
+        site.root = one.options("root") or ""
         serve: Serve = _last
         for _, handler, options in reversed(one.handlers):
             serve = handler.build(options, site, serve)

@@ -194,7 +194,9 @@ class ServerProcess:
             if place.transport == "dns":
                 sock = open_udp(place.host, place.port)
                 udp = UdpServer(sock, datagrams, _logger.log)
-            tcp = await serve_tcp(open_tcp(place.host, place.port), streams, tls=tls)
+            tcp = await serve_tcp(
+                open_tcp(place.host, place.port), streams, idle_s=configuration.world.stream_idle_s, tls=tls
+            )
         except OSError as problem:
             what = f"{place.text}: {(problem.strerror or str(problem)).lower()}"
             hint = "is another DNS server running? Stop it, or pass -dns.port or a bind line"
@@ -290,6 +292,11 @@ class ServerProcess:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for clean in configuration.world.cleanup if configuration is not None else ():
+            try:
+                clean()
+            except OSError as problem:
+                _logger.error("could not clean up", error=problem)
 
     def _schedule(self, awaited: Awaitable[Response], done: Callable[[Response], None]) -> None:
         """Called from any thread."""

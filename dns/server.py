@@ -101,6 +101,10 @@ def reply_bytes(request: Request, response: Response, rng: Random) -> bytes:
             additional=reordered(response.additional, rng),
         )
     query = request.query
+    if response.udp_bytes and query.edns is not None:
+        query = msgspec.structs.replace(
+            query, edns=msgspec.structs.replace(query.edns, size_bytes=response.udp_bytes)
+        )
     limit = encode.limit_of(query, stream=request.proto != "udp")
     opt = b""
     if query.edns is not None:

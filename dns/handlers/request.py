@@ -59,7 +59,7 @@ class Response(msgspec.Struct, frozen=True):
     options: tuple[tuple[int, bytes], ...] | None = (
         None  # EDNS options; None: the client's, as far as they are echoed
     )
-    name: str = ""  # the question's name in the answer, where it is not the query's
+    udp_bytes: int = 0  # no more than this over UDP, whatever the client said
     observers: tuple[Observer, ...] = ()
     trace: tuple[str, ...] = ()
 

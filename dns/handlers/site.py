@@ -59,6 +59,8 @@ class World(msgspec.Struct):
         default_factory=list
     )  # before the ports open
     clusters: list[tuple[ZoneOptions, ClusterZone]] = msgspec.field(default_factory=list)
+    stream_idle_s: float = 10.0
+    cleanup: list[Callable[[], None]] = msgspec.field(default_factory=list)  # when the process ends
     notices: list[str] = msgspec.field(default_factory=list)  # said once at start
 
 
@@ -70,10 +72,15 @@ class Site(msgspec.Struct):
     server: str  # as metrics name it: dns://:53
     handlers: tuple[str, ...] = ()  # names of all handlers in the block
     any_class: bool = False  # classes other than IN are let in
+    root: str = ""  # folder of relative paths
 
     @property
     def zones(self) -> tuple[str, ...]:
         return self.block.zones
+
+    def path(self, text: str) -> str:
+        """A file's path; relative ones begin at `root`."""
+        return text if text.startswith("/") or not self.root else f"{self.root}/{text}"
 
 
 def one_line(lines: tuple[Line, ...]) -> Line:

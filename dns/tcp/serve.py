@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dns.responder import Responder
 
@@ -48,16 +48,19 @@ def open_tcp(host: str, port: int) -> socket.socket:
 
 
 async def serve_tcp(
-    sock: socket.socket, responder: Responder, *, tls: ssl.SSLContext | None = None
+    sock: socket.socket, responder: Responder, *, idle_s: float = IDLE_S, tls: ssl.SSLContext | None = None
 ) -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: Connection(responder), sock=sock, ssl=tls, start_serving=True)
+    return await loop.create_server(
+        lambda: Connection(responder, idle_s), sock=sock, ssl=tls, start_serving=True
+    )
 
 
 class Connection(asyncio.Protocol):
     """One client's connection."""
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, responder: Responder, idle_s: float) -> None:
+        self._idle_s = idle_s
         self._responder = responder
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
@@ -67,8 +70,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(MAX_UNSENT_BYTES)
         peer = transport.get_extra_info("peername") or ("", 0)
         self._client = (str(peer[0]).removeprefix("::ffff:"), peer[1])
@@ -127,7 +129,7 @@ class Connection(asyncio.Protocol):
         """Close a connection that says nothing for a while."""
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._close)
+        self._idle = asyncio.get_running_loop().call_later(self._idle_s, self._close)
 
     def _close(self) -> None:
         if self._transport is not None:

@@ -1,0 +1,183 @@
+"""Names from a hosts file and from lines in the Corefile itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import msgspec
+
+from dns.corefile.blocks import Line
+from dns.corefile.config import normalize_zones
+from dns.handlers.request import Lifetime, Request, Response, Result, Serve
+from dns.handlers.site import (
+    Site,
+    Task,
+    duration_s,
+    no_args,
+    one_line,
+    one_word,
+    unknown_option,
+    whole_number,
+)
+from dns.wire import names, numbers, records
+
+KEY = "hosts"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    zones: tuple[str, ...]
+    inline: tuple[str, ...] = ()
+    ttl_s: int = 3600
+    reverse: bool = True
+    reload_s: float = 5.0
+    fall_through: tuple[str, ...] = ()
+    pass_other_types: bool = False
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Addresses by name and names by address, in the order of the file."""
+
+    addresses: dict[str, tuple[str, ...]]
+    names: dict[str, tuple[str, ...]]
+
+
+def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
+    line = one_line(lines)
+    words = list(line.args)
+    path = "/etc/hosts"
+    if words:
+        path = words.pop(0).text
+    own = [zone for token in words for zone in normalize_zones(token.text, token)]
+    inline: list[str] = []
+    settings: dict[str, object] = {}
+    for option in line.body:
+        match option.name.text:
+            case "ttl":
+                settings["ttl_s"] = whole_number(option, one_word(option), 1, 65_535)
+            case "no_reverse":
+                no_args(option)
+                settings["reverse"] = False
+            case "reload":
+                settings["reload_s"] = duration_s(option, one_word(option))
+            case "fallthrough":
+                found = [zone for token in option.args for zone in normalize_zones(token.text, token)]
+                settings["fall_through"] = tuple(found) or (".",)
+            case "fallthrough_unsupported":
+                no_args(option)
+                settings["pass_other_types"] = True
+            case word if _is_address(word) and option.args:
+                inline.append(" ".join((word, *option.words)))
+            case _:
+                raise unknown_option("hosts", option)
+    return Options(path=path, zones=tuple(own) or zones, inline=tuple(inline), **settings)  # type: ignore[arg-type]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def read_table(text: str, zones: tuple[str, ...], *, reverse: bool = True) -> Table:
+    """A hosts file (hosts(5)). Names outside the zones are left out; what is no line of hosts is passed over."""
+    addresses: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[str, None]] = {}
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if len(words) < 2 or not _is_address(words[0]):
+            continue
+        ip = str(ip_address(words[0].partition("%")[0]))
+        for word in words[1:]:
+            name = names.absolute(word.lower())
+            if not any(names.is_within(name, zone) for zone in zones):
+                continue
+            addresses.setdefault(name, {})[ip] = None
+            if reverse and not name.startswith("*."):
+                found.setdefault(ip, {})[name] = None
+    return Table(
+        {name: tuple(ips) for name, ips in addresses.items()}, {ip: tuple(all_) for ip, all_ in found.items()}
+    )
+
+
+def addresses_of(table: Table, name: str) -> tuple[str, ...]:
+    """The name's own addresses, else those of a wildcard one label above."""
+    found = table.addresses.get(name)
+    if found is None:
+        _, _, rest = name.partition(".")
+        found = table.addresses.get("*." + rest, ())
+    return found
+
+
+def build(options: Options, site: Site, following: Serve) -> Serve:
+    hosts = Hosts(options, site, following)
+    hosts.load()
+    if options.reload_s:
+        site.world.tasks.append(Task("hosts", hosts.run))
+    return hosts.serve
+
+
+class Hosts:
+    def __init__(self, options: Options, site: Site, following: Serve) -> None:
+        self._options = options
+        self._following = following
+        self._read: Callable[[str], str] = site.world.read_text
+        self._path = site.path(options.path)
+        self._invalidate = site.world.invalidate
+        self._table = Table({}, {})
+        self._text: str | None = None
+        registry = site.world.registry
+        self._entries = registry.gauge(
+            "coredns_hosts_entries", "The combined number of entries in hosts and Corefile."
+        )
+
+    def load(self) -> None:
+        """Read the file again. A file that is gone leaves the Corefile's own lines."""
+        try:
+            text = self._read(self._path)
+        except OSError:
+            text = ""
+        if text == self._text:
+            return
+        self._text = text
+        whole = "\n".join((*self._options.inline, text))
+        self._table = read_table(whole, self._options.zones, reverse=self._options.reverse)
+        self._entries.set(len(self._table.addresses) + len(self._table.names))
+        self._invalidate(frozenset((KEY,)))
+
+    async def run(self) -> None:
+        import asyncio
+
+        while True:
+            await asyncio.sleep(self._options.reload_s)
+            self.load()
+
+    def serve(self, request: Request) -> Result:
+        query = request.query
+        name = query.lower
+        inside = any(names.is_within(name, zone) for zone in self._options.zones)
+        if not inside and query.kind != numbers.PTR:
+            return self._following(request)
+        ttl_s = self._options.ttl_s
+        if query.kind == numbers.PTR:
+            targets = self._table.names.get(records.reverse_address(name), ())
+            if not targets:
+                return self._following(request)
+            return self._answer(tuple(records.ptr(query.name, ttl_s, target) for target in targets))
+        found = addresses_of(self._table, name)
+        falls = any(names.is_within(name, zone) for zone in self._options.fall_through)
+        if query.kind not in {numbers.A, numbers.AAAA} and self._options.pass_other_types and falls:
+            return self._following(request)
+        if not found:
+            if falls:
+                return self._following(request)
+            return Response(rcode=numbers.SERVFAIL, plugin="hosts", written=False)
+        wanted = tuple(records.address(query.name, ttl_s, ip) for ip in found)
+        return self._answer(tuple(record for record in wanted if record.kind == query.kind))
+
+    @staticmethod
+    def _answer(answer: tuple[records.Record, ...]) -> Response:
+        return Response(answer=answer, flags=numbers.AA, plugin="hosts", lifetime=Lifetime((KEY,)))

@@ -1,0 +1,19 @@
+"""Takes `multisocket N` of CoreDNS's files. One socket is used: its loop answers more than CoreDNS does with several."""
+
+from __future__ import annotations
+
+from dns.corefile.blocks import Line
+from dns.handlers.request import Serve
+from dns.handlers.site import Site, no_body, one_line, whole_number
+
+
+def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> int:
+    line = one_line(lines)
+    no_body(line)
+    if len(line.args) > 1:
+        raise line.error("multisocket takes one number")
+    return whole_number(line, line.words[0], 1, 1024) if line.args else 1
+
+
+def build(count: int, site: Site, following: Serve) -> Serve:
+    return following
