@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+PROTOCOL_NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
+
 
 class ServicePortName(NamedTuple):
     """One port of one service; TCP, UDP and SCTP on one number are three."""

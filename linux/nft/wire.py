@@ -16,7 +16,7 @@ from linux.netlink.codec import (
     text,
 )
 from linux.nft import constants as k
-from linux.nft import expressions, userdata
+from linux.nft import expression_codec, userdata
 from linux.nft.expressions import Counter, Lookup, Verdict
 from linux.nft.values import AnonymousSet, Chain, Element, Generation, Hook, Rule, Set, Table
 
@@ -71,7 +71,7 @@ def parse_chain(payload: bytes) -> tuple[str, Chain, int]:
 
 def rule_payload(table: Table, chain: str, rule: Rule) -> bytes:
     """Anonymous sets must have been named before (see batch)."""
-    body = b"".join(nested(_LIST_ELEMENT, expressions.encode(e)) for e in rule.expressions)
+    body = b"".join(nested(_LIST_ELEMENT, expression_codec.encode(e)) for e in rule.expressions)
     note = userdata.of_comment(rule.comment)
     return (
         header(table.family)
@@ -89,7 +89,7 @@ def parse_rule(payload: bytes, anonymous: Mapping[str, AnonymousSet]) -> tuple[s
         e._replace(set=anonymous[e.set])
         if isinstance(e, Lookup) and isinstance(e.set, str) and e.set in anonymous
         else e
-        for e in expressions.decode_list(parts.get(4, b""))
+        for e in expression_codec.decode_list(parts.get(4, b""))
     )
     rule = Rule(found, userdata.comment_of(parts.get(7, b"")), _number(parts, 3))
     return text(parts[1]), text(parts[2]), rule
@@ -145,7 +145,7 @@ def parse_set(payload: bytes) -> tuple[str, Set]:
         widths,
         _number(description, 1),
         _number(parts, 11),
-        17 in parts and isinstance(expressions.decode(parts[17]), Counter),
+        17 in parts and isinstance(expression_codec.decode(parts[17]), Counter),
         parts.get(13, b""),
     )
 
@@ -177,7 +177,7 @@ def _data(data: bytes | Verdict) -> bytes:
         return nested(2, attr(1, data))
     encoded = _verdict_cache.get(data)
     if encoded is None:
-        encoded = _verdict_cache[data] = expressions.data_verdict(2, data)
+        encoded = _verdict_cache[data] = expression_codec.data_verdict(2, data)
     return encoded
 
 
@@ -258,15 +258,15 @@ def parse_elements(payload: bytes) -> tuple[str, str, list[Element]]:
 
 def parse_element(item: bytes) -> Element:
     parts = parse_attrs(item)
-    key = expressions.parse_data(parts.get(1, b""))
-    end = expressions.parse_data(parts[10]) if 10 in parts else b""
+    key = expression_codec.parse_data(parts.get(1, b""))
+    end = expression_codec.parse_data(parts[10]) if 10 in parts else b""
     packets = None
     if 7 in parts:
-        counter = expressions.decode(parts[7])
+        counter = expression_codec.decode(parts[7])
         packets = counter.packets if isinstance(counter, Counter) else None
     return Element(
         key if isinstance(key, bytes) else b"",
-        expressions.parse_data(parts[2]) if 2 in parts else None,
+        expression_codec.parse_data(parts[2]) if 2 in parts else None,
         userdata.comment_of(parts[6]) if 6 in parts else "",
         end if isinstance(end, bytes) else b"",
         _number(parts, 4),

@@ -1,14 +1,12 @@
 """What the table's rules do to a packet: a trace of their values, read in the words of `explain`. Pure."""
 
-from socket import IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP
 from typing import NamedTuple
 
+from kproxy.forwarding import PROTOCOL_NUMBERS
 from kproxy.node import NodeRules
 from kproxy.walk import Packet, VerdictName
 from linux.nft.trace import Probe, Step, trace
 from linux.nft.values import Content
-
-_PROTOCOLS = {"TCP": IPPROTO_TCP, "UDP": IPPROTO_UDP, "SCTP": IPPROTO_SCTP}
 
 
 class Traced(NamedTuple):
@@ -33,7 +31,7 @@ def probe_of(node: NodeRules, packet: Packet) -> Probe:
     return Probe(
         packet.source,
         packet.destination,
-        _PROTOCOLS[packet.protocol],
+        PROTOCOL_NUMBERS[packet.protocol],
         packet.port,
         packet.in_interface,
         frozenset(node.local_addresses),

@@ -3,13 +3,13 @@
 import struct
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from socket import IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP
 from typing import NamedTuple, TypeAlias
 
 from kproxy.addresses import pack
 from kproxy.backends.nftables import names as n
 from kproxy.backends.nftables.skeleton import nf_family
 from kproxy.forwarding import (
+    PROTOCOL_NUMBERS,
     Drop,
     Forward,
     Frontend,
@@ -26,10 +26,9 @@ from linux.nft.phrases import DESTINATION_PORT, L4_PROTOCOL
 from linux.nft.userdata import COMMENT_BYTES_MAX
 from linux.nft.values import Chain, Element, Rule, Set, named_map
 
-_PROTOCOLS = {"TCP": IPPROTO_TCP, "UDP": IPPROTO_UDP, "SCTP": IPPROTO_SCTP}
 _PORT = struct.Struct(">H2x")
 _INDEX = struct.Struct("=I")
-_PROTOCOL_WORDS = {name: bytes((number, 0, 0, 0)) for name, number in _PROTOCOLS.items()}
+_PROTOCOL_WORDS = {name: bytes((number, 0, 0, 0)) for name, number in PROTOCOL_NUMBERS.items()}
 _AFFINITY_CLIENTS_MAX = 1 << 18
 _REJECT = goto(n.REJECT)
 
