@@ -25,6 +25,7 @@ class FakeUpstream:
         self.port = 0
         self._transport: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
+        self._streams: set[asyncio.StreamWriter] = set()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """`address:port`."""
@@ -42,6 +43,9 @@ class FakeUpstream:
             self._transport.close()
         if self._server is not None:
             self._server.close()
+        for writer in list(self._streams):
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def answer(self, packet: bytes, proto: str) -> bytes | None:
         query = parse(packet)
@@ -68,6 +72,7 @@ class FakeUpstream:
         return encode.message(query, numbers.RA, rcode, sections, limit_bytes=limit, opt=opt)
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._streams.add(writer)
         try:
             while True:
                 length = int.from_bytes(await reader.readexactly(2), "big")
@@ -77,6 +82,9 @@ class FakeUpstream:
                 if reply is not None:
                     writer.write(len(reply).to_bytes(2, "big") + reply)
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._streams.discard(writer)
             writer.close()
 
 

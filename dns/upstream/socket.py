@@ -91,29 +91,34 @@ class Upstream:
             self._stream.close()
 
     async def _open_datagrams(self) -> _Datagrams:
-        now = asyncio.get_running_loop().time()
-        usable = []
-        for socket in self._udp:
-            if socket.broken or now - socket.opened_at_s > self._expire_s:
-                socket.close_when_idle()
-            else:
-                usable.append(socket)
-        self._udp = usable
-        for socket in usable:
-            if len(socket.waiting) < MAX_IN_FLIGHT:
+        if (ready := self._usable_datagrams()) is not None:
+            self.hits["udp"] += 1
+            return ready
+        async with self._connecting:
+            if (ready := self._usable_datagrams()) is not None:  # opened by another question meanwhile
                 self.hits["udp"] += 1
-                return socket
-        self.misses["udp"] += 1
-        try:
-            _, opened = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Datagrams(now),
-                remote_addr=(self.target.host, self.target.port),
-                local_addr=self._source,
-            )
-        except OSError as problem:
-            raise UpstreamError(f"dial udp {self.target.text}: {_text(problem)}") from problem
-        self._udp.append(opened)
-        return opened
+                return ready
+            self.misses["udp"] += 1
+            loop = asyncio.get_running_loop()
+            try:
+                _, opened = await loop.create_datagram_endpoint(
+                    lambda: _Datagrams(loop.time()),
+                    remote_addr=(self.target.host, self.target.port),
+                    local_addr=self._source,
+                )
+            except OSError as problem:
+                raise UpstreamError(f"dial udp {self.target.text}: {_text(problem)}") from problem
+            self._udp.append(opened)
+            return opened
+
+    def _usable_datagrams(self) -> _Datagrams | None:
+        """An open socket with room; those that are too old are left to end."""
+        now = asyncio.get_running_loop().time()
+        for socket in list(self._udp):
+            if socket.broken or now - socket.opened_at_s > self._expire_s:
+                self._udp.remove(socket)
+                socket.close_when_idle()
+        return next((socket for socket in self._udp if len(socket.waiting) < MAX_IN_FLIGHT), None)
 
     async def _open_stream(self) -> _Stream:
         name = "tcp-tls" if self.target.transport == "tls" else "tcp"

@@ -1,0 +1,205 @@
+"""Handlers of a few lines each."""
+
+from __future__ import annotations
+
+import pytest
+
+from dns.corefile.tokens import CorefileError
+from dns.fakes.cluster import LocalServer
+from dns.fakes.objects import example_cluster
+from dns.wire import message, numbers, records
+from dns.wire.encode import question
+from dns.wire.query import Edns
+
+T = "testns.svc.cluster.local."
+KUBERNETES = "kubernetes cluster.local in-addr.arpa {\n pods verified\n ttl 30\n }"
+
+
+def server(plugins: str) -> LocalServer:
+    return LocalServer(
+        f". {{\n{plugins}\n}}", example_cluster(), files={"/etc/resolv.conf": "search host.example\n"}
+    )
+
+
+def texts(reply: message.Message) -> list[str]:
+    return [records.text_of(record) for record in reply.answer]
+
+
+def test_acl_by_client_and_type() -> None:
+    found = server(
+        f"acl {{\n allow net 10.0.0.0/8\n filter type AAAA\n drop net 192.0.2.9\n block\n }}\n {KUBERNETES}"
+    )
+    name = f"svc1.{T}"
+    assert found.ask(name, client="10.1.2.3").rcode == numbers.NOERROR
+    assert found.ask(name, client="192.0.2.1").rcode == numbers.REFUSED
+    filtered = found.ask(name, "AAAA", client="192.0.2.1")
+    assert (filtered.rcode, filtered.answer, filtered.authority) == (numbers.NOERROR, (), ())
+
+
+def test_answers_behind_an_acl_are_not_repeated_from_memory() -> None:
+    found = server(f"acl {{\n block net 192.0.2.0/24\n }}\n {KUBERNETES}")
+    response = found._resolve(found.request(f"svc1.{T}", client="10.0.0.1"))
+    assert response.lifetime is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "client", "expected"),
+    [
+        ("svc1.testns.svc.cluster.local.", "172.0.0.2", ["10.0.0.100"]),
+        (
+            "svc1.testns.testns.svc.cluster.local.",
+            "172.0.0.2",
+            ["svc1.testns.svc.cluster.local.", "10.0.0.100"],
+        ),
+        (
+            "kube-dns.kube-system.testns.svc.cluster.local.",
+            "172.0.0.2",
+            ["kube-dns.kube-system.svc.cluster.local.", "10.0.0.10"],
+        ),
+        ("svc1.testns.testns.svc.cluster.local.", "203.0.113.1", []),
+    ],
+)
+def test_autopath_walks_the_search_path_of_the_pod_that_asks(
+    name: str, client: str, expected: list[str]
+) -> None:
+    assert texts(server(f"autopath @kubernetes\n {KUBERNETES}").ask(name, client=client)) == expected
+
+
+def test_autopath_gives_the_first_denial_when_nothing_is_found() -> None:
+    reply = server(f"autopath @kubernetes\n {KUBERNETES}").ask(f"no.such.{T}", client="172.0.0.2")
+    assert reply.rcode in {numbers.NXDOMAIN, numbers.SERVFAIL}
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "expected"),
+    [
+        ('answer "{{ .Name }} 60 IN A 192.0.2.1"', "x.example.", ["192.0.2.1"]),
+        (
+            'match ^ip-(?P<a>\\d+)-(?P<b>\\d+)\\.example\\.$\n answer "{{ .Name }} 60 IN A 192.0.{{ .Group.a }}.{{ .Group.b }}"',
+            "ip-2-7.example.",
+            ["192.0.2.7"],
+        ),
+        (
+            'match ^(\\w+)\\.\n answer "{{ .Name }} 60 IN CNAME {{ index .Match 1 }}.other."',
+            "abc.example.",
+            ["abc.other."],
+        ),
+    ],
+)
+def test_template(rule: str, name: str, expected: list[str]) -> None:
+    assert texts(server(f"template ANY ANY {{\n {rule}\n }}").ask(name)) == expected
+
+
+def test_template_rcode_and_what_does_not_match() -> None:
+    found = server("template IN ANY internal {\n rcode NXDOMAIN\n match never$\n }")
+    assert found.ask("a.internal.").rcode == numbers.SERVFAIL
+    assert (
+        server("template IN ANY internal {\n rcode NXDOMAIN\n }").ask("a.internal.").rcode == numbers.NXDOMAIN
+    )
+
+
+def test_chaos_says_its_version_in_class_chaos() -> None:
+    packet = question(1, "version.bind.", numbers.TXT)[:-2] + b"\0\3"
+    reply = server("chaos podnet-1 author").raw(packet)
+    assert reply is not None
+    found = message.decode(reply)
+    assert [records.text_of(record) for record in found.answer] == ['"podnet-1"']
+    assert found.answer[0].dns_class == numbers.CHAOS
+
+
+def test_any_is_answered_shortly() -> None:
+    assert texts(server(f"any\n {KUBERNETES}").ask(f"svc1.{T}", "ANY")) == ['"ANY obsoleted" "See RFC 8482"']
+
+
+def test_nsid_names_the_server_to_those_who_ask() -> None:
+    found = server(f"nsid here\n {KUBERNETES}")
+    reply = found.ask(f"svc1.{T}", edns=Edns(1232, options=((numbers.NSID, b""),)))
+    assert reply.edns is not None
+    assert reply.edns.options == ((numbers.NSID, b"here"),)
+
+
+def test_bufsize_limits_what_a_client_says() -> None:
+    reply = server(f"bufsize 700\n {KUBERNETES}").ask(f"svc1.{T}", edns=Edns(4096))
+    assert reply.edns is not None
+    assert reply.edns.size_bytes == 700
+
+
+def test_minimal_leaves_the_additional_section_out() -> None:
+    assert server(f"minimal\n {KUBERNETES}").ask(f"svc1.{T}", "SRV").additional == ()
+
+
+def test_whoami() -> None:
+    reply = server("whoami").ask("x.", client="192.0.2.4", client_port=99)
+    assert [records.text_of(record) for record in reply.additional] == ["192.0.2.4", "0 0 99 ."]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("localhost.", "A", ["127.0.0.1"]),
+        ("a.localhost.", "AAAA", ["::1"]),
+        ("localhost.example.", "A", ["127.0.0.1"]),
+        ("1.0.0.127.in-addr.arpa.", "PTR", ["localhost."]),
+    ],
+)
+def test_local_names(name: str, kind: str, expected: list[str]) -> None:
+    assert texts(server("local").ask(name, kind)) == expected
+
+
+def test_loadbalance_changes_the_order_of_addresses_and_puts_aliases_first() -> None:
+    found = server(f"loadbalance\n {KUBERNETES}")
+    orders = {tuple(texts(found.ask(f"hdls1.{T}"))) for _ in range(40)}
+    assert len(orders) > 5
+    reply = found.ask(f"external-hdls.{T}")
+    assert reply.answer[0].kind == numbers.CNAME
+
+
+def test_log_lines_look_like_coredns() -> None:
+    from dns.handlers.log import COMMON, line_of
+    from dns.handlers.request import Response
+
+    found = server("whoami")
+    request = found.request("x.org.", client="2001:db8::1", client_port=40212)
+    line = line_of(COMMON, request, Response(flags=numbers.AA), 106, 0.000045)
+    assert line == '[2001:db8::1]:40212 - 1 "A IN x.org. udp 23 false 512" NOERROR qr,aa,rd 106 0.000045s'
+
+
+def test_errors_are_said_and_equal_ones_gathered() -> None:
+    found = server("errors {\n consolidate 1m .*next.* error show_first\n }\n kubernetes cluster.local")
+    for _ in range(3):
+        found.ask("www.example.com.")
+    assert found.lines == ["error 2 www.example.com. A: no next plugin found"]
+
+
+def test_ready_names_what_is_waited_for() -> None:
+    found = server(f"ready\n {KUBERNETES}")
+    (route,) = found.configuration.world.routes
+    found.clusters[0].synced = False
+    assert route.answer({})[::2] == (503, b"kubernetes")
+    found.clusters[0].synced = True
+    assert route.answer({})[::2] == (200, b"OK")
+    found.clusters[0].synced = False
+    assert route.answer({})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("plugins", "message_"),
+    [
+        ("health {\n lameduck 5\n }", "needs a unit"),
+        ("reload 1s", "2s or more"),
+        ("acl {\n allow maybe\n }", "type or net must stand in front"),
+        ("acl {\n perhaps\n }", "the action is one of"),
+        ('template IN A {\n answer "{{ .Nonsense }}"\n }', "is not supported"),
+        ("bufsize 100", "range"),
+        ("autopath @etcd", "no search path of @etcd"),
+        ("ready a b", "one address"),
+        ("nodecache x", "takes addresses"),
+        ("loadbalance weighted f", "the policy is round_robin"),
+        ("cache 30 {\n prefetch 1 1m 5%\n }", "range"),
+        ("forward . 1.2.3.4:99999", "no port"),
+        ("log {\n class nonsense\n }", "class is one of"),
+    ],
+)
+def test_mistakes_in_options(plugins: str, message_: str) -> None:
+    with pytest.raises(CorefileError, match=message_):
+        server(plugins)

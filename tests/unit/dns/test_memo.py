@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import ctypes
+
+from dns.handlers.request import Lifetime
+from dns.memo import Memo, address_of
+
+A = b"question-a"
+B = b"question-b"
+
+
+def put(memo: Memo, question: bytes, *keys: str, volatile: bool = False) -> bool:
+    return memo.put(question, (b"xxanswer",), Lifetime(keys, volatile), (), memo.version)
+
+
+def test_an_answer_goes_when_one_of_its_keys_changes() -> None:
+    memo = Memo()
+    put(memo, A, "svc/ns/a", "ns/ns")
+    put(memo, B, "svc/ns/b", "ns/ns")
+    memo.invalidate(["svc/ns/a"])
+    assert set(memo.lasting) == {B}
+    memo.invalidate(["ns/ns"])
+    assert set(memo.lasting) == set()
+
+
+def test_an_answer_made_before_a_change_is_not_kept() -> None:
+    memo = Memo()
+    version = memo.version
+    memo.invalidate(["svc/ns/other"])
+    assert not memo.put(A, (b"xx",), Lifetime(("svc/ns/a",)), (), version)
+    assert memo.lasting == {}
+
+
+def test_passing_answers_go_with_the_second() -> None:
+    memo = Memo()
+    memo.tick(1)
+    put(memo, A, volatile=True)
+    memo.tick(1)
+    assert A in memo.passing
+    memo.tick(2)
+    assert A not in memo.passing
+
+
+def test_hits_are_reported_once_however_the_answer_ends() -> None:
+    memo = Memo()
+    seen: list[int] = []
+    memo.put(
+        A, (b"xxanswer",), Lifetime(("k",)), (lambda times, size, took: seen.append(times),), memo.version
+    )
+    memo.lasting[A].hits += 5
+    memo.settle()
+    memo.settle()
+    memo.lasting[A].hits += 2
+    memo.invalidate(["k"])
+    assert seen == [6, 2]  # the first question counts
+
+
+def test_a_full_memory_begins_anew() -> None:
+    memo = Memo(max_entries=3)
+    for index in range(4):
+        put(memo, str(index).encode(), "k")
+    assert len(memo.lasting) == 1
+
+
+def test_addresses_point_at_the_bytes() -> None:
+    data = b"the answer's bytes"
+    assert ctypes.string_at(address_of(data), len(data)) == data
