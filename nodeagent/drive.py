@@ -20,6 +20,7 @@ from nodeagent.cni.apply import Cni
 from nodeagent.cni.conflist import InvalidConfiguration, NetworkList, podnet_conflist
 from nodeagent.images.builtin.apply import find_busybox
 from nodeagent.images.drive import ImageSupply
+from nodeagent.logs.apply import rotate
 from nodeagent.node import apply as node_apply
 from nodeagent.node import disk as node_disk
 from nodeagent.node.drive import NodeKeeper
@@ -27,17 +28,21 @@ from nodeagent.node.plan import NodeState
 from nodeagent.options import Options
 from nodeagent.places import Places
 from nodeagent.pods import disk as pods_disk
-from nodeagent.pods.apply import NodeSetup
 from nodeagent.pods.drive import PodWorker
 from nodeagent.pods.live import Host
+from nodeagent.pods.setup import NodeSetup
 from nodeagent.pods.status import NodeFacts
+from nodeagent.pods.watch_drive import SourceWatches
 from nodeagent.runtime.apply import OciRuntime, trial_start
 from nodeagent.runtime.records import PodRuntime
 from nodeagent.runtime.trial import Verdict, candidates, choose
+from nodeagent.stats.serve import Sampler
 
 logger = get_logger("knode")
 _THREADS = 16  # container starts that may wait for the runtime at the same time
-_REFRESH_VOLUMES_S = 30.0
+_REFRESH_VOLUMES_S = 60.0  # tokens near their end, and what a lost watch may have missed
+_HOUSEKEEPING_S = 10.0
+_LOG_LIMIT_BYTES = 10 << 20  # the kubelet's containerLogMaxSize
 _WORKER_RESTART_S = 2.0
 # Keys and objects of this and of any other podnet on the machine: nothing for containers of podnet/host.
 _OWN_DIRS = ("/etc/podnet", "/var/lib/podnet", "/root/.kube")
@@ -57,6 +62,8 @@ class Agent:
         self.recorder = Recorder(self.client, "kubelet", wall_clock=_now, host=options.node_name)
         self.workers: dict[str, PodWorker] = {}
         self.host: Host | None = None
+        self.sampler = Sampler(options.node_name)
+        self.sampler_asked = False  # nobody has wanted to know yet: no work is done for it
         self._runtime_version = ""
         self._network: NetworkList | None = None
         self._not_ready = ("NodeStarting", "the container runtime is being tried")
@@ -87,10 +94,14 @@ class Agent:
             verdict = await asyncio.to_thread(self._choose_runtime)
             self.host = self._host(verdict, machine.cpu_count, machine.memory_bytes)
             await asyncio.to_thread(node_apply.prepare_kernel)
+            self._load_network()
+            found = await asyncio.to_thread(pods_disk.load_pods, self.places)
+            await asyncio.to_thread(self._free_attachments, found)
             self._not_ready = ("", "")
             self._refresh_network()
-            await self._adopt()
+            await self._adopt(found)
             group.create_task(self._refresh_volumes())
+            group.create_task(self._keep_house())
 
     # the node
 
@@ -164,6 +175,7 @@ class Agent:
             network=lambda: self._network,
             services=lambda: list(self.services.cache.values()),
             services_synced=self.services.wait_synced,
+            watches=SourceWatches(self.client, self._spawn),
             rng=Random(),
         )
 
@@ -185,20 +197,22 @@ class Agent:
             portmap=cni.has_plugin("portmap"),
         )
         cni_disk.write_conflist(self.options.cni_conf_dir, data)
-        try:
-            self._network = cni_disk.load_network(self.options.cni_conf_dir)
-        except InvalidConfiguration as error:
-            self._not_ready = ("NetworkPluginNotReady", str(error))
+        self._load_network()
         logger.info("network configured", ranges=",".join(ranges))
         self._keeper.changed()
         for worker in self.workers.values():
             worker.poke()
 
+    def _load_network(self) -> None:
+        try:
+            self._network = cni_disk.load_network(self.options.cni_conf_dir)
+        except InvalidConfiguration as error:
+            self._not_ready = ("NetworkPluginNotReady", str(error))
+
     # pods
 
-    async def _adopt(self) -> None:
+    async def _adopt(self, found: dict[str, PodRuntime]) -> None:
         """Take up what an earlier agent left, end what nobody wants any more, then follow the API."""
-        found = await asyncio.to_thread(pods_disk.load_pods, self.places)
         await self.pods.wait_synced()
         self.pods.subscribe(lambda _key, old, new: self._on_pod(old, new, found))
         for uid, runtime in list(found.items()):
@@ -208,6 +222,16 @@ class Agent:
             )
             self._start_worker(Pod(metadata=meta), runtime, gone=True)
         found.clear()
+
+    def _free_attachments(self, found: dict[str, PodRuntime]) -> None:
+        """Addresses of sandboxes that a crash or a reboot took away. Before any pod is attached."""
+        network = self._network
+        if network is None or self.host is None:
+            return
+        sandboxes = [each.sandbox for each in found.values() if each.sandbox and not each.sandbox.torn_down]
+        valid = frozenset(sandbox.id for sandbox in sandboxes)
+        for error in self.host.setup.cni.collect_garbage(network, valid):
+            logger.warning("an attachment could not be collected", error=error)
 
     def _on_pod(self, old: Pod | None, new: Pod | None, found: dict[str, PodRuntime]) -> None:
         if old and (new is None or new.metadata.uid != old.metadata.uid):
@@ -226,7 +250,7 @@ class Agent:
         assert self.host is not None
         worker = PodWorker(self.host, pod, runtime, gone=gone)
         self.workers[pod.metadata.uid] = worker
-        self._spawn(self._keep(worker))
+        _ = self._spawn(self._keep(worker))
 
     async def _keep(self, worker: PodWorker) -> None:
         """One pod's trouble is not the others': its worker is replaced by one that looks at the disk again."""
@@ -255,14 +279,34 @@ class Agent:
             for worker in list(self.workers.values()):
                 await worker.refresh_volumes()
 
+    async def _keep_house(self) -> None:
+        """Rotate long logs, take a sample of what containers use."""
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            await asyncio.to_thread(self._rotate_logs)
+            if self.sampler_asked:
+                await asyncio.to_thread(self.sampler.collect, list(self.workers.values()))
+
+    def _rotate_logs(self) -> None:
+        for worker in list(self.workers.values()):
+            for record in worker.runtime.containers:
+                if record.exit is None:
+                    bundle = self.places.container(worker.pod.metadata.uid, record.name, record.attempt)
+                    rotate(record.log_path, f"{bundle}/ctl", _LOG_LIMIT_BYTES)
+
+    def stats(self) -> dict[str, Any]:
+        """What /stats/summary answers; reads files."""
+        self.sampler_asked = True
+        return self.sampler.collect(list(self.workers.values()))
+
     async def _serve(self) -> None:
         from nodeagent.server.serve import serve
 
         await serve(self)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._group is not None
-        self._group.create_task(work)
+        return self._group.create_task(work)
 
 
 def _recorded(runtime: PodRuntime, field: str) -> str:

@@ -49,6 +49,10 @@ class Places(NamedTuple):
         """The bundle of one run of a container."""
         return f"{self.containers(uid)}/{name}.{attempt}"
 
+    def pause(self, uid: str) -> str:
+        """The bundle of the process that holds a shared PID namespace."""
+        return f"{self.pod_run(uid)}/pause"
+
     def etc(self, uid: str, name: str) -> str:
         """A file that every container of the pod finds in /etc: hosts, hostname, resolv.conf."""
         return f"{self.pod_run(uid)}/etc/{name}"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from linux import process
 from nodeagent.cni import disk
-from nodeagent.cni.conflist import NetworkList
+from nodeagent.cni.conflist import NetworkList, version_at_least
 from nodeagent.cni.invocation import (
     Attachment,
     PluginError,
@@ -21,6 +21,7 @@ from nodeagent.cni.invocation import (
 
 _TIMEOUT_S = 120.0  # a sandbox waits this long for its network (CRI)
 _BUSY_RETRIES = 5
+_NOBODY = Attachment("", "", "")
 
 
 class Cni(NamedTuple):
@@ -58,6 +59,31 @@ class Cni(NamedTuple):
         cached = disk.load_result(self.cache_dir, _key(network, attachment))
         for plugin in network.plugins:
             self._call("CHECK", network, plugin, attachment, previous_for_teardown(network, cached))
+
+    def collect_garbage(self, network: NetworkList, valid_ids: frozenset[str]) -> list[PluginError]:
+        """Detach what is not in `valid_ids` any more, then let the plugins look for more (GC, from 1.1.0 on).
+
+        Goes on after an error and returns all of them. Nothing may be attached meanwhile.
+        """
+        errors: list[PluginError] = []
+        valid: list[Attachment] = []
+        for attachment in disk.cached_attachments(self.cache_dir, network.name):
+            if attachment.container_id in valid_ids:
+                valid.append(attachment)
+                continue
+            try:
+                self.delete(network, attachment)
+            except PluginError as error:
+                errors.append(error)
+        if network.disable_gc or not version_at_least(network.cni_version, "1.1.0"):
+            return errors
+        listed = [{"containerID": each.container_id, "ifname": each.if_name} for each in valid]
+        for plugin in network.plugins:
+            try:
+                self._call("GC", network, {**plugin, "cni.dev/valid-attachments": listed}, _NOBODY, None)
+            except PluginError as error:
+                errors.append(error)
+        return errors
 
     def has_plugin(self, kind: str) -> bool:
         return any(os.path.isfile(f"{folder}/{kind}") for folder in self.bin_dirs.split(":"))

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from nodeagent.cni.conflist import FILE_NAME, InvalidConfiguration, NetworkList, parse_conf, parse_conflist
+from nodeagent.cni.invocation import Attachment
 
 
 def load_network(conf_dir: str) -> NetworkList | None:
@@ -90,6 +91,24 @@ def load_result(cache_dir: str, key: str) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return result if isinstance(result, dict) else None
+
+
+def cached_attachments(cache_dir: str, network: str) -> list[Attachment]:
+    """What was attached to the network and never detached, as far as the cache knows."""
+    try:
+        names = sorted(os.listdir(f"{cache_dir}/results"))
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        if not name.startswith(f"{network}-"):
+            continue
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+            body = json.loads(_read(f"{cache_dir}/results/{name}"))
+            args = tuple((str(key), str(value)) for key, value in body.get("cniArgs") or ())
+            capabilities = body.get("capabilityArgs") or {}
+            found.append(Attachment(body["containerId"], body["netns"], body["ifName"], args, capabilities))
+    return found
 
 
 def delete_result(cache_dir: str, key: str) -> None:

@@ -55,13 +55,13 @@ def pod_attachment(
 
 def environment(verb: str, attachment: Attachment, bin_dirs: str, path: str) -> dict[str, str]:
     """CNI_* for the verb; `path` is PATH for what the plugin itself may start."""
-    values = {
-        "CNI_COMMAND": verb,
+    values = {"CNI_COMMAND": verb, "CNI_PATH": bin_dirs, "PATH": path}
+    if verb == "GC":  # concerns no single attachment
+        return values
+    values |= {
         "CNI_CONTAINERID": attachment.container_id,
         "CNI_NETNS": attachment.netns,
         "CNI_IFNAME": attachment.if_name,
-        "CNI_PATH": bin_dirs,
-        "PATH": path,
     }
     if attachment.args:
         values["CNI_ARGS"] = attachment.args_text

@@ -1,4 +1,4 @@
-"""Doing to the node what a pod's plan says. Everything here blocks and runs in a thread of its own."""
+"""Starting and ending a pod's containers, making its volumes. Blocks; runs in a thread of its own."""
 
 import os
 import shutil
@@ -12,22 +12,18 @@ from kube.objects import Pod
 from kube.objects.containers import Container
 from kube.objects.volumes import Volume
 from kube.scheduler.quantity import units
-from nodeagent.cni.apply import Cni
-from nodeagent.cni.conflist import NetworkList
-from nodeagent.cni.invocation import Attachment, addresses, pod_attachment
 from nodeagent.images.manifest import Image
-from nodeagent.places import Places
+from nodeagent.logs.apply import remove_log
 from nodeagent.pods import disk, mounts
 from nodeagent.pods.env import environment, expand
-from nodeagent.pods.fields import PodFacts, fqdn, hostname
-from nodeagent.pods.hosts import host_network_hosts, pod_hosts
+from nodeagent.pods.fields import hostname
 from nodeagent.pods.launch import Surroundings, launch
-from nodeagent.pods.resolv import ResolvConf, pod_resolv
+from nodeagent.pods.setup import NodeSetup, pod_facts
 from nodeagent.pods.sources import Sources
 from nodeagent.pods.times import rfc3339
 from nodeagent.pods.users import resolve_user
 from nodeagent.runtime import apply as runtime_apply
-from nodeagent.runtime.apply import OciRuntime, RuntimeFailed
+from nodeagent.runtime.apply import RuntimeFailed
 from nodeagent.runtime.records import ContainerRecord, Exit, SandboxRecord
 from nodeagent.runtime.spec import Mount, oci_spec
 from nodeagent.sandbox import apply as sandbox_apply
@@ -35,22 +31,6 @@ from nodeagent.volumes import apply as volumes_apply
 from nodeagent.volumes.files import is_generated, volume_files
 
 _START_ERROR_CODE = 128  # what container runtimes report for a process that never ran
-
-
-class NodeSetup(NamedTuple):
-    """What all pods of this node share."""
-
-    places: Places
-    runtime: OciRuntime
-    cni: Cni
-    cluster_dns: tuple[str, ...]
-    cluster_domain: str
-    node_resolv: ResolvConf
-    node_ips: tuple[str, ...]
-    node_cpu_milli: int
-    node_memory_bytes: int
-    cgroup_root: str  # "" where no cgroup can be had
-    capabilities: frozenset[str]
 
 
 class ContainerOrder(NamedTuple):
@@ -63,114 +43,6 @@ class ContainerOrder(NamedTuple):
     sandbox: SandboxRecord
     sources: Sources
     services: Mapping[str, str]
-
-
-def pod_facts(node: NodeSetup, ips: tuple[str, ...]) -> PodFacts:
-    return PodFacts(ips, node.node_ips, node.node_cpu_milli, node.node_memory_bytes)
-
-
-def create_sandbox(node: NodeSetup, pod: Pod, attempt: int, network: NetworkList | None) -> SandboxRecord:
-    """Namespaces, network, /etc files. Raises PluginError, OSError; nothing stays behind then but pins to remove."""
-    uid, spec = pod.metadata.uid, pod.spec
-    pins = {kind: node.places.namespace(uid, kind) for kind in mounts.own_namespaces(pod)}
-    sandbox_apply.remove(node.places.pod_run(uid) + "/ns")
-    sysctls = {s.name: s.value for s in spec.security_context.sysctls} if spec.security_context else {}
-    name = fqdn(pod, node.cluster_domain) if spec.set_hostname_as_fqdn else ""
-    sandbox_apply.create_namespaces(pins, hostname=name or hostname(pod), sysctls=sysctls)
-    if not os.path.ismount(node.places.shm(uid)):
-        sandbox_apply.mount_shm(node.places.shm(uid))
-    record = SandboxRecord(
-        pod_uid=uid,
-        pod_namespace=pod.metadata.namespace,
-        pod_name=pod.metadata.name,
-        id=f"{uid}-{attempt}",
-        created_at=rfc3339(time.time()),
-        attempt=attempt,
-        host_network=spec.host_network,
-        netns=pins.get("net", ""),
-        ips=node.node_ips if spec.host_network else (),
-        port_mappings=_port_mappings(pod),
-    )
-    # Before the network is attached: whatever happens now, a later start of the agent finds what to undo.
-    disk.save_sandbox(node.places, record)
-    if not spec.host_network:
-        assert network is not None
-        result = node.cni.add(network, _attachment(record))
-        record = msgspec.structs.replace(record, ips=addresses(result, record.netns))
-        disk.save_sandbox(node.places, record)
-    _write_etc(node, pod, record)
-    return record
-
-
-def _attachment(record: SandboxRecord) -> Attachment:
-    return pod_attachment(
-        record.id,
-        record.netns,
-        namespace=record.pod_namespace,
-        name=record.pod_name,
-        uid=record.pod_uid,
-        port_mappings=record.port_mappings,
-    )
-
-
-def _port_mappings(pod: Pod) -> tuple[dict[str, object], ...]:
-    if pod.spec.host_network:
-        return ()
-    return tuple(
-        {
-            "hostPort": port.host_port,
-            "containerPort": port.container_port,
-            "protocol": port.protocol.lower(),
-            **({"hostIP": port.host_ip} if port.host_ip else {}),
-        }
-        for container in (*pod.spec.containers, *pod.spec.init_containers)
-        for port in container.ports
-        if port.host_port
-    )
-
-
-def _write_etc(node: NodeSetup, pod: Pod, record: SandboxRecord) -> None:
-    uid, aliases = pod.metadata.uid, pod.spec.host_aliases
-    if pod.spec.host_network:
-        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
-            hosts = host_network_hosts(file.read(), aliases)
-    else:
-        hosts = pod_hosts(record.ips, hostname(pod), fqdn(pod, node.cluster_domain), aliases)
-    resolv = pod_resolv(
-        pod.spec,
-        pod.metadata.namespace,
-        cluster_dns=node.cluster_dns,
-        cluster_domain=node.cluster_domain,
-        node=node.node_resolv,
-    )
-    name = os.uname().nodename if pod.spec.host_network else hostname(pod)
-    os.makedirs(node.places.etc(uid, ""), exist_ok=True)
-    for each, text in (("hosts", hosts), ("hostname", f"{name}\n"), ("resolv.conf", str(resolv))):
-        # Written in place: containers hold these very files by bind mounts.
-        with open(node.places.etc(uid, each), "w", encoding="utf-8") as file:
-            file.write(text)
-
-
-def remove_sandbox(node: NodeSetup, record: SandboxRecord, network: NetworkList | None) -> SandboxRecord:
-    """Detach the network and let the namespaces go. Raises PluginError; may be repeated."""
-    if record.netns and network is not None:
-        node.cni.delete(network, _attachment(record))
-    sandbox_apply.remove(f"{node.places.pod_run(record.pod_uid)}/ns")
-    ended = msgspec.structs.replace(record, torn_down=True)
-    disk.save_sandbox(node.places, ended)
-    _remove_cgroups(node, record.pod_uid)
-    return ended
-
-
-def _remove_cgroups(node: NodeSetup, uid: str) -> None:
-    """The folder that the containers' cgroups shared; the runtime removes only its own."""
-    if not node.cgroup_root:
-        return
-    for top in ("/sys/fs/cgroup", *(f"/sys/fs/cgroup/{name}" for name in os.listdir("/sys/fs/cgroup"))):
-        try:
-            os.rmdir(f"{top}{node.cgroup_root}/pod{uid}")
-        except OSError:
-            continue
 
 
 def make_volumes(node: NodeSetup, pod: Pod, sources: Sources, ips: tuple[str, ...]) -> None:
@@ -306,8 +178,8 @@ def _surroundings(
         volume_mounts=_volume_mounts(node, pod, container, values),
         etc_mounts=mounts.etc_mounts(node.places, uid, container, record.termination_log),
         shm_dir=node.places.shm(uid),
-        namespaces=mounts.namespaces(pod, pins),
-        cgroup_path=f"{node.cgroup_root}/pod{uid}/{record.id}" if node.cgroup_root else "",
+        namespaces=mounts.namespaces(pod, pins, order.sandbox.shared_pid),
+        cgroup_path=mounts.container_cgroup(node.cgroup_root, uid, record.id),
         node_memory_bytes=node.node_memory_bytes,
         available_capabilities=node.capabilities,
     )
@@ -368,8 +240,7 @@ def _layers(node: NodeSetup, uid: str, record: ContainerRecord) -> tuple[str, st
 def remove_run(node: NodeSetup, uid: str, record: ContainerRecord) -> None:
     """Forget an ended run with its log."""
     shutil.rmtree(node.places.container(uid, record.name, record.attempt), ignore_errors=True)
-    if os.path.exists(record.log_path):
-        os.unlink(record.log_path)
+    remove_log(record.log_path)
 
 
 def remove_pod(node: NodeSetup, uid: str) -> None:

@@ -244,7 +244,8 @@ class ContainersDrive:
         if not record.pid or not disk.monitor_alive(record):
             return
         runtime_apply.signal_process(record.pid, number)
-        if number == runtime_apply.SIGKILL and self._live.pod.spec.host_pid:
+        spec = self._live.pod.spec
+        if number == runtime_apply.SIGKILL and (spec.host_pid or spec.share_process_namespace):
             self._live.host.setup.runtime.kill_all(record.id, number)
 
     def shorten_kills(self) -> None:

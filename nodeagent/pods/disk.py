@@ -43,8 +43,9 @@ def _load_sandbox(places: Places, uid: str) -> SandboxRecord | None:
             record = msgspec.json.decode(file.read(), type=SandboxRecord)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-    lost = not record.torn_down and record.netns and not pinned(record.netns)
-    return None if lost else record
+    lost = record.netns and not pinned(record.netns)
+    half_made = not record.ips  # the agent died while it was attached
+    return None if not record.torn_down and (lost or half_made) else record
 
 
 def _load_containers(places: Places, uid: str) -> tuple[ContainerRecord, ...]:

@@ -86,6 +86,7 @@ class PodWorker:
         async with asyncio.TaskGroup() as group:
             self._live.enter(group)
             status = group.create_task(self._status.run())
+            self._sandbox.follow()
             for record in self.runtime.containers:
                 if record.exit is None:
                     self._containers.watch(record, agent_restarted=True)

@@ -14,11 +14,12 @@ from kube.objects import Pod, Service
 from kube.objects.containers import Container
 from nodeagent.cni.conflist import NetworkList
 from nodeagent.images.drive import ImageSupply
-from nodeagent.pods.apply import NodeSetup
 from nodeagent.pods.backoff import delays_of_runs
+from nodeagent.pods.setup import NodeSetup
 from nodeagent.pods.state import Facts
 from nodeagent.pods.status import NodeFacts
 from nodeagent.pods.times import rfc3339
+from nodeagent.pods.watch_drive import SourceWatches
 from nodeagent.runtime.records import ContainerRecord, PodRuntime
 
 
@@ -33,6 +34,7 @@ class Host(NamedTuple):
     network: Callable[[], NetworkList | None]
     services: Callable[[], Sequence[Service]]
     services_synced: Callable[[], Coroutine[Any, Any, None]]
+    watches: SourceWatches
     rng: Random
 
 

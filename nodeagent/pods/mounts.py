@@ -52,13 +52,26 @@ def etc_mounts(places: Places, uid: str, container: Container, termination_log: 
     return tuple(files)
 
 
-def namespaces(pod: Pod, pins: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """(kind, path) for the OCI spec: the pod's pinned ones, new PID and mount namespaces, none that the host lends."""
+def namespaces(pod: Pod, pins: Mapping[str, str], shared_pid: str) -> tuple[tuple[str, str], ...]:
+    """(kind, path) for the OCI spec: the pod's pinned ones, a new mount namespace, none that the host lends.
+
+    `shared_pid` is where a PID namespace shared by all containers is pinned, "" if each gets its own.
+    """
     kinds = [("mount", "")]
     if not pod.spec.host_pid:
-        kinds.append(("pid", ""))
+        kinds.append(("pid", shared_pid))
+    return (*kinds, *pinned_namespaces(pins))
+
+
+def pinned_namespaces(pins: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The same pins under the OCI specification's names."""
     names = {"net": "network", "ipc": "ipc", "uts": "uts"}
-    return (*kinds, *((names[kind], path) for kind, path in pins.items()))
+    return tuple((names[kind], path) for kind, path in pins.items())
+
+
+def container_cgroup(root: str, uid: str, container_id: str) -> str:
+    """Below the hierarchy's mount point; "" where no cgroup can be had."""
+    return f"{root}/pod{uid}/{container_id}" if root else ""
 
 
 def own_namespaces(pod: Pod) -> tuple[str, ...]:

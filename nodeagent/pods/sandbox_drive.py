@@ -9,13 +9,16 @@ from msgspec.structs import replace
 from kube.client import ApiError
 from linux.logging_kv import get_logger
 from nodeagent.cni.invocation import PluginError
-from nodeagent.pods import apply
+from nodeagent.images.builtin.apply import MissingProgram
+from nodeagent.images.reference import TOOLBOX_IMAGE
+from nodeagent.pods import apply, sandbox_apply
 from nodeagent.pods.fetch_drive import SourceFetcher
 from nodeagent.pods.fields import InvalidField
 from nodeagent.pods.live import LivePod
 from nodeagent.pods.mounts import UnsupportedVolume
 from nodeagent.pods.sources import MissingSource, Ref, Source, refs_of_volumes
 from nodeagent.pods.state import Waiting
+from nodeagent.runtime.apply import RuntimeFailed
 from nodeagent.volumes.apply import VolumeFailed
 from nodeagent.volumes.files import is_generated
 
@@ -36,8 +39,10 @@ class SandboxDrive:
         try:
             sources = await self._sources.fetch(live.pod, refs_of_volumes(live.pod))
             await self._make_volumes(sources, ips=())
+            shared = live.pod.spec.share_process_namespace and not live.pod.spec.host_pid
+            pause = await asyncio.to_thread(live.host.images.find, TOOLBOX_IMAGE) if shared else None
             record = await asyncio.to_thread(
-                apply.create_sandbox, live.host.setup, live.pod, attempt, network
+                sandbox_apply.create_sandbox, live.host.setup, live.pod, attempt, network, pause
             )
             if any(is_generated(volume) for volume in live.pod.spec.volumes):
                 await self._make_volumes(sources, record.ips)  # again: files may name the pod's addresses
@@ -45,11 +50,22 @@ class SandboxDrive:
             self._failed("FailedMount", f"MountVolume.SetUp failed: {error}")
         except ApiError as error:
             self._failed("FailedMount", f"the API server cannot be asked for the pod's volumes: {error}")
-        except (PluginError, OSError) as error:
+        except (PluginError, RuntimeFailed, MissingProgram, OSError) as error:
             self._failed("FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
         else:
             live.runtime = replace(live.runtime, sandbox=record)
             live.note(sandbox=None)
+            self.follow()
+
+    def follow(self) -> None:
+        """Have generated volumes follow their sources from now on."""
+        refs = refs_of_volumes(self._live.pod)
+        if refs and self._live.runtime.sandbox and not self._live.runtime.sandbox.torn_down:
+            namespace = self._live.pod.metadata.namespace
+            self._live.host.watches.listen(self._live.uid, namespace, refs, self._changed)
+
+    def _changed(self) -> None:
+        _ = self._live.spawn(self.refresh_volumes())
 
     def _failed(self, reason: str, message: str) -> None:
         self._live.tell("Warning", reason, message)
@@ -73,9 +89,10 @@ class SandboxDrive:
     async def remove(self) -> None:
         live, record = self._live, self._live.runtime.sandbox
         assert record is not None
+        live.host.watches.forget(live.uid)
         try:
             ended = await asyncio.to_thread(
-                apply.remove_sandbox, live.host.setup, record, live.host.network()
+                sandbox_apply.remove_sandbox, live.host.setup, record, live.host.network()
             )
         except (PluginError, OSError) as error:
             live.tell("Warning", "FailedKillPod", f"error killing pod: {error}")

@@ -14,6 +14,7 @@ class SandboxRecord(Value):
     attempt: int = 0
     host_network: bool = False
     netns: str = ""
+    shared_pid: str = ""  # where the containers' common PID namespace is pinned
     ips: tuple[str, ...] = ()
     port_mappings: tuple[dict[str, object], ...] = ()
     torn_down: bool = False  # the pod has ended; kept because its status still shows the addresses

@@ -153,5 +153,8 @@ async def _plain(agent: "Agent", connection: HttpConnection, path: str) -> None:
             await connection.answer(
                 200, metrics_text(agent.workers.values()).encode(), "text/plain; version=0.0.4"
             )
+        case "stats/summary":
+            body = json.dumps(await asyncio.to_thread(agent.stats))
+            await connection.answer(200, body.encode(), "application/json")
         case _:
             await connection.answer(404, b"404 page not found\n")

@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,9 +260,7 @@ def test_default_and_privileged_containers_differ_in_what_the_kernel_lets_them(w
     plain, mighty = (work.sh(name, "cat /proc/1/status") for name in ("plain", "mighty"))
     assert 21 not in capabilities(plain)  # CAP_SYS_ADMIN
     assert 21 in capabilities(mighty)
-    assert "Read-only" in work.sh(
-        "plain", "echo 1 > /proc/sys/vm/swappiness 2>&1 || mount -t tmpfs x /mnt 2>&1; true"
-    )
+    assert "Read-only" in work.sh("plain", "(echo 1 > /proc/sys/vm/swappiness) 2>&1; true")
     assert "ok" in work.sh("mighty", "mkdir /m && mount -t tmpfs x /m && echo ok")
 
 
@@ -359,7 +358,14 @@ def image_archive(path) -> str:
 def test_an_imported_image_runs_as_its_config_says(work: Workload, tmp_path) -> None:
     archive = image_archive(tmp_path / "web.tar.gz")
     subprocess.run(
-        ["klab", "image", "import", archive, "--name", work.cluster.lab.name],
+        [
+            str(Path(sys.executable).with_name("klab")),
+            "image",
+            "import",
+            archive,
+            "--name",
+            work.cluster.lab.name,
+        ],
         check=True,
         capture_output=True,
         timeout=60,
@@ -379,10 +385,7 @@ def test_host_containers_see_the_nodes_programs_and_none_of_its_keys(work: Workl
     secrets = work.cluster.folder.root
     assert "No such file" in work.sh("host", f"ls {secrets} /var/lib/podnet 2>&1; true")
     assert work.sh("host", "touch /written && ls /written").strip() == "/written"
-    assert work.on_node_sh("ls /written 2>&1", check=False) == "" or True
-    import os
-
-    assert not os.path.exists("/written")
+    assert not Path("/written").exists()
 
 
 def test_images_that_cannot_be_had_say_what_to_do(work: Workload) -> None:

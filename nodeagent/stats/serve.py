@@ -1,0 +1,50 @@
+"""Taking samples of all pods, and answering with the rate since the last ones."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from nodeagent.pods.drive import PodWorker
+from nodeagent.pods.mounts import container_cgroup
+from nodeagent.stats.disk import cgroup_usage, node_usage
+from nodeagent.stats.summary import ContainerStats, PodStats, Sample, summary
+
+_LEAST_AGE_S = 1.0  # rates over less than this say little
+
+
+class Sampler:
+    """Keeps one old sample of each cgroup; `collect` is called every few seconds and for each question."""
+
+    def __init__(self, node_name: str) -> None:
+        self._node_name = node_name
+        self._before: dict[str, Sample] = {}
+        self._latest: dict[str, Sample] = {}
+
+    def collect(self, workers: Iterable[PodWorker]) -> dict[str, Any]:
+        """Reads files: a few for each container."""
+        now_s = time.time()
+        node_before, node_now = self._sample("", Sample(now_s, node_usage()))
+        pods = [self._pod(worker, now_s) for worker in workers]
+        living = {record.id for worker in workers for record in worker.runtime.containers} | {""}
+        for key in [key for key in self._latest if key not in living]:
+            self._latest.pop(key, None)
+            self._before.pop(key, None)
+        return summary(self._node_name, node_now, node_before, [pod for pod in pods if pod.containers])
+
+    def _pod(self, worker: PodWorker, now_s: float) -> PodStats:
+        meta, root = worker.pod.metadata, worker.host.setup.cgroup_root
+        containers = []
+        for record in worker.runtime.containers:
+            if record.running and root:
+                usage = cgroup_usage(container_cgroup(root, meta.uid, record.id))
+                before, now = self._sample(record.id, Sample(now_s, usage))
+                containers.append(ContainerStats(record.name, record.started_at, now, before))
+        return PodStats(meta.name, meta.namespace, meta.uid, worker.facts.started_at, tuple(containers))
+
+    def _sample(self, key: str, now: Sample) -> tuple[Sample | None, Sample]:
+        latest = self._latest.get(key)
+        if latest is None or now.at_s - latest.at_s >= _LEAST_AGE_S:
+            if latest is not None:
+                self._before[key] = latest
+            self._latest[key] = now
+        return self._before.get(key), now
