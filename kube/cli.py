@@ -4,25 +4,17 @@ import argparse
 import ipaddress
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from kube import certs
+from kube.arguments import build_parser
 from kube.store import StoreError
 
 if TYPE_CHECKING:
     from kube.core_run import Plan
-
-_EXAMPLES = """examples:
-  kcore init --data-dir /var/lib/podnet/core --advertise-address 10.0.0.1 --node node-1=10.0.0.11
-  kcore all --data-dir /var/lib/podnet/core --advertise-address 10.0.0.1 --cluster-cidr 10.244.0.0/16
-  kcore all --etcd-servers https://10.0.0.5:2379 --etcd-cafile ca.crt --advertise-address 10.0.0.1
-  kubectl --kubeconfig /var/lib/podnet/core/kubeconfig/admin.kubeconfig get nodes
-"""
-_DEFAULT_DATA = "/var/lib/podnet/core"
-_SERVICE_RANGES = "10.96.0.0/16,fd00:10:96::/112"
-_POD_RANGES = "10.244.0.0/16,fd00:10:244::/56"
+    from kube.store.etcd.options import EtcdOptions
 
 
 class UsageError(Exception):
@@ -42,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.print_help()
         raise SystemExit(2)
     try:
-        arguments.run(arguments)
+        _COMMANDS[arguments.command](arguments)
     except UsageError as error:
         _fail(str(error), 2)
     except (certs.CertsError, StoreError, OSError, ValueError) as error:
@@ -62,130 +54,6 @@ def _explain(error: Exception) -> str:
     return str(error)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Also read by the completion and the documentation."""
-    parser = argparse.ArgumentParser(
-        prog="kcore",
-        description="The control plane: API server, scheduler and controllers.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--print-completion", choices=("bash", "zsh", "tcsh"), help="print a completion script"
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    init = commands.add_parser(
-        "init", help="make certificates, keys and kubeconfigs, as far as they are missing"
-    )
-    _add_place(init)
-    init.set_defaults(run=_init)
-    for name, text in (
-        ("all", "everything in one process; does init first when needed"),
-        ("apiserver", "the API server alone"),
-        ("scheduler", "the scheduler alone, against a running API server"),
-        ("controllers", "the controllers alone, against a running API server"),
-    ):
-        command = commands.add_parser(
-            name,
-            help=text,
-            description=text,
-            epilog=_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        _add_place(command)
-        _add_server(command)
-        _add_loops(command)
-        command.set_defaults(run=_run)
-    return parser
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--data-dir", default=_DEFAULT_DATA, metavar="DIR", help="where everything is kept (%(default)s)")
-    add(
-        "--advertise-address", default="127.0.0.1", metavar="IP", help="the address clients use (%(default)s)"
-    )
-    add("--secure-port", type=int, default=6443, metavar="PORT", help="0 chooses a free one (%(default)s)")
-    add("--san", action="append", default=[], metavar="NAME", help="another name or address of the server")
-    add(
-        "--node",
-        action="append",
-        default=[],
-        metavar="NAME=IP[,IP]",
-        help="a node that gets a certificate and a kubeconfig",
-    )
-    add("--service-cluster-ip-range", default=_SERVICE_RANGES, metavar="CIDR[,CIDR]", help="(%(default)s)")
-
-
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--bind-address", default="0.0.0.0", metavar="IP", help="the address to listen on (%(default)s)")
-    add("--service-node-port-range", default="30000-32767", metavar="LOW-HIGH", help="(%(default)s)")
-    add(
-        "--fsync",
-        choices=("full", "normal"),
-        default="full",
-        help="full: every acknowledged write survives a power cut; normal: it survives a crash of the process "
-        "(%(default)s)",
-    )
-    add("--token-auth-file", metavar="FILE", help='lines token,user,uid,"group1,group2"')
-    add(
-        "--authorization-mode",
-        choices=("AlwaysAllow",),
-        default="AlwaysAllow",
-        help="what authenticated users may do (%(default)s)",
-    )
-    add(
-        "--compaction-interval",
-        type=float,
-        default=300.0,
-        metavar="SECONDS",
-        help="history of one to two intervals is kept for lists and watches of the past (%(default)s)",
-    )
-    add(
-        "--etcd-servers",
-        default="",
-        metavar="URL[,URL]",
-        help="keep objects in etcd (3.4 or later), not in SQLite",
-    )
-    add(
-        "--etcd-prefix",
-        default="/registry",
-        metavar="PREFIX",
-        help="the part of etcd's keys to use (%(default)s)",
-    )
-    for name in ("cafile", "certfile", "keyfile"):
-        add(f"--etcd-{name}", default="", metavar="FILE", help="TLS to etcd")
-    add(
-        "--v",
-        "-v",
-        dest="level",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help="log level",
-    )
-
-
-def _add_loops(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--kubeconfig", metavar="FILE", help="scheduler, controllers: how to reach the API server")
-    add(
-        "--cluster-cidr",
-        default=_POD_RANGES,
-        metavar="CIDR[,CIDR]",
-        help="where pods get addresses (%(default)s)",
-    )
-    add("--node-cidr-mask-size-ipv4", type=int, default=24, metavar="BITS", help="(%(default)s)")
-    add("--node-cidr-mask-size-ipv6", type=int, default=64, metavar="BITS", help="(%(default)s)")
-    add(
-        "--load-balancer-pool",
-        default="",
-        metavar="CIDR|FIRST-LAST",
-        help="addresses of LoadBalancer Services",
-    )
-    add("--profile", choices=("default", "lab"), default="default", help="timings; lab waits for nothing")
-
-
 def _init(arguments: argparse.Namespace) -> None:
     pki = _ensure(arguments)
     print(f"kcore: certificates and kubeconfigs are in {pki.data_dir}; use {pki.kubeconfig('admin')}")
@@ -203,6 +71,35 @@ def _ensure(arguments: argparse.Namespace) -> certs.Pki:
             for cidr in _ranges(arguments, "service_cluster_ip_range")
         ),
     )
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    import asyncio
+
+    from kube.store.backup.run import backup
+
+    lines = arguments.format == "lines"
+    summary = asyncio.run(backup(_place(arguments), Path(arguments.file), lines=lines))
+    print(f"kcore: {summary.rows} objects at revision {summary.revision} are in {arguments.file}")
+    print(f"kcore: certificates and keys are not in it: copy {Path(arguments.data_dir) / 'pki'} too")
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    import asyncio
+
+    from kube.store.backup.run import restore
+
+    restored = asyncio.run(restore(Path(arguments.file), _place(arguments)))
+    print(f"kcore: {restored.rows} objects are restored at revision {restored.revision}")
+    if restored.revision < restored.backup_revision:
+        print("kcore: revisions begin anew: restart the nodes' daemons and all other clients")
+
+
+def _place(arguments: argparse.Namespace) -> "Path | EtcdOptions":
+    from kube.core_run import etcd_options
+
+    tls = (arguments.etcd_cafile, arguments.etcd_certfile, arguments.etcd_keyfile)
+    return etcd_options(arguments.etcd_servers, tls, arguments.etcd_prefix) or Path(arguments.data_dir)
 
 
 def _nodes(texts: Sequence[str]) -> dict[str, list[str]]:
@@ -299,6 +196,16 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         profile=arguments.profile,
     )
 
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "init": _init,
+    "all": _run,
+    "apiserver": _run,
+    "scheduler": _run,
+    "controllers": _run,
+    "backup": _backup,
+    "restore": _restore,
+}
 
 if __name__ == "__main__":
     main()

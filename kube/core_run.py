@@ -112,7 +112,7 @@ async def _clients(
         fsync=plan.fsync,
         token_auth_file=plan.token_auth_file,
         compaction_interval_s=plan.compaction_interval_s,
-        etcd=_etcd(plan),
+        etcd=etcd_options(plan.etcd_servers, plan.etcd_tls, plan.etcd_prefix, plan.compaction_interval_s),
     )
     async with serving(pki, listener, settings, options) as server:
         host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
@@ -121,13 +121,15 @@ async def _clients(
         yield [(name, partial(_local_loop, plan, name, server, pki)) for name in names]
 
 
-def _etcd(plan: Plan) -> "EtcdOptions | None":
-    if not plan.etcd_servers:
+def etcd_options(
+    servers: str, tls: tuple[str, str, str], prefix: str, compaction_period_s: float = 0.0
+) -> "EtcdOptions | None":
+    """None when no servers are named; raises StoreError."""
+    if not servers:
         return None
     from kube.store.etcd.options import EtcdOptions, parse_servers
 
-    servers = parse_servers(plan.etcd_servers)
-    return EtcdOptions(servers, *plan.etcd_tls, plan.etcd_prefix, plan.compaction_interval_s)
+    return EtcdOptions(parse_servers(servers), *tls, prefix, compaction_period_s)
 
 
 async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:

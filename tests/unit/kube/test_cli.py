@@ -83,6 +83,24 @@ def test_a_missing_kubeconfig_is_one_line(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err.splitlines()[0].startswith("kcore: kubeconfig ")
 
 
+def test_a_backup_is_restored_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here, there, file = tmp_path / "here", tmp_path / "there", tmp_path / "backup"
+    child = _kcore("apiserver", "--data-dir", str(here), "--bind-address", "127.0.0.1", "--secure-port", "0")
+    assert child.stdout is not None
+    child.stdout.readline()
+    cli.main(["backup", "--data-dir", str(here), str(file)])
+    child.terminate()
+    child.communicate(timeout=20)
+    cli.main(["restore", "--data-dir", str(there), str(file)])
+    out = capsys.readouterr().out
+    assert "objects at revision" in out
+    assert "objects are restored at revision" in out
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["restore", "--data-dir", str(there), str(file)])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith("kcore: ")
+
+
 def test_init_says_what_to_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["init", "--data-dir", str(tmp_path), "--node", "n1=10.0.0.11"])
     assert str(tmp_path / "kubeconfig" / "admin.kubeconfig") in capsys.readouterr().out
