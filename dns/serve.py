@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -117,6 +118,7 @@ class ServerProcess:
             local_ips=self._local_ips,
             log=_logger.log,
             schedule=self._schedule,
+            hostname=socket.gethostname(),
             registry=self._registry,
         )
         return assemble(parsed, world, text=text, addresses_of=disk.interface_addresses)
@@ -180,13 +182,14 @@ class ServerProcess:
                 clock=time.monotonic,
                 rng=self._fast_rng,
                 schedule=self._schedule,
+                hostname=socket.gethostname(),
                 panicked=self._panicked,
             )
             for proto in ("udp", "tcp" if place.transport == "dns" else "tls")
         )
         tls = None
         if place.transport == "tls":
-            from dns.tcp.tls import server_context
+            from dns.tcp.tls_disk import server_context
 
             tls = server_context(configuration.tls[place])
         udp = None

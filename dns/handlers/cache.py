@@ -8,124 +8,19 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from dns.corefile.blocks import Line
-from dns.corefile.config import normalize_zones
+from dns.handlers.cache_options import Options, parse
 from dns.handlers.request import THIS_SECOND, Observer, Request, Response, Result, Serve, observed, then
-from dns.handlers.site import Site, duration_s, no_args, one_line, one_word, unknown_option, whole_number
+from dns.handlers.site import Site
 from dns.wire import names, numbers
 from dns.wire.query import Query
 from dns.wire.records import Record, target_of
 
-DEFAULT_CAPACITY = 9984
-MAX_TTL_S = 3600
-MAX_NEGATIVE_TTL_S = 1800
-MIN_TTL_S = 5
-FAILURE_TTL_S = 5.0
 # What an answer without any TTL is kept for (CoreDNS's dnsutil.MinimalDefaultTTL).
 DEFAULT_TTL_S = 5
 
 SUCCESS, DENIAL, FAILURE = "success", "denial", "failure"
 
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    zones: tuple[str, ...]
-    success_capacity: int = DEFAULT_CAPACITY
-    success_ttl_s: tuple[int, int] = (MIN_TTL_S, MAX_TTL_S)
-    denial_capacity: int = DEFAULT_CAPACITY
-    denial_ttl_s: tuple[int, int] = (MIN_TTL_S, MAX_NEGATIVE_TTL_S)
-    failure_ttl_s: float = FAILURE_TTL_S
-    success_off: tuple[str, ...] = ()
-    denial_off: tuple[str, ...] = ()
-    prefetch_count: int = 0
-    prefetch_span_s: float = 60.0
-    prefetch_percent: int = 10
-    stale_s: float = 0.0
-    stale_verify: bool = False
-    keep_ttl: bool = False
-
-
-def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
-    line = one_line(lines)
-    words = list(line.args)
-    settings: dict[str, object] = {}
-    if words and words[0].text.isdigit():
-        ttl_s = whole_number(line, words.pop(0).text, 1)
-        settings["success_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
-        settings["denial_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
-    own = [zone for token in words for zone in normalize_zones(token.text, token)]
-    for option in line.body:
-        settings |= _option(option, zones=own or list(zones))
-    return Options(zones=tuple(own) or zones, **settings)  # type: ignore[arg-type]
-
-
-def _option(line: Line, *, zones: list[str]) -> dict[str, object]:
-    words = line.words
-    match line.name.text:
-        case "success" | "denial" as which:
-            return _limits(line, which)
-        case "prefetch":
-            return _prefetch(line)
-        case "serve_stale":
-            return _stale(line)
-        case "servfail":
-            seconds = duration_s(line, one_word(line))
-            if not 0 <= seconds <= 300:
-                raise line.error(f"servfail is at most 5m: {words[0]}")
-            return {"failure_ttl_s": seconds}
-        case "disable":
-            if not words or words[0] not in {"success", "denial"}:
-                raise line.error("disable takes success or denial, and zones if wanted")
-            off = [zone for token in line.args[1:] for zone in normalize_zones(token.text, token)]
-            return {f"{words[0]}_off": tuple(off or zones)}
-        case "keepttl":
-            no_args(line)
-            return {"keep_ttl": True}
-        case _:
-            raise unknown_option("cache", line)
-
-
-def _limits(line: Line, which: str) -> dict[str, object]:
-    """`success CAPACITY [TTL] [MINTTL]`."""
-    if not 1 <= len(line.args) <= 3:
-        raise line.error(f"{which} takes a capacity and, if wanted, a longest and a shortest TTL")
-    low, high = MIN_TTL_S, MAX_TTL_S if which == "success" else MAX_NEGATIVE_TTL_S
-    capacity = whole_number(line, line.words[0], 0)
-    if len(line.args) > 1:
-        high = whole_number(line, line.words[1], 0)
-        low = min(low, high)
-    if len(line.args) > 2:
-        low = whole_number(line, line.words[2], 0)
-    return {f"{which}_capacity": capacity, f"{which}_ttl_s": (low, high)}
-
-
-def _prefetch(line: Line) -> dict[str, object]:
-    """`prefetch AMOUNT [DURATION] [PERCENTAGE%]`."""
-    if not 1 <= len(line.args) <= 3:
-        raise line.error("prefetch takes an amount, and if wanted a duration and a percentage")
-    found: dict[str, object] = {"prefetch_count": whole_number(line, line.words[0], 0)}
-    if len(line.args) > 1:
-        found["prefetch_span_s"] = duration_s(line, line.words[1])
-    if len(line.args) > 2:
-        if not line.words[2].endswith("%"):
-            raise line.error(f"prefetch: {line.words[2]!r} is no percentage such as 10%")
-        found["prefetch_percent"] = whole_number(line, line.words[2][:-1], 10, 90)
-    return found
-
-
-def _stale(line: Line) -> dict[str, object]:
-    """`serve_stale [DURATION] [immediate|verify]`."""
-    if len(line.args) > 2:
-        raise line.error("serve_stale takes a duration and immediate or verify")
-    found: dict[str, object] = {"stale_s": 3600.0}
-    if line.args:
-        found["stale_s"] = duration_s(line, line.words[0])
-        if found["stale_s"] == 0.0:
-            raise line.error("serve_stale: the duration must be above 0")
-    if len(line.args) > 1:
-        if line.words[1] not in {"immediate", "verify"}:
-            raise line.error(f"serve_stale takes immediate or verify, found {line.words[1]!r}")
-        found["stale_verify"] = line.words[1] == "verify"
-    return found
+__all__ = ["Cache", "Options", "build", "parse"]
 
 
 Key = tuple[str, int, int, bool, bool]

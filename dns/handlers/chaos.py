@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import msgspec
 
 from dns.corefile.blocks import Line
@@ -36,7 +34,7 @@ def build(options: Options, site: Site, following: Serve) -> Serve:
             case "version.bind." | "version.server.":
                 texts: tuple[str, ...] = (options.version,)
             case "hostname.bind." | "id.server.":
-                texts = (socket.gethostname()[:255],)
+                texts = (site.world.hostname[:255],)
             case "authors.bind.":
                 texts = options.authors
             case _:

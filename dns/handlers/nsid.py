@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from msgspec.structs import replace
 
 from dns.corefile.blocks import Line
@@ -15,11 +13,11 @@ from dns.wire import encode, numbers
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> str:
     line = one_line(lines)
     no_body(line)
-    return " ".join(line.words) or socket.gethostname() or "localhost"
+    return " ".join(line.words)
 
 
 def build(options: str, site: Site, following: Serve) -> Serve:
-    value = options.encode()
+    value = (options or site.world.hostname).encode()
 
     def serve(request: Request) -> Result:
         edns = request.query.edns

@@ -51,6 +51,7 @@ class World(msgspec.Struct):
     tasks: list[Task] = msgspec.field(default_factory=list)
     routes: list[HttpRoute] = msgspec.field(default_factory=list)
     readiness: list[tuple[str, Callable[[], bool]]] = msgspec.field(default_factory=list)
+    hostname: str = "localhost"
     lameduck_s: float = 0.0
     reload_every_s: float = 0.0  # 0: never
     reload_jitter_s: float = 0.0
