@@ -8,12 +8,13 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
-from kube.client import ApiError, Client, NotFound
+from kube.client import AlreadyExists, ApiError, Client, Conflict, NotFound
 from kube.election.plan import Observed, Terms, leads, observe, released, wanted
 from kube.objects import Lease, ObjectMeta
 
 _log = logging.getLogger(__name__)
 Work = Callable[[], Coroutine[Any, Any, None]]
+JITTER = 1.2  # client-go's: candidates look again after one to 2.2 retry periods
 
 
 class Elector:
@@ -39,56 +40,84 @@ class Elector:
         self._observed: Observed | None = None
 
     async def run(self, work: Work) -> None:
-        """Work whenever this candidate leads; ends when the work does. Gives the Lease back on the way out."""
+        """Work whenever this candidate leads; ends when the work does. Gives the Lease back on the way out.
+
+        Once cancelled, the work has to end within the lease's duration less the renew deadline (5 s): another
+        begins then.
+        """
         while True:
-            await self._acquire()
+            asked_at_s = await self._acquire()
             _log.info("%s leads as %s", self._identity, self._place.name)
             task = asyncio.ensure_future(work())
-            keeping = asyncio.ensure_future(self._keep())
+            keeping = asyncio.ensure_future(self._keep(asked_at_s))
             try:
                 await asyncio.wait((task, keeping), return_when=asyncio.FIRST_COMPLETED)
                 if task.done():
                     task.result()
                     return
-                _log.error("%s lost the lease %s and stops", self._identity, self._place.name)
+                why = keeping.exception()
+                _log.error("%s lost the lease %s and stops", self._identity, self._place.name, exc_info=why)
             finally:
-                for each in (task, keeping):
-                    each.cancel()
-                await asyncio.gather(task, keeping, return_exceptions=True)
-                await self._release()
+                await _end(task)  # the Lease is kept until the work is over
+                lost = keeping.done()
+                await _end(keeping)
+                if not lost:
+                    await self._release()
 
-    async def _acquire(self) -> None:
+    async def _acquire(self) -> float:
+        """When (loop's seconds) the request that got the Lease was begun."""
         while True:
-            if await self._try():
-                return
-            await asyncio.sleep(self._terms.retry_s * self._rng.uniform(1.0, 1.2))
+            asked_at_s = self._now_s()
+            try:
+                async with asyncio.timeout(self._terms.renew_deadline_s / 2):
+                    if await self._try():
+                        return asked_at_s
+            except (ApiError, TimeoutError) as error:
+                _log.warning("lease %s: %s", self._place.name, _reason(error))
+            await asyncio.sleep(self._terms.retry_s * (1 + self._rng.random() * JITTER))
 
-    async def _keep(self) -> None:
-        """Returns when the lease could not be renewed in time."""
-        renewed_at_s = self._now_s()
-        while self._now_s() - renewed_at_s < self._terms.renew_deadline_s:
-            await asyncio.sleep(self._terms.retry_s)
-            if await self._try():
-                renewed_at_s = self._now_s()
-            elif self._observed is not None and not leads(self._observed, self._identity):
+    async def _keep(self, renewed_at_s: float) -> None:
+        """Returns when the lease could not be renewed in time, or is another's.
+
+        The time of a renewal is that of asking: whoever waits for the Lease counts from the write, which may come
+        before the reply by any time.
+        """
+        while True:
+            over_at_s = renewed_at_s + self._terms.renew_deadline_s
+            await asyncio.sleep(min(self._terms.retry_s, max(over_at_s - self._now_s(), 0)))
+            asked_at_s = self._now_s()
+            if asked_at_s >= over_at_s:
+                return
+            try:
+                # half of it, so that a request nobody answers leaves time for another
+                async with asyncio.timeout(min(over_at_s - asked_at_s, self._terms.renew_deadline_s / 2)):
+                    if await self._try():
+                        renewed_at_s = asked_at_s
+                        continue
+            except (ApiError, TimeoutError) as error:
+                _log.warning("lease %s: %s", self._place.name, _reason(error))
+                continue
+            if self._observed is not None and not leads(self._observed, self._identity):
                 return
 
     async def _try(self) -> bool:
-        """One attempt to take or renew."""
+        """One attempt to take or renew, False when another has the Lease or was faster; raises ApiError."""
+        if self._observed is not None and leads(self._observed, self._identity):
+            with contextlib.suppress(Conflict, NotFound):
+                return await self._write(self._observed)
+        self._observed = observe(self._observed, await self._read(), self._now_s())
         try:
-            async with asyncio.timeout(self._terms.renew_deadline_s):
-                self._observed = observe(self._observed, await self._read(), self._now_s())
-                lease = wanted(
-                    self._observed, self._place, self._identity, self._now_s(), self._now(), self._terms
-                )
-                if lease is None:
-                    return False
-                write = self._client.create if self._observed.lease is None else self._client.replace
-                self._observed = Observed(await write(lease), self._now_s())
-                return True
-        except (ApiError, TimeoutError) as error:
-            _log.debug("lease %s: %s", self._place.name, error)
+            return await self._write(self._observed)
+        except (AlreadyExists, Conflict, NotFound):
             return False
+
+    async def _write(self, observed: Observed) -> bool:
+        lease = wanted(observed, self._place, self._identity, self._now_s(), self._now(), self._terms)
+        if lease is None:
+            return False
+        write = self._client.create if observed.lease is None else self._client.replace
+        self._observed = Observed(await write(lease), self._now_s())
+        return True
 
     async def _read(self) -> Lease | None:
         try:
@@ -112,3 +141,15 @@ class Elector:
         seconds = self._wall_clock()
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
         return f"{text}.{int(seconds % 1 * 1e6):06d}Z"
+
+
+async def _end(task: "asyncio.Future[None]") -> None:
+    """Cancel and wait; its outcome stays in it."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()  # of two that failed one is told, the other shall not be called forgotten
+
+
+def _reason(error: BaseException) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
