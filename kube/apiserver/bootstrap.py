@@ -1,6 +1,7 @@
 """The objects that are there before anybody makes one."""
 
 import ipaddress
+from collections.abc import Sequence
 
 from kube.apiserver import status
 from kube.apiserver.admission import NAMESPACES
@@ -20,17 +21,36 @@ _FOLLOWED = {
 
 
 async def ensure(api: Api) -> None:
-    """Make those that are missing; point the Service `kubernetes` to where this server is."""
-    wanted = bootstrap.objects(
+    """Make those that are missing."""
+    for obj in _objects(api, api.settings.advertise_address):
+        if obj["kind"] not in _FOLLOWED:
+            await _ensure_object(api, obj)
+
+
+async def point_to(api: Api, addresses: Sequence[str]) -> None:
+    """The Service `kubernetes` leads to the servers at these addresses."""
+    # Endpoints may not be loopback addresses: a server for this machine alone has none.
+    reachable = [address for address in addresses if not ipaddress.ip_address(address).is_loopback]
+    if not reachable:
+        return
+    family = ":" in reachable[0]
+    same = [address for address in reachable if (":" in address) is family]
+    for obj in _objects(api, same[0]):
+        if obj["kind"] == "Endpoints":
+            obj["subsets"][0]["addresses"] = [{"ip": address} for address in same]
+        elif obj["kind"] == "EndpointSlice":
+            obj["endpoints"] = [{**obj["endpoints"][0], "addresses": [address]} for address in same]
+        else:
+            continue
+        await _ensure_object(api, obj)
+
+
+def _objects(api: Api, address: str) -> list[Object]:
+    return bootstrap.objects(
         service_cidrs=api.settings.service_cidrs,
-        advertise_address=api.settings.advertise_address,
+        advertise_address=address,
         secure_port=api.settings.secure_port,
     )
-    # Endpoints may not be loopback addresses: a server for this machine alone has none.
-    without = _FOLLOWED if ipaddress.ip_address(api.settings.advertise_address).is_loopback else ()
-    for obj in wanted:
-        if obj["kind"] not in without:
-            await _ensure_object(api, obj)
 
 
 async def _ensure_object(api: Api, obj: Object) -> None:

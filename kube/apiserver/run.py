@@ -17,6 +17,7 @@ from kube.apiserver.authorization import AlwaysAllow
 from kube.apiserver.core import ApiServer
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.servers import Servers
 from kube.apiserver.state import Api, Settings
 from kube.apiserver.tokens import TokenSigner
 from kube.apiserver.upkeep import EventExpiry, compact, forget
@@ -48,8 +49,9 @@ async def open_api(
     signer: TokenSigner | None = None,
     clock: Callable[[], float] = time.time,
     rng: Random | None = None,
+    alone: bool = True,
 ) -> Api:
-    """The handlers' state on a store, bootstrap objects made."""
+    """The handlers' state on a store, bootstrap objects made; `alone`: no other server writes to the store."""
     watch_cache = WatchCache(store)
     await watch_cache.start()
     rng = rng or SystemRandom()
@@ -57,6 +59,8 @@ async def open_api(
     allocation.follow(watch_cache, allocator)
     api = Api(store, watch_cache, clock, rng, settings, allocator, AlwaysAllow(), ServerMetrics(), signer)
     await bootstrap.ensure(api)
+    if alone:
+        await bootstrap.point_to(api, [settings.advertise_address])
     return api
 
 
@@ -87,7 +91,7 @@ async def serving(
     signer = TokenSigner(pki.service_account_key.read_bytes())
     tokens = parse_token_file(options.token_auth_file.read_text()) if options.token_auth_file else {}
     try:
-        api = await open_api(store, settings, signer=signer)
+        api = await open_api(store, settings, signer=signer, alone=options.etcd is None)
         server = ApiServer(api)
         front = serve.Front(server, Authenticator(tokens, signer), _node_tls(pki), api.clock)
         listener = serve.Listener(front)
@@ -99,12 +103,15 @@ async def serving(
             asyncio.ensure_future(tidy(api, options.compaction_interval_s)),
             asyncio.ensure_future(EventExpiry(api).run()),
         ]
+        if options.etcd is not None:
+            upkeep.append(asyncio.ensure_future(Servers(api, asyncio.get_running_loop().time).run()))
         try:
             yield server
         finally:
             for task in upkeep:
                 task.cancel()
             await listener.stop()
+            await asyncio.gather(*upkeep, return_exceptions=True)
             api.cache.stop()
     finally:
         await store.close()

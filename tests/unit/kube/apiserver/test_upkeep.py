@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from kube.apiserver.bootstrap import ensure
+from kube.apiserver.bootstrap import ensure, point_to
 from kube.apiserver.core import ApiServer
 from kube.apiserver.run import open_api
 from kube.apiserver.state import Settings
@@ -65,6 +65,7 @@ def test_the_kubernetes_service_follows_the_servers_address() -> None:
             assert found.decode()["subsets"][0]["addresses"] == [{"ip": address}]
             before = store.revision
             await ensure(api)
+            await point_to(api, [address])
             assert store.revision == before
             api.cache.stop()
 
