@@ -26,7 +26,9 @@ class Plugin(NamedTuple):
 
 
 PLUGINS = (
+    Plugin("bandwidth", "cni.bandwidth.apply", versions.ALL[2:]),
     Plugin("bridge", "cni.bridge.apply"),
+    Plugin("firewall", "cni.firewall.apply", versions.ALL[4:]),
     Plugin("host-local", "cni.host_local.apply"),
     Plugin("loopback", "cni.loopback.apply"),
     Plugin("portmap", "cni.portmap.apply"),

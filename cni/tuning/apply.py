@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 
 from cni import netns_run
+from cni.attachments import disk
+from cni.attachments.record import start
 from cni.spec import gojson
 from cni.spec.errors import CniError
 from cni.spec.netconf import required_prev_result
 from cni.tuning import config
 from cni.undo import Undo
+from cni.veth.lifecycle_apply import is_stale
 from linux import netns, sysctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cni.attachments.record import Record
     from cni.call import Call
     from cni.spec.result import Result
     from cni.tuning.config import TuningConf
     from linux.rtnl import Link, Rtnl
 
+PLUGIN = "tuning"
 _ALLOWLIST = "/etc/cni/tuning/allowlist.conf"
 
 
@@ -31,13 +36,15 @@ def add(call: Call) -> Result:
     _check_allowed(call, conf)
     fd = netns_run.open_required(call.netns)
     try:
-        with netns_run.rtnl_in(fd) as rtnl, Undo(call.world.stderr) as undo:
+        with disk.hold(call, PLUGIN) as held, netns_run.rtnl_in(fd) as rtnl, Undo(call.world.stderr) as undo:
+            undo.push("record", held.remove)
             link = rtnl.link(call.ifname)
             if link is None and conf.changes_link:
                 raise CniError(f"there is no interface {call.ifname} in {call.netns}")
             call.world.fault("tuning: back up")
-            _back_up(call, conf, link, fd)
-            undo.push("restore", lambda: _restore(call, conf, rtnl, fd))
+            held.write(_record(call))
+            _back_up(call, conf, link)
+            undo.push("restore", lambda: _restore(call, conf, rtnl))
             call.world.fault("tuning: sysctl")
             with netns.enter(fd):
                 for key, value in conf.sysctl.items():
@@ -66,8 +73,13 @@ def _backup_path(call: Call, conf: TuningConf) -> str:
     return f"{conf.data_dir}/{call.container_id}_{call.ifname}.json"
 
 
-def _back_up(call: Call, conf: TuningConf, link: Link | None, fd: int) -> None:
-    """The names of the reference plugin's file, and the sysctls beside them."""
+def _record(call: Call) -> Record:
+    inode = netns_run.inode(call.netns)
+    return start(call, netns_inode=inode, boot_id=disk.boot_id(), facts={})._replace(complete=True)
+
+
+def _back_up(call: Call, conf: TuningConf, link: Link | None) -> None:
+    """As the reference plugin writes it; sysctls go with the namespace."""
     before: dict[str, Any] = {}
     if link is not None:
         if conf.mac:
@@ -131,16 +143,18 @@ def delete(call: Call) -> None:
     try:
         if fd is not None:
             with netns_run.rtnl_in(fd) as rtnl:
-                _restore(call, conf, rtnl, fd)
+                _restore(call, conf, rtnl)
     except OSError as error:
         call.world.stderr(f"tuning: {call.ifname} could not be put back: {error}\n")
     finally:
         if fd is not None:
             os.close(fd)
-    _forget(_backup_path(call, conf))
+    with disk.hold(call, PLUGIN) as held:
+        _forget(_backup_path(call, conf))
+        held.remove()
 
 
-def _restore(call: Call, conf: TuningConf, rtnl: Rtnl, fd: int) -> None:
+def _restore(call: Call, conf: TuningConf, rtnl: Rtnl) -> None:
     path = _backup_path(call, conf)
     try:
         with open(path, "rb") as file:
@@ -202,28 +216,15 @@ def _check_link(call: Call, conf: TuningConf, link: Link | None) -> None:
 
 
 def gc(call: Call) -> None:
-    """Settings go with the interface; notes of attachments that are not listed are removed."""
+    """Settings go with their interface; what is left to remove are the notes of unlisted attachments."""
     conf = config.parse(call)
     valid = call.conf.valid_attachments
-    if valid is None:
-        return
-    from cni.attachments.disk import names_in
-
-    # The reference's file names carry no network: only what a record of ours or the list knows may go.
-    kept = {f"{item.container_id}_{item.ifname}.json" for item in valid}
-    known = _own_notes(call)
-    for name in names_in(conf.data_dir):
-        if name in known and name not in kept:
-            _forget(f"{conf.data_dir}/{name}")
-
-
-def _own_notes(call: Call) -> set[str]:
-    from cni.attachments.disk import records
-
-    found = [
-        item for plugin in ("bridge", "ptp") for item in records(call.world.run_dir, plugin, call.conf.name)
-    ]
-    return {f"{item.container_id}_{item.ifname}.json" for item in found}
+    for found in disk.records(call.world.run_dir, PLUGIN, call.conf.name):
+        if is_stale(found, valid):
+            stale = call._replace(container_id=found.container_id, ifname=found.ifname)
+            with disk.hold(stale, PLUGIN) as held:
+                _forget(_backup_path(stale, conf))
+                held.remove()
 
 
 def status(call: Call) -> None:

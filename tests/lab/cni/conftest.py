@@ -288,8 +288,10 @@ def world(host):
     """A network beyond the host: a namespace behind a veth that knows no way to the containers."""
     path = host.container()
     with host.rtnl() as rtnl, open(path) as file:
-        rtnl.add_veth("up0", "eth0", peer_netns_fd=file.fileno(), up=True)
+        rtnl.add_veth("up0", "eth0", peer_netns_fd=file.fileno())
         index = rtnl.link("up0").ifindex
+        host.sh("sysctl", "-w", "net.ipv6.conf.up0.accept_dad=0")
+        rtnl.set_link(index, up=True)
         rtnl.add_address(index, "192.0.2.1", 24)
         rtnl.add_address(index, "2001:db8::1", 64, nodad=True)
         rtnl.set_link(rtnl.link("lo").ifindex, up=True)

@@ -1,0 +1,1 @@
+"""bandwidth: limits what a container sends and receives."""

@@ -1,0 +1,1 @@
+"""firewall: lets a container's traffic through the host's forward rules, or keeps bridges apart."""
