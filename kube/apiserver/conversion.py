@@ -1,9 +1,11 @@
 """Kinds that show another kind's objects in a version of their own.
 
 Two built-in ones: events.k8s.io/v1 Event (stored as v1 Event) and autoscaling/v1 HorizontalPodAutoscaler (stored
-as v2). Everything else is stored as it is served. Conversions change the dict they are given and return it.
+as v2). Everything else is stored as it is served, but for what can only be written: a Secret's stringData.
+Conversions change the dict they are given and return it.
 """
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -96,6 +98,14 @@ def _hpa_to_served(obj: Object) -> Object:
     return obj
 
 
+def _secret_to_stored(obj: Object) -> Object:
+    texts = obj.pop("stringData", None)
+    if texts:
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+        obj["data"] = {**(obj.get("data") or {}), **encoded}
+    return obj
+
+
 def _cpu(field: str, value: int, place: str, *, type_: str = "") -> Object:
     amount: Object = {field: value}
     if type_:
@@ -117,6 +127,7 @@ def _text(value: Any) -> str:
 
 
 _TO_STORED: Mapping[str, _Convert] = {
+    "secrets": _secret_to_stored,
     "events.events.k8s.io": _event_to_stored,
     "horizontalpodautoscalers.autoscaling/v1": _hpa_to_stored,
 }

@@ -333,3 +333,16 @@ def test_pods_are_admitted_with_priority_account_and_tolerations(run: Any, make:
         assert 'serviceaccount "bob" not found' in refused["message"]
 
     run(body)
+
+
+def test_the_text_of_a_secret_is_kept_as_data(run: Any) -> None:
+    async def body(call: Any) -> None:
+        secrets = "/api/v1/namespaces/default/secrets"
+        secret = {"metadata": {"name": "s"}, "data": {"a": "MQ=="}, "stringData": {"a": "2", "b": "3"}}
+        made = await call.create(secrets, secret)
+        assert made["data"] == {"a": "Mg==", "b": "Mw=="}
+        assert "stringData" not in made
+        patched = await call.patch(f"{secrets}/s", {"stringData": {"c": "4"}})
+        assert patched["data"] == {"a": "Mg==", "b": "Mw==", "c": "NA=="}
+
+    run(body)
