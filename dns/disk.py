@@ -17,6 +17,21 @@ def read_text(path: str) -> str:
     return Path(path).read_text()
 
 
+def read_bytes(path: str) -> bytes:
+    """Raises OSError."""
+    return Path(path).read_bytes()
+
+
+def replace_bytes(path: str, data: bytes) -> None:
+    """Write beside and rename: a reader sees the old file or the new one. Raises OSError."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(target.name + ".new")
+    beside.write_bytes(data)
+    beside.chmod(0o600)
+    beside.replace(target)
+
+
 def importer(folder: str) -> Importer:
     """`import` of files: a path or a pattern, relative to the Corefile's folder. A pattern may match nothing."""
 

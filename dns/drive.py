@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from dns import disk
+from dns.cluster import snapshot
+from dns.cluster.snapshot import Loaded
 from dns.cluster.views import (
     ImportView,
     NamedSliceView,
@@ -23,32 +26,73 @@ if TYPE_CHECKING:
     from kube.client import Client
 
 USER_AGENT = "kdns"
+SNAPSHOT_EVERY_S = 10.0
 _logger = get_logger("dns.drive")
 
 
 class ClusterFeed:
-    """One kubernetes block's watches."""
+    """One kubernetes block's watches, and the snapshot beside them."""
 
     def __init__(self, source: Source, cluster: ClusterZone, world: World) -> None:
         self._source = source
         self._cluster = cluster
         self._world = world
         self._ready = asyncio.Event()
-        self._programming = world.registry.histogram(
+        self._informers: list[Any] = []
+        self._from_snapshot: Loaded | None = None
+        self._saved_count = -1
+        registry = world.registry
+        self._programming = registry.histogram(
             "coredns_kubernetes_dns_programming_duration_seconds",
             "Histogram of the time (in seconds) it took to program a dns instance.",
             tuple(0.001 * 2**power for power in range(20)),
             "service_kind",
         )
+        heard = registry.gauge(
+            "kdns_kubernetes_last_heard_seconds",
+            "Seconds since the API server last sent anything, a bookmark at least, on the quietest watch.",
+        )
+        stale = registry.gauge(
+            "kdns_kubernetes_snapshot_age_seconds",
+            "Age of the snapshot that is answered from; 0 when it is the state the API sent.",
+        )
+
+        def collect() -> None:
+            heard.set(self.silence_s() or 0.0)
+            since_s = cluster.stale_since_s
+            stale.set(max(world.now() - since_s, 0.0) if since_s else 0.0)
+
+        registry.collectors.append(collect)
         self._bursting = True
 
+    def silence_s(self) -> float | None:
+        """How long the quietest watch has been silent; None before any was heard."""
+        times = [one.last_heard_at_s for one in self._informers if one.last_heard_at_s is not None]
+        return self._world.clock() - min(times) if times else None
+
     async def wait_ready(self) -> None:
-        """Until the first state is complete, but no longer than startup_timeout."""
+        """Until the first state is complete, but no longer than startup_timeout; then a snapshot has to do."""
         try:
             async with asyncio.timeout(self._source.startup_timeout_s):
                 await self._ready.wait()
         except TimeoutError:
-            _logger.warning("starting without the Kubernetes API: names not yet known answer SERVFAIL")
+            if not self._load_snapshot():
+                _logger.warning("starting without the Kubernetes API: names not yet known answer SERVFAIL")
+
+    def _load_snapshot(self) -> bool:
+        path = self._source.snapshot
+        if not path or self._cluster.synced:
+            return self._cluster.synced
+        try:
+            self._from_snapshot = snapshot.load(self._cluster, disk.read_bytes(path))
+        except (OSError, snapshot.BadSnapshot) as problem:
+            _logger.warning("there is no usable snapshot", file=path, error=problem)
+            return False
+        self._cluster.stale_since_s = self._from_snapshot.taken_at_s
+        self._cluster.synced = True
+        age_s = round(self._world.now() - self._from_snapshot.taken_at_s)
+        _logger.warning("answering from a snapshot until the API is there", file=path, age_s=age_s)
+        return True
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -61,29 +105,75 @@ class ClusterFeed:
             client, NamespaceView, label_selector=source.namespace_labels, on_change=self._namespace
         )
         informers: list[Any] = [services, namespaces]
+        slices: Any = None
+        pods: Any = None
         if source.endpoints:
             kind = NamedSliceView if source.endpoint_pod_names else SliceView
             labelled = ",".join(filter(None, ("kubernetes.io/service-name", source.labels)))
             if source.multicluster:
                 labelled = ""
-            informers.append(Informer(client, kind, label_selector=labelled, on_change=self._slice))
+            slices = Informer(client, kind, label_selector=labelled, on_change=self._slice)
+            informers.append(slices)
         if source.pods:
-            informers.append(Informer(client, PodView, label_selector=source.labels, on_change=self._pod))
+            pods = Informer(client, PodView, label_selector=source.labels, on_change=self._pod)
+            informers.append(pods)
         if source.multicluster:
             informers.append(Informer(client, ImportView, on_change=self._import))
+        self._informers = informers
         try:
             async with asyncio.TaskGroup() as group:
                 for informer in informers:
                     group.create_task(informer.run())
                 for informer in informers:
                     await informer.wait_synced()
+                self._forget_snapshot(services, namespaces, slices, pods)
                 self._cluster.synced = True
                 self._bursting = False
                 self._world.invalidate(frozenset(("all",)))
                 self._ready.set()
                 _logger.info("synced", services=len(services.cache), namespaces=len(namespaces.cache))
+                if source.snapshot:
+                    group.create_task(self._keep_snapshot())
         finally:
             await client.close()
+
+    def _forget_snapshot(self, services: Any, namespaces: Any, slices: Any, pods: Any) -> None:
+        """Take out what only the snapshot knew of."""
+        loaded, cluster, now = self._from_snapshot, self._cluster, self._world.now()
+        if loaded is None:
+            return
+        for key in loaded.services - {tuple(one) for one in services.cache}:
+            cluster.set_service(key, None, now)
+        for name in loaded.namespaces - {one.name for one in namespaces.cache}:
+            cluster.set_namespace(name, exists=False)
+        known = (
+            {((one.namespace, view.service), one.name) for one, view in slices.cache.items()}
+            if slices
+            else set()
+        )
+        for key, name in loaded.slices - known:
+            cluster.set_slice(key, name, None, now)
+        for key in loaded.pods - ({tuple(one) for one in pods.cache} if pods else set()):
+            cluster.set_pod(key, "")
+        self._from_snapshot = None
+        cluster.stale_since_s = 0.0
+
+    async def _keep_snapshot(self) -> None:
+        while True:
+            self.save()
+            await asyncio.sleep(SNAPSHOT_EVERY_S)
+
+    def save(self) -> None:
+        """Write the snapshot if anything changed since the last one."""
+        count = self._cluster.change_count
+        if count == self._saved_count:
+            return
+        try:
+            disk.replace_bytes(self._source.snapshot, snapshot.take(self._cluster, self._world.now()))
+        except OSError as problem:
+            _logger.error("the snapshot was not written", file=self._source.snapshot, error=problem)
+        else:
+            self._saved_count = count
 
     async def _connect(self) -> Client:
         from kube.client import Client

@@ -182,7 +182,6 @@ class ServerProcess:
                 clock=time.monotonic,
                 rng=self._fast_rng,
                 schedule=self._schedule,
-                hostname=socket.gethostname(),
                 panicked=self._panicked,
             )
             for proto in ("udp", "tcp" if place.transport == "dns" else "tls")

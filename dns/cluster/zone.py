@@ -46,6 +46,8 @@ class ClusterZone:
         self.imports: dict[Key, ServiceEntry] = {}  # ServiceImports of a cluster set
         self.namespaces: set[str] = set()
         self.synced = False
+        self.stale_since_s = 0.0  # when a snapshot that is answered from was taken; 0: the API's own state
+        self.change_count = 0
         self.serial = 0
         self.import_serial = 0
         self._cluster_ips: dict[str, tuple[Key, ...]] = {}
@@ -72,12 +74,16 @@ class ClusterZone:
     def pods_at(self, ip: str) -> tuple[Key, ...]:
         return self._pods.get(ip, ())
 
+    def pod_addresses(self) -> list[tuple[Key, str]]:
+        return list(self._ip_of_pod.items())
+
     def set_service(self, key: Key, service: ServiceRecord | None, now: float) -> Touched:
         """Put, replace or (None) remove a Service."""
         old = self.entries.get(key, EMPTY)
         if old.service == service:
             return NOTHING
         self._store(self.entries, key, ServiceEntry(service, old.slices))
+        self.change_count += 1
         if (old.service is None) != (service is None):
             others = tuple(one for one in self.namespaces_of(key[1]) if one != key[0])
             self._namespaces_of[key[1]] = others if service is None else (*others, key[0])
@@ -98,6 +104,7 @@ class ClusterZone:
         others = [one for one in old.slices if one.name != name]
         slices = tuple(sorted((*others, piece), key=lambda one: one.name)) if piece else tuple(others)
         self._store(self.entries, key, ServiceEntry(old.service, slices))
+        self.change_count += 1
         self.serial = int(now)
         elsewhere = {endpoint.address for one in others for endpoint in one.endpoints}
         gone = _addresses(before) - elsewhere
@@ -129,6 +136,7 @@ class ClusterZone:
     def set_namespace(self, name: str, *, exists: bool) -> Touched:
         if (name in self.namespaces) == exists:
             return NOTHING
+        self.change_count += 1
         if exists:
             self.namespaces.add(name)
         else:
@@ -137,6 +145,7 @@ class ClusterZone:
 
     def set_pod(self, key: Key, ip: str) -> Touched:
         """The pod's address, "" when it has none (any more)."""
+        self.change_count += 1
         old = self._ip_of_pod.pop(key, "")
         if ip:
             self._ip_of_pod[key] = ip

@@ -216,6 +216,7 @@ class Kubernetes:
                 flags=numbers.AA,
                 plugin="kubernetes",
                 lifetime=Lifetime(answer.keys),
+                reason=self._stale(request),
                 trace=self._trace(request, question, "has records"),
             )
         return self._negative(request, question, answer)
@@ -286,6 +287,14 @@ class Kubernetes:
         if request.query.edns is None and not request.explain:
             return ""
         return reason(self.cluster, self.options.zone, question)
+
+    def _stale(self, request: Request) -> tuple[int, str] | None:
+        """RFC 8914's word for answers from a snapshot."""
+        since_s = self.cluster.stale_since_s
+        if not since_s or request.query.edns is None:
+            return None
+        age_s = int(self._world.now() - since_s)
+        return numbers.EDE_STALE, f"the API is away, this was true {age_s} s ago"
 
     def _trace(self, request: Request, question: Question, what: str) -> tuple[str, ...]:
         if not request.explain:
