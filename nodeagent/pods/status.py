@@ -30,6 +30,7 @@ def pod_status(pod: Pod, runtime: PodRuntime, facts: Facts, node: NodeFacts, now
         "hostIP": node.host_ips[0],
         "hostIPs": [{"ip": ip} for ip in node.host_ips],
         "startTime": facts.started_at,
+        "observedGeneration": pod.metadata.generation,
         "containerStatuses": mains,
     }
     if inits:
@@ -227,6 +228,8 @@ def _condition(pod: Pod, kind: str, state: str, reason: str, message: str, now_s
     before = next((c for c in pod.status.conditions if c.type == kind), None)
     since = before.last_transition_time if before and before.status == state else None
     condition: Json = {"type": kind, "status": state, "lastTransitionTime": since or rfc3339(now_s)}
+    if pod.metadata.generation:
+        condition["observedGeneration"] = pod.metadata.generation
     # A merge patch drops a field only if it says null, and only what is there should be dropped.
     if reason or (before and before.reason):
         condition["reason"] = reason or None

@@ -8,9 +8,10 @@ from typing import NamedTuple
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 _CLOSE = 255  # v5: the next byte names the channel whose end this is
 V5, V4, V4_BASE64 = "v5.channel.k8s.io", "v4.channel.k8s.io", "base64.channel.k8s.io"
-OLDER = ("channel.k8s.io",)
+V1 = "channel.k8s.io"
+LOG_PROTOCOLS = ("binary.k8s.io", "base64.binary.k8s.io")
 SPDY_FORWARD = "SPDY/3.1+portforward.k8s.io"
-EXEC_PROTOCOLS = (V5, V4, *OLDER)
+EXEC_PROTOCOLS = (V5, V4, V1)
 FORWARD_PROTOCOLS = (SPDY_FORWARD, V4, V4_BASE64, "portforward.k8s.io")
 
 
@@ -58,8 +59,12 @@ def channel_message(channel: int, data: bytes) -> bytes:
     return bytes([channel]) + data
 
 
-def exit_status(code: int) -> bytes:
-    """What channel 3 says at the end of a command."""
+def exit_status(code: int, protocol: str = V5) -> bytes:
+    """What channel 3 says at the end of a command; the first protocol has words for a failure only."""
+    if protocol == V1:
+        return (
+            b"" if code == 0 else f"command terminated with non-zero exit code: exit status {code}".encode()
+        )
     if code == 0:
         return json.dumps({"metadata": {}, "status": "Success"}).encode()
     return json.dumps(

@@ -40,6 +40,7 @@ _ATTACH_STDOUT, _ATTACH_STDERR = 2, 3
 
 async def serve_exec(
     socket_: WebSocket,
+    protocol: str,
     runtime: OciRuntime,
     record: ContainerRecord,
     command: tuple[str, ...],
@@ -50,12 +51,23 @@ async def serve_exec(
         log = f"{scratch}/log"
         argv = [*runtime.argv("--log", log, "exec"), *(["--tty"] if wanted.tty else []), record.id, *command]
         session = _TtySession(argv) if wanted.tty else _PipeSession(argv, wanted)
+        await _greet(socket_, wanted)
         code = await _drive(socket_, session)
         error = ""
         with contextlib.suppress(FileNotFoundError):
             with open(log, encoding="utf-8", errors="replace") as file:
                 error = last_message(file.read()) if os.fstat(file.fileno()).st_size else ""
-    await socket_.send(channel_message(ERROR, exit_status(runtime_exit_code(code, error))))
+    await _say_end(socket_, exit_status(runtime_exit_code(code, error), protocol))
+
+
+async def _greet(socket_: WebSocket, wanted: Streams) -> None:
+    """An empty message on the lowest channel we write to: the sign that the streams are open."""
+    await socket_.send(channel_message(STDOUT if wanted.stdout else STDERR if wanted.stderr else ERROR, b""))
+
+
+async def _say_end(socket_: WebSocket, status: bytes) -> None:
+    if status:
+        await socket_.send(channel_message(ERROR, status))
     await socket_.close()
 
 
@@ -215,7 +227,7 @@ async def _exit_of(child: subprocess.Popen[bytes]) -> int:
     return 128 - code if code < 0 else code
 
 
-async def serve_attach(socket_: WebSocket, bundle: str, record: ContainerRecord, wanted: Streams) -> None:
+async def serve_attach(socket_: WebSocket, protocol: str, bundle: str, wanted: Streams) -> None:
     """Join the container's own streams at conmon's socket until it ends or the client leaves."""
     loop = asyncio.get_running_loop()
     folder = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -230,13 +242,13 @@ async def serve_attach(socket_: WebSocket, bundle: str, record: ContainerRecord,
         return
     finally:
         os.close(folder)
+    await _greet(socket_, wanted)
     inputs = asyncio.ensure_future(_attach_in(socket_, conmon, bundle, wanted))
     outputs = asyncio.ensure_future(_attach_out(socket_, conmon, wanted))
     try:
         await asyncio.wait({inputs, outputs}, return_when=asyncio.FIRST_COMPLETED)
         if outputs.done():
-            await socket_.send(channel_message(ERROR, exit_status(0)))
-            await socket_.close()
+            await _say_end(socket_, exit_status(0, protocol))
     finally:
         for task in (inputs, outputs):
             task.cancel()

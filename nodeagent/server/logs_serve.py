@@ -1,6 +1,7 @@
 """kubectl logs."""
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -11,7 +12,7 @@ from nodeagent.pods.drive import PodWorker
 from nodeagent.pods.times import epoch
 from nodeagent.runtime.records import ContainerRecord
 from nodeagent.server.routes import LogOptions
-from nodeagent.server.socket import Refused
+from nodeagent.server.socket import Refused, WebSocket
 
 _POLL_S = 0.05
 _QUIET_POLL_S = 0.25
@@ -69,6 +70,14 @@ async def log_chunks(
                 await asyncio.sleep(_POLL_S if text else _QUIET_POLL_S)
     finally:
         file.close()
+
+
+async def send_log(socket_: WebSocket, chunks: AsyncIterator[bytes], *, as_text: bool) -> None:
+    """Over a WebSocket, a message a chunk; `as_text` is the base64 flavour."""
+    async for chunk in chunks:
+        if chunk:
+            await socket_.send(base64.b64encode(chunk) if as_text else chunk)
+    await socket_.close()
 
 
 def _next_text(file: LogFile, chosen: Selection) -> bytes:

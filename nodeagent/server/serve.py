@@ -12,10 +12,10 @@ from kube.objects import to_dict
 from linux.logging_kv import get_logger
 from nodeagent.pods.drive import PodWorker
 from nodeagent.runtime.records import ContainerRecord
-from nodeagent.server.channels import EXEC_PROTOCOLS, FORWARD_PROTOCOLS, choose_protocol
+from nodeagent.server.channels import EXEC_PROTOCOLS, FORWARD_PROTOCOLS, LOG_PROTOCOLS, choose_protocol
 from nodeagent.server.exec_serve import serve_attach, serve_exec
 from nodeagent.server.forward_serve import serve_forward
-from nodeagent.server.logs_serve import chosen_run, log_chunks
+from nodeagent.server.logs_serve import chosen_run, log_chunks, send_log
 from nodeagent.server.metrics import metrics_text
 from nodeagent.server.routes import (
     Attach,
@@ -91,20 +91,25 @@ async def _dispatch(
             worker = _worker(agent, namespace, pod)
             options = log_options(query)
             record = chosen_run(worker, container, options)
-            await connection.stream(log_chunks(worker, record, options, connection.gone))
+            chunks = log_chunks(worker, record, options, connection.gone)
+            if request.headers.get("upgrade", "").lower() == "websocket":
+                socket_, protocol = await _upgraded(connection, request, LOG_PROTOCOLS)
+                await send_log(socket_, chunks, as_text=protocol != LOG_PROTOCOLS[0])
+            else:
+                await connection.stream(chunks)
         case Exec(namespace, pod, container, command):
             worker = _worker(agent, namespace, pod)
             record = _running(worker, container)
             if not command:
                 raise Refused(400, "BadRequest", "you must specify at least one command for the container")
-            socket_, _ = await _upgraded(connection, request, EXEC_PROTOCOLS)
-            await serve_exec(socket_, worker.host.setup.runtime, record, command, streams(query))
+            socket_, protocol = await _upgraded(connection, request, EXEC_PROTOCOLS)
+            await serve_exec(socket_, protocol, worker.host.setup.runtime, record, command, streams(query))
         case Attach(namespace, pod, container):
             worker = _worker(agent, namespace, pod)
             record = _running(worker, container)
             bundle = worker.host.setup.places.container(worker.pod.metadata.uid, container, record.attempt)
-            socket_, _ = await _upgraded(connection, request, EXEC_PROTOCOLS)
-            await serve_attach(socket_, bundle, record, streams(query))
+            socket_, protocol = await _upgraded(connection, request, EXEC_PROTOCOLS)
+            await serve_attach(socket_, protocol, bundle, streams(query))
         case PortForward(namespace, pod, ports):
             worker = _worker(agent, namespace, pod)
             sandbox = worker.runtime.sandbox

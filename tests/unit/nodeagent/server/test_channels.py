@@ -53,3 +53,8 @@ def test_exit_codes_are_told_as_kubectl_reads_them():
 )
 def test_what_never_started_has_the_shells_code(code, error, expected):
     assert runtime_exit_code(code, error) == expected
+
+
+def test_the_first_protocol_speaks_only_of_failure_and_in_words():
+    assert exit_status(0, "channel.k8s.io") == b""
+    assert b"exit status 3" in exit_status(3, "channel.k8s.io")
