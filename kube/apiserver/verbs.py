@@ -1,0 +1,191 @@
+"""What each verb does with a resolved request; VERBS is the table."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from kube.apiserver import bodies, read, reviews, status
+from kube.apiserver.binding import bind
+from kube.apiserver.delete import delete, delete_all
+from kube.apiserver.kinds import Kind, managed_fields, patch
+from kube.apiserver.options import delete_options, list_options, revision_of
+from kube.apiserver.path import Target
+from kube.apiserver.representation import ListMeta, Shown, negotiate
+from kube.apiserver.request import (
+    JSON,
+    Answer,
+    Object,
+    Request,
+    Response,
+    Streaming,
+    json_answer,
+)
+from kube.apiserver.selection import ObjectSelection
+from kube.apiserver.state import Api
+from kube.apiserver.watch import watch
+from kube.apiserver.write import Write, Written, checked, create, update, write_of
+from kube.store.entries import Entry
+from kube.store.watchers import View
+
+
+class Call(NamedTuple):
+    """A request for a resource, resolved."""
+
+    kind: Kind
+    target: Target
+    verb: str
+    request: Request
+
+
+def _shown(api: Api, call: Call) -> Shown:
+    request = call.request
+    return negotiate(call.kind, request.headers.get("accept", ""), request.query, api.clock())
+
+
+def _written(api: Api, call: Call, write: Write, written: Written) -> Answer:
+    warnings = tuple(("Warning", f"299 - {status.quote(text)}") for text in write.warnings)
+    body = _shown(api, call).object(View(written.entry))
+    return Answer(201 if written.created else 200, body, JSON, warnings)
+
+
+async def _get(api: Api, call: Call) -> Response:
+    return await read.get(api, call.kind, call.target, call.request)
+
+
+async def _list(api: Api, call: Call) -> Response:
+    return await read.list_(api, call.kind, call.target, call.request)
+
+
+async def _watch(api: Api, call: Call) -> Streaming:
+    return await watch(api, call.kind, call.target, call.request)
+
+
+async def _create(api: Api, call: Call) -> Response:
+    target, request = call.target, call.request
+    reviewed = reviews.review(api, call.kind, target.namespace, request)
+    if reviewed is not None:
+        return reviewed
+    if call.kind.key == "bindings":
+        return await bind(api, target, request)
+    if target.name:
+        raise status.method_not_allowed_here()
+    write = write_of(api, call.kind, target.namespace, request)
+    obj, doubled = bodies.object_of(request, call.kind)
+    return _written(api, call, write, await create(write, obj, doubled))
+
+
+async def _update(api: Api, call: Call) -> Response:
+    kind, target, request = call.kind, call.target, call.request
+    if not target.name:
+        raise status.method_not_allowed_here()
+    write = write_of(api, kind, target.namespace, request, target.subresource)
+    obj, doubled = bodies.object_of(request, kind)
+    checked(write, obj, doubled)
+    metadata: Object = obj.setdefault("metadata", {})
+    if metadata.setdefault("name", target.name) != target.name:
+        raise status.bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
+        )
+    raw = bodies.copy_of(obj)
+
+    def change(_: Object) -> Object:
+        return bodies.copy_of(raw)
+
+    may_create = kind.create_on_update and not target.subresource and not metadata.get("resourceVersion")
+    return _written(
+        api, call, write, await update(write, target.name, change, absent=change if may_create else None)
+    )
+
+
+async def _patch(api: Api, call: Call) -> Response:
+    kind, target, request = call.kind, call.target, call.request
+    if not target.name:
+        raise status.method_not_allowed_here()
+    write = write_of(api, kind, target.namespace, request, target.subresource)
+    media = bodies.media_type(request)
+    if media == patch.APPLY_PATCH:
+        return await _apply(api, call, write)
+    asked = bodies.parse_json(request.body)
+
+    def change(old: Object) -> Object:
+        new = patch.apply(kind, old, media, asked)
+        bodies.check_type(new, kind.api_version, kind.kind)
+        return checked(write, new, [])
+
+    return _written(api, call, write, await update(write, target.name, change))
+
+
+async def _apply(api: Api, call: Call, write: Write) -> Response:
+    """Server-side apply: makes the object when there is none."""
+    kind, target, request = call.kind, call.target, call.request
+    asked = bodies.parse_yaml(request.body)
+    if not isinstance(asked, dict):
+        raise status.bad_request("the applied configuration is not an object")
+    bodies.check_type(asked, kind.api_version, kind.kind)
+    metadata: Object = asked.setdefault("metadata", {})
+    if metadata.setdefault("name", target.name) != target.name:
+        raise status.bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
+        )
+    config = checked(write, asked, [])
+
+    def change(old: Object) -> Object:
+        return managed_fields.apply(
+            kind,
+            old or None,
+            config,
+            manager=request.query.get("fieldManager"),
+            now=api.now(),
+            force=bool(write.options.force),
+            subresource=target.subresource,
+        )
+
+    absent = None if target.subresource else change
+    written = await update(write._replace(applies=True), target.name, change, absent=absent)
+    return _written(api, call, write, written)
+
+
+async def _delete(api: Api, call: Call) -> Response:
+    kind, target, request = call.kind, call.target, call.request
+    options = delete_options(request.query, _options_body(request))
+    deleted = await delete(api, kind, target.namespace, target.name, options)
+    if deleted.gone:
+        return json_answer(status.success(kind.resource, target.name, deleted.uid))
+    return Answer(200, _shown(api, call).object(View(deleted.entry)))
+
+
+def _options_body(request: Request) -> Object | None:
+    if not request.body:
+        return None
+    body = bodies.parse(request)
+    if body is None:
+        return None
+    if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
+        raise status.bad_request("the body of a DELETE must be DeleteOptions")
+    return body
+
+
+async def _delete_collection(api: Api, call: Call) -> Response:
+    kind, target, request = call.kind, call.target, call.request
+    options = delete_options(request.query, _options_body(request))
+    listed = list_options(kind, request.query, watch=False)
+    if listed.revision:
+        await read.wait_for(api, revision_of(str(listed.revision)))
+    selection = ObjectSelection(target.namespace, "", listed.labels, listed.fields)
+    snapshot = api.cache.collection(kind.storage_key).at(api.cache.revision)
+    found: list[Entry] = list(read.selected(snapshot, selection))
+    shown = _shown(api, call)
+    deleted = await delete_all(api, kind, found, options)
+    return Answer(200, shown.list(shown.rows(deleted), ListMeta(api.cache.revision)))
+
+
+_Handler = Callable[[Api, Call], Awaitable[Response]]
+VERBS: Mapping[str, _Handler] = {
+    "get": _get,
+    "list": _list,
+    "watch": _watch,
+    "create": _create,
+    "update": _update,
+    "patch": _patch,
+    "delete": _delete,
+    "deletecollection": _delete_collection,
+}
