@@ -156,8 +156,15 @@ def _begin(pod: Pod, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:
         return Plan()
     if facts.sandbox and facts.sandbox.retry_at_s > now_s:
         return Plan((), facts.sandbox.retry_at_s)
-    before = runtime.sandbox
-    return Plan((CreateSandbox(before.attempt + 1 if before else 0),))
+    return Plan((CreateSandbox(_next_sandbox(runtime)),))
+
+
+def _next_sandbox(runtime: PodRuntime) -> int:
+    """A number no sandbox of the pod had, so that runs of a lost one are not taken for runs of the new one."""
+    known = [int(record.sandbox_id.rpartition("-")[2]) for record in runtime.containers]
+    if runtime.sandbox:
+        known.append(runtime.sandbox.attempt)
+    return max(known, default=-1) + 1
 
 
 def _advance(pod: Pod, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:

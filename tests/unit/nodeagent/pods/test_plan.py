@@ -161,7 +161,7 @@ def test_a_lost_sandbox_begins_again_once_its_containers_are_gone(pod, runtime, 
     lost = runtime(record(), sandbox=False)
     assert [type(action) for action in plan(pod(), lost, READY, NOW).actions] == [KillContainer]
     ended = runtime(record(code=137), sandbox=False)
-    assert plan(pod(), ended, READY, NOW).actions == (CreateSandbox(0),)
+    assert plan(pod(), ended, READY, NOW).actions == (CreateSandbox(1),)
 
 
 def test_a_pod_that_ended_before_a_reboot_is_not_started_again(pod, runtime):
