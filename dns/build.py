@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dns.cookies import baker
 from dns.corefile.blocks import Importer, Line, no_imports, parse_blocks
 from dns.corefile.config import ServerBlock, server_blocks
 from dns.corefile.tokens import CorefileError
@@ -135,6 +136,7 @@ def assemble(
             any_class=any(chain.any_class for chain in held.values()),
             strict=strict,
             unrouted=_unrouted(world, place.text),
+            bake=baker(world.secret, world.now) if strict else None,
         )
         for place, held in chains.items()
     }

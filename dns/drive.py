@@ -62,7 +62,7 @@ class ClusterFeed:
             since_s = cluster.stale_since_s
             stale.set(max(world.now() - since_s, 0.0) if since_s else 0.0)
 
-        registry.collectors.append(collect)
+        world.collectors.append(collect)
         self._bursting = True
 
     def silence_s(self) -> float | None:

@@ -23,6 +23,7 @@ from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
 from dns.http.serve import HttpServer
 from dns.metrics import Registry
+from dns.process_disk import watch_process
 from dns.responder import Responder
 from dns.tcp.serve import open_tcp, serve_tcp
 from dns.udp.serve import UdpServer
@@ -62,6 +63,7 @@ class ServerProcess:
         self._registry = Registry()
         self._rng: Random = SystemRandom()
         self._fast_rng = Random(self._rng.getrandbits(64))
+        self._secret = os.urandom(32)
         self._listeners: dict[Place, Listener] = {}
         self._http: dict[str, HttpServer] = {}
         self._configuration: Configuration | None = None
@@ -74,7 +76,18 @@ class ServerProcess:
         self._panics = self._registry.counter(
             "coredns_panics_total", "A metrics that counts the number of panics."
         )
-        self._registry.collectors.append(self._settle)
+        self._hashes = self._registry.gauge(
+            "coredns_reload_version_info",
+            "A metric with labels hash and value for the running Corefile.",
+            "hash",
+            "value",
+        )
+        self._reload_failures = self._registry.counter(
+            "coredns_reload_failed_total", "Counter of the number of failed reload attempts."
+        )
+        self._reload_failures.add(0)
+        watch_process(self._registry)
+        self._collectors = list(self._registry.collectors)
 
     async def run(self) -> None:
         """Raises CorefileError for a bad Corefile, OSError for an address that cannot be had."""
@@ -119,6 +132,7 @@ class ServerProcess:
             log=_logger.log,
             schedule=self._schedule,
             hostname=socket.gethostname(),
+            secret=self._secret,
             registry=self._registry,
         )
         return assemble(parsed, world, text=text, addresses_of=disk.interface_addresses)
@@ -145,6 +159,10 @@ class ServerProcess:
         for place in [place for place in self._listeners if place not in new.routers]:
             self._close(self._listeners.pop(place))
         old_tasks, self._tasks = self._tasks, tasks
+        # Collectors of the former handlers go with them.
+        self._registry.collectors[:] = [*self._collectors, self._settle, *world.collectors]
+        self._hashes.values.clear()
+        self._hashes.set(1, "sha512", hashlib.sha512(new.text.encode()).hexdigest())
         self._configuration = new
         for place, listener in self._listeners.items():
             for responder in (listener.datagrams, listener.streams):
@@ -268,9 +286,7 @@ class ServerProcess:
         try:
             await self._take(self._load(self._read()))
         except (CorefileError, OSError) as problem:
-            self._registry.counter(
-                "coredns_reload_failed_total", "Counter of the number of failed reload attempts."
-            ).add(1)
+            self._reload_failures.add(1)
             _logger.error("the Corefile was not taken, the former one stays", error=problem)
         else:
             _logger.info("the Corefile was read again")

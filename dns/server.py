@@ -8,6 +8,7 @@ from random import Random
 
 import msgspec
 
+from dns.cookies import Baker, is_valid_length
 from dns.handlers.request import FOREVER, Lifetime, Request, Response, Result, Serve, failed, then
 from dns.wire import encode, names, numbers
 from dns.wire.query import Query
@@ -33,6 +34,7 @@ class Router(msgspec.Struct, frozen=True, dict=True):
     any_class: bool = False
     strict: bool = False
     unrouted: Serve | None = None  # counts what no block serves
+    bake: Baker | None = None  # makes server cookies
 
     @cached_property
     def by_length(self) -> tuple[tuple[str, Chain], ...]:
@@ -46,15 +48,13 @@ class Router(msgspec.Struct, frozen=True, dict=True):
             return self._refused(request, "only class IN is served")
         if query.edns is not None and query.edns.version != 0:
             return Response(rcode=numbers.BADVERS, plugin="", lifetime=FOREVER)
-        if self.strict and (query.opt_count > 1 or query.opcode == numbers.NOTIFY):
-            rcode = numbers.FORMERR if query.opt_count > 1 else numbers.NOTIMP
-            return failed(
-                "", "two OPT records" if query.opt_count > 1 else "NOTIFY is not taken", rcode=rcode
-            )
+        if self.strict and (refusal := _refused_strictly(query)):
+            rcode, why = refusal
+            return failed("", why, rcode=rcode)
         chain = self.route(query)
         if chain is None:
             return self._refused(request, "no server block has this name's zone")
-        return chain.serve(
+        result = chain.serve(
             Request(
                 query,
                 request.client,
@@ -67,6 +67,22 @@ class Router(msgspec.Struct, frozen=True, dict=True):
                 request.local,
             )
         )
+        return (
+            result
+            if self.bake is None
+            else then(result, lambda response: self._with_cookie(request, response))
+        )
+
+    def _with_cookie(self, request: Request, response: Response) -> Response:
+        """The client's cookie goes back with ours behind it."""
+        edns = request.query.edns
+        cookie = _cookie_of(request.query)
+        if edns is None or cookie is None or self.bake is None:
+            return response
+        options = encode.echoed_options(edns) if response.options is None else response.options
+        rest = tuple(option for option in options if option[0] != numbers.COOKIE)
+        whole = (numbers.COOKIE, self.bake(cookie, request.client))
+        return msgspec.structs.replace(response, options=(*rest, whole))
 
     def route(self, query: Query) -> Chain | None:
         found: Chain | None = None
@@ -89,6 +105,26 @@ class Router(msgspec.Struct, frozen=True, dict=True):
         counted = self.unrouted(request)
         assert isinstance(counted, Response)
         return msgspec.structs.replace(refused, observers=counted.observers)
+
+
+def _cookie_of(query: Query) -> bytes | None:
+    if query.edns is None:
+        return None
+    return next((value for code, value in query.edns.options if code == numbers.COOKIE), None)
+
+
+def _refused_strictly(query: Query) -> tuple[int, str] | None:
+    """What the RFCs want refused and CoreDNS answers."""
+    if query.opt_count > 1:
+        return numbers.FORMERR, "two OPT records"
+    if query.opcode == numbers.NOTIFY:
+        return numbers.NOTIMP, "NOTIFY is not taken"
+    if query.dns_class not in {numbers.IN, numbers.CHAOS}:
+        return numbers.REFUSED, "only class IN is served"
+    cookie = _cookie_of(query)
+    if cookie is not None and not is_valid_length(cookie):
+        return numbers.FORMERR, "a cookie of a wrong length"
+    return None
 
 
 def reply_bytes(request: Request, response: Response, rng: Random) -> bytes:

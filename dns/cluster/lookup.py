@@ -58,9 +58,10 @@ def lookup(
     kind = question.kind
     if kind in {numbers.AXFR, numbers.IXFR}:
         return Answer(refused=True)
-    if kind == numbers.SOA and (not relative or not options.strict):
-        record = soa(cluster, options, question.zone)
-        return NO_DATA if relative else Answer(answer=(record,), keys=(SERIAL_KEY,))
+    if kind == numbers.SOA and not relative:
+        return Answer(answer=(soa(cluster, options, question.zone),), keys=(SERIAL_KEY,))
+    if kind == numbers.SOA and not options.strict:
+        return NO_DATA
     if kind == numbers.TXT and relative == "dns-version":
         return Answer(answer=(records.txt(question.name, SCHEMA_VERSION_TTL_S, SCHEMA_VERSION),))
     if relative == "ns.dns" and kind not in {numbers.TXT, numbers.PTR}:
@@ -86,11 +87,11 @@ def _forward_answer(
         return MISSING
     name = parse_name(lower, zone, multicluster=multicluster, zonal=options.zonal)
     if name is None or (name.branch and lower.endswith(".arpa.")):
-        return _absent(options, question, name)
+        return _absent(cluster, options, question, name)
     keys = _keys(options, name)
     hits = find_hits(cluster, options, name, multicluster=multicluster)
     if hits is None or (question.kind == numbers.TXT and not hits and not options.strict):
-        return _absent(options, question, name, keys)
+        return _absent(cluster, options, question, name, keys)
     match question.kind:
         case numbers.A | numbers.AAAA:
             if hits and hits[0].is_name:
@@ -123,11 +124,26 @@ def _positive(answer: tuple[Record, ...], keys: tuple[str, ...]) -> Answer:
 
 
 def _absent(
-    options: ZoneOptions, question: Question, name: ClusterName | None, keys: tuple[str, ...] = ()
+    cluster: ClusterZone,
+    options: ZoneOptions,
+    question: Question,
+    name: ClusterName | None,
+    keys: tuple[str, ...] = (),
 ) -> Answer:
     """NXDOMAIN; when strict, NODATA for names that have something below them (RFC 8020)."""
-    exists = options.strict and question.relative in {"", "svc", "pod", "dns", "dns-version", "ns.dns"}
+    exists = options.strict and (
+        question.relative in {"", "svc", "pod", "dns", "dns-version", "ns.dns"} or _is_protocol(cluster, name)
+    )
     return Answer(exists=exists, keys=(*keys, SERIAL_KEY))
+
+
+def _is_protocol(cluster: ClusterZone, name: ClusterName | None) -> bool:
+    """`_tcp` left of a Service that has named ports of that protocol."""
+    if name is None or not name.endpoint.startswith("_"):
+        return False
+    service = cluster.entry(name.namespace, name.service).service
+    ports = service.ports if service is not None else ()
+    return any(port.name and "_" + port.protocol == name.endpoint for port in ports)
 
 
 def _addresses(question: Question, hits: list[Hit], ttl_s: int) -> tuple[Record, ...]:

@@ -166,7 +166,7 @@ class Cache:
             for kind, store in self._stores.items():
                 entries.set(len(store), site.server, kind, zones, "")
 
-        registry.collectors.append(count)
+        site.world.collectors.append(count)
         self._count_miss = self._counter(None)
         self._count_hit = {kind: self._counter(kind) for kind in (SUCCESS, DENIAL)}
 

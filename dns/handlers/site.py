@@ -52,6 +52,7 @@ class World(msgspec.Struct):
     routes: list[HttpRoute] = msgspec.field(default_factory=list)
     readiness: list[tuple[str, Callable[[], bool]]] = msgspec.field(default_factory=list)
     hostname: str = "localhost"
+    secret: bytes = b""  # of this process, for cookies
     lameduck_s: float = 0.0
     reload_every_s: float = 0.0  # 0: never
     reload_jitter_s: float = 0.0
@@ -61,6 +62,7 @@ class World(msgspec.Struct):
     )  # before the ports open
     clusters: list[tuple[ZoneOptions, ClusterZone]] = msgspec.field(default_factory=list)
     stream_idle_s: float = 10.0
+    collectors: list[Callable[[], None]] = msgspec.field(default_factory=list)  # before metrics are read
     cleanup: list[Callable[[], None]] = msgspec.field(default_factory=list)  # when the process ends
     notices: list[str] = msgspec.field(default_factory=list)  # said once at start
 

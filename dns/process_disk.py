@@ -1,0 +1,57 @@
+"""What the process uses, as every Prometheus client says it, and what its sockets lost; from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dns.metrics import Registry
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def watch_process(registry: Registry) -> None:
+    """Have the metrics read anew each time they are asked for."""
+    cpu = registry.counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.")
+    resident = registry.gauge("process_resident_memory_bytes", "Resident memory size in bytes.")
+    virtual = registry.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.")
+    files = registry.gauge("process_open_fds", "Number of open file descriptors.")
+    started = registry.gauge(
+        "process_start_time_seconds", "Start time of the process since unix epoch in seconds."
+    )
+    lost = registry.counter(
+        "kdns_udp_receive_errors_total", "UDP packets this network namespace dropped at full socket buffers."
+    )
+    started.set(start_time_s())
+
+    def collect() -> None:
+        fields = _stat()
+        cpu.set((int(fields[11]) + int(fields[12])) / _TICKS_PER_S)
+        virtual.set(int(fields[20]))
+        resident.set(int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+        files.set(len(os.listdir("/proc/self/fd")))
+        lost.set(receive_errors(Path("/proc/self/net/snmp").read_text()))
+
+    registry.collectors.append(collect)
+
+
+def _stat() -> list[str]:
+    """Fields of proc(5)'s stat behind the command, from `state` on."""
+    return Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+
+
+def start_time_s() -> float:
+    """Seconds since 1970."""
+    boot_s = 0.0
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith("btime"):
+            boot_s = float(line.split()[1])
+    return boot_s + int(_stat()[19]) / _TICKS_PER_S
+
+
+def receive_errors(snmp: str) -> int:
+    """RcvbufErrors of /proc/net/snmp; 0 where the kernel does not say."""
+    rows = [line.split() for line in snmp.splitlines() if line.startswith("Udp:")]
+    if len(rows) < 2 or "RcvbufErrors" not in rows[0]:
+        return 0
+    return int(rows[1][rows[0].index("RcvbufErrors")])
