@@ -49,6 +49,7 @@ def run(
     cwd: str | None = None,
     timeout_s: float = 60,
     check: bool = True,
+    pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Run to the end. Raises ProgramFailed on a bad status (unless check is False), on time-out and when absent."""
     try:
