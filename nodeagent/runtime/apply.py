@@ -181,7 +181,7 @@ def trial_start(candidate: Candidate, folder: str, busybox: str) -> str:
         os.makedirs(f"{rootfs}/{name}")
     shutil.copy2(busybox, f"{rootfs}/bin/busybox")
     container_id = f"trial-{candidate.name}-{os.getpid()}-{time.monotonic_ns()}"
-    write_bundle(bundle, _trial_spec(rootfs, f"/podnet/{container_id}" if candidate.cgroups else ""))
+    write_bundle(bundle, _trial_spec(rootfs, f"/podnet-{container_id}" if candidate.cgroups else ""))
     runtime = OciRuntime(candidate, f"{bundle}/state", "")
     try:
         process.run(runtime.argv("run", "--bundle", bundle, container_id), timeout_s=20)
