@@ -1,5 +1,6 @@
 """Commands in pods: the exec subresource over a WebSocket (v5.channel.k8s.io, KEP-4006)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -56,7 +57,8 @@ async def exec_in_pod(
     output = {_STDOUT: bytearray(), _STDERR: bytearray(), _ERROR: bytearray()}
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,
+            asyncio.timeout(timeout_s),  # aiohttp's own does not bound a WebSocket that says nothing
+            aiohttp.ClientSession() as session,
             session.ws_connect(
                 url,
                 params=query,
