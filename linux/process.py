@@ -60,6 +60,7 @@ def run(
             cwd=cwd,
             timeout=timeout_s,
             capture_output=True,
+            pass_fds=tuple(pass_fds),
             check=False,
         )
     except subprocess.TimeoutExpired as error:

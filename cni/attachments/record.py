@@ -31,6 +31,8 @@ class Record(NamedTuple):
     complete: bool
     """False while ADD is under way: what it left behind when it died is rolled back by whoever comes next."""
     facts: dict[str, Any]
+    request: dict[str, str]
+    """CNI_ARGS, CNI_PATH and the configuration of ADD: enough to repeat its parts, or to do its DEL."""
 
 
 def file_key(container_id: str, ifname: str) -> str:
@@ -51,6 +53,12 @@ def start(call: Call, *, netns_inode: int, boot_id: str, facts: dict[str, Any]) 
         created_at=call.world.now(),
         complete=False,
         facts=facts,
+        request={
+            "CNI_ARGS": call.args,
+            "CNI_PATH": call.path,
+            "launcher": call.world.launcher,
+            "stdin": call.stdin.decode("utf-8", "replace"),
+        },
     )
 
 
