@@ -100,12 +100,12 @@ class NftablesBackend:
 
     def _do(self, work: Work, *, full: bool) -> SyncReport:
         wanted = [op for op in work.operations if not isinstance(op, AddTable)]
-        if wanted or self._is_new():
-            try:
-                self._socket.apply(work.operations)
-            except NetlinkError as error:
-                self._in_step = False
-                raise self._explained(error) from error
+        try:
+            for transaction in work.transactions if wanted or self._is_new() else ():
+                self._socket.apply(transaction)
+        except NetlinkError as error:
+            self._in_step = False
+            raise self._explained(error) from error
         for forget in work.forget:
             self._forget(forget)
         elements = sum(len(op.elements) for op in wanted if isinstance(op, AddElements | DeleteElements))
