@@ -32,7 +32,7 @@ types: setup
 	@$(BIN)/mypy $(PACKAGES) tools
 
 layering: setup
-	@$(BIN)/lint-imports --no-timing >.import-linter.log 2>&1 || { cat .import-linter.log; exit 1; }
+	@$(BIN)/lint-imports >.import-linter.log 2>&1 || { cat .import-linter.log; exit 1; }
 
 layout: setup
 	@$(BIN)/python tools/check_layout.py

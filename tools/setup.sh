@@ -10,7 +10,7 @@ PYTHON=/usr/bin/python3
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRESS=1
 
 PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static"
-[ "${1:-}" = test ] && PACKAGES="$PACKAGES nftables python3-nftables iptables conntrack bind9-dnsutils containernetworking-plugins"
+[ "${1:-}" = test ] && PACKAGES="$PACKAGES nftables python3-nftables iptables conntrack bind9-dnsutils containernetworking-plugins etcd-server etcd-client"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -33,6 +33,8 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
         { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >/dev/null; } ||
         fail "apt-get could not install $missing: see its message above"
+    # Debian starts what it installs; the tests start an etcd of their own, on ports of their own.
+    case "$missing" in *etcd-server*) systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
 }
 
 # What the environment was made from; another lock, checkout or Python makes it anew.
