@@ -29,6 +29,7 @@ class FakeApi:
         self._revision = 100
         self._watches: dict[str, set[asyncio.StreamWriter]] = {kind: set() for kind in PATHS}
         self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
         for obj in objects:
             self.put(obj)
 
@@ -40,13 +41,14 @@ class FakeApi:
 
     async def stop(self) -> None:
         """As if the process had died: every connection breaks."""
-        for writers in self._watches.values():
-            for writer in list(writers):
-                writer.transport.abort()
-            writers.clear()
         if self._server is not None:
             self._server.close()
             self._server = None
+        connections = list(self._connections)
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.sleep(0)  # for the transports to close
 
     def put(self, obj: Json) -> None:
         kind = obj["kind"]
@@ -74,6 +76,9 @@ class FakeApi:
             writer.write(line)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.current_task()
+        assert connection is not None
+        self._connections.add(connection)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -82,9 +87,10 @@ class FakeApi:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self._connections.discard(connection)
             for writers in self._watches.values():
                 writers.discard(writer)
-            writer.close()
+            writer.transport.abort()
 
     async def _answer(self, target: str, writer: asyncio.StreamWriter) -> bool:
         url = urlsplit(target)
