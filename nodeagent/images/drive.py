@@ -63,7 +63,7 @@ class ImageSupply:
         self._delays_s: dict[str, float] = {}
         self._unreachable: dict[str, tuple[float, str]] = {}
 
-    async def ensure(self, image: str, policy: str, tell: Tell) -> Got | NotGot:
+    async def ensure(self, image: str, policy: str, tell: Tell, auth: bytes = b"") -> Got | NotGot:
         """The image, pulled first if the policy wants that and a registry answers."""
         try:
             found = await asyncio.to_thread(self.find, image)
@@ -78,7 +78,7 @@ class ImageSupply:
                 tell("Normal", "Pulled", f'Container image "{image}" already present on machine')
                 return Got(found)
             case TryPull(reference):
-                return await self._pulled(image, reference, found, tell)
+                return await self._pulled(image, reference, found, tell, auth)
             case Refuse(reason, message):
                 tell("Warning", "InspectFailed" if reason == "InvalidImageName" else reason, message)
                 return NotGot(reason, message, time.time() + self._next_delay_s(image))
@@ -113,14 +113,14 @@ class ImageSupply:
         return build_toolbox(self._builtin_dirs[-1])
 
     async def _pulled(
-        self, image: str, reference: Reference, found: Image | None, tell: Tell
+        self, image: str, reference: Reference, found: Image | None, tell: Tell, auth: bytes
     ) -> Got | NotGot:
         started_s = time.monotonic()
         cause = self._known_unreachable(reference)
         if not cause:
             tell("Normal", "Pulling", f'Pulling image "{image}"')
             try:
-                await self._pull_once(reference)
+                await self._pull_once(reference, auth)
             except (PullFailed, InvalidImage, OSError) as error:
                 cause = str(error)
                 unreachable = isinstance(error, PullFailed) and error.unreachable
@@ -156,10 +156,10 @@ class ImageSupply:
         tell("Warning", "Failed", "Error: ErrImagePull")
         return NotGot("ErrImagePull", message, retry_at_s)
 
-    async def _pull_once(self, reference: Reference) -> None:
+    async def _pull_once(self, reference: Reference, auth: bytes) -> None:
         key = str(reference)
         if key not in self._pulls:
-            work = asyncio.to_thread(pull, self._store, reference, self._pull_netns)
+            work = asyncio.to_thread(pull, self._store, reference, self._pull_netns, auth)
             self._pulls[key] = asyncio.ensure_future(work)
             self._pulls[key].add_done_callback(lambda _: self._pulls.pop(key, None))
         await asyncio.shield(self._pulls[key])

@@ -1,6 +1,7 @@
 """A pod's containers: image, start, probes, end."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from nodeagent.pods.launch import NoCommand
 from nodeagent.pods.live import LivePod
 from nodeagent.pods.mounts import UnsupportedVolume
 from nodeagent.pods.plan import KillContainer
-from nodeagent.pods.sources import MissingSource, refs_of_env
+from nodeagent.pods.sources import MissingSource, refs_of_env, refs_of_pulls, registry_credentials
 from nodeagent.pods.state import Waiting
 from nodeagent.pods.users import UserRefused
 from nodeagent.probes.drive import ProbeRounds, has_probes, initial_health
@@ -61,7 +62,11 @@ class ContainersDrive:
         def tell(kind: str, reason: str, message: str) -> None:
             self._live.tell(kind, reason, message, container)
 
-        found = await self._live.host.images.ensure(container.image, container.image_pull_policy, tell)
+        auth = b""
+        with contextlib.suppress(ApiError):  # without credentials: the registry may not want any
+            secrets = await self._sources.fetch(self._live.pod, refs_of_pulls(self._live.pod))
+            auth = registry_credentials(secrets.values())
+        found = await self._live.host.images.ensure(container.image, container.image_pull_policy, tell, auth)
         images = dict(self._live.facts.images)
         waiting = _without(self._live.facts.waiting, container.name)
         if isinstance(found, Got):

@@ -1,7 +1,9 @@
 """The ConfigMaps, Secrets and tokens a pod refers to: which they are, and how they were found."""
 
 import base64
-from collections.abc import Iterator, Mapping
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kube.objects import ConfigMap, Pod, Secret
@@ -47,6 +49,23 @@ def refs_of_volumes(pod: Pod) -> frozenset[Ref]:
         for projection in volume.projected.sources if volume.projected else ():
             refs.update(_projected_refs(projection))
     return frozenset(refs)
+
+
+def refs_of_pulls(pod: Pod) -> frozenset[Ref]:
+    """The Secrets with credentials for registries."""
+    return frozenset(Ref("Secret", each.name) for each in pod.spec.image_pull_secrets)
+
+
+def registry_credentials(sources: Iterable[Source | None]) -> bytes:
+    """One docker config.json out of all of them; b"" if there is none (core/v1 SecretTypeDockerConfigJson)."""
+    auths: dict[str, object] = {}
+    for source in sources:
+        if source is None:
+            continue
+        with contextlib.suppress(ValueError, AttributeError):
+            auths |= json.loads(source.data.get(".dockerconfigjson", b"{}")).get("auths", {})
+            auths |= json.loads(source.data.get(".dockercfg", b"{}"))
+    return json.dumps({"auths": auths}).encode() if auths else b""
 
 
 def _env_refs(container: Container) -> Iterator[Ref]:
