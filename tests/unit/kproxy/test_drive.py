@@ -1,0 +1,182 @@
+"""The driver: when it syncs, with what, and what it does when a kernel refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from kproxy.config import Configuration
+from kproxy.drive import Proxy
+from kproxy.forwarding import Forward, ServicePortName
+from kproxy.metrics import ProxyMetrics
+from kube.client import Client
+from kube.objects import EndpointSlice, Node, Service, ServiceCIDR
+from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of
+from tests.unit.kproxy.fake_api import FakeApi, FakeBackend
+
+_NAME = ServicePortName("ns", "svc", "p", "TCP")
+_NODE = msgspec.convert(
+    {
+        "metadata": {"name": "test-node"},
+        "spec": {"podCIDRs": ["10.180.0.0/24"]},
+        "status": {"addresses": [{"type": "InternalIP", "address": "192.168.0.2"}]},
+    },
+    Node,
+)
+
+
+def _objects(svc: Svc) -> tuple[Service, EndpointSlice]:
+    setup = Setup((svc,))
+    return next(iter(services_of(setup, 4))), next(iter(slices_of(setup, 4)))
+
+
+@asynccontextmanager
+async def _running(api: FakeApi, backend: FakeBackend, **more: object) -> AsyncIterator[Proxy]:
+    config = Configuration(mode="nftables")
+    proxy = Proxy(Client(api), config, "test-node", {4: backend}, ProxyMetrics(), **more)  # type: ignore[arg-type]
+    task = asyncio.ensure_future(proxy.run())
+    try:
+        yield proxy
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(20):
+            await test()
+
+    asyncio.run(bounded())
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - conditions are plain values
+        await asyncio.sleep(0.005)
+
+
+def test_nothing_is_written_before_services_and_endpoints_are_known() -> None:
+    async def test() -> None:
+        api, backend = FakeApi(*_objects(Svc(endpoints=(here("10.180.0.1"),))), _NODE), FakeBackend()
+        api.held = {"endpointslices"}
+        async with _running(api, backend):
+            await asyncio.sleep(0.1)
+            assert backend.calls == []
+            api.let_go.set()
+            await backend.synced.wait()
+            assert backend.calls == [None]
+            service = backend.table[_NAME]
+            assert isinstance(service.internal, Forward)  # type: ignore[attr-defined]
+
+    _run(test)
+
+
+def test_a_change_is_a_sync_of_that_service_alone() -> None:
+    async def test() -> None:
+        service, item = _objects(Svc(endpoints=(here("10.180.0.1"),)))
+        _, more = _objects(Svc(endpoints=(here("10.180.0.1"), away("10.180.0.2"))))
+        api, backend = FakeApi(service, item, _NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            api.put(more)
+            await _until(lambda: len(backend.calls) == 2)
+            assert backend.calls[1] == {_NAME}
+            assert proxy.metrics.endpoint_changes.value() == 2
+            assert proxy.metrics.endpoint_changes_pending.value() == 0
+
+    _run(test)
+
+
+def test_a_burst_of_changes_is_few_syncs() -> None:
+    async def test() -> None:
+        service, item = _objects(Svc(endpoints=(here("10.180.0.1"),)))
+        api, backend = FakeApi(service, item, _NODE), FakeBackend()
+        async with _running(api, backend, min_sync_period_s=0.05):
+            await backend.synced.wait()
+            for i in range(2, 50):
+                api.put(_objects(Svc(endpoints=(away(f"10.180.0.{i}"),)))[1])
+                await asyncio.sleep(0)
+            await _until(lambda: "10.180.0.49" in str(backend.table[_NAME]))
+            assert len(backend.calls) < 6
+
+    _run(test)
+
+
+def test_a_refused_sync_is_done_again_whole() -> None:
+    async def test() -> None:
+        service, item = _objects(Svc(endpoints=(here("10.180.0.1"),)))
+        api, backend = FakeApi(service, item, _NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            backend.refuse = 1
+            api.put(_objects(Svc(endpoints=(away("10.180.0.2"),)))[1])
+            await _until(lambda: len(backend.calls) >= 3)
+            assert backend.calls[1:3] == [{_NAME}, None]
+            assert proxy.metrics.sync_failures.value("ipv4") == 1
+
+    _run(test)
+
+
+def test_distrust_compares_everything() -> None:
+    async def test() -> None:
+        api, backend = FakeApi(_NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            proxy.distrust(4)
+            await _until(lambda: len(backend.calls) == 2)
+            assert backend.calls[1] is None
+            assert backend.distrusted == 1
+
+    _run(test)
+
+
+def test_leftovers_are_settled_a_second_later() -> None:
+    async def test() -> None:
+        api, backend = FakeApi(_NODE), FakeBackend()
+        backend.leftovers = True
+        async with _running(api, backend):
+            await _until(lambda: backend.settled == 1)
+
+    _run(test)
+
+
+def test_the_node_and_service_ranges_reach_the_backend() -> None:
+    async def test() -> None:
+        cidr = msgspec.convert({"metadata": {"name": "k"}, "spec": {"cidrs": ["172.30.0.0/16"]}}, ServiceCIDR)
+        api, backend = FakeApi(_NODE, cidr), FakeBackend()
+        async with _running(api, backend):
+            await _until(lambda: backend.node is not None and bool(backend.node.service_cidrs))
+            assert backend.node is not None
+            assert backend.node.service_cidrs == ("172.30.0.0/16",)
+            assert backend.node.node_port_addresses == ("192.168.0.2",)
+
+    _run(test)
+
+
+def test_services_without_local_endpoints_are_counted() -> None:
+    async def test() -> None:
+        service, item = _objects(Svc(internal="Local", endpoints=(away("10.180.0.1"),)))
+        api, backend = FakeApi(service, item, _NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            await asyncio.sleep(0)
+            assert proxy.metrics.no_local_endpoints.value("ipv4", "internal") == 1
+            api.put(_objects(Svc(internal="Local", endpoints=(here("10.180.0.1"),)))[1])
+            await _until(lambda: proxy.metrics.no_local_endpoints.value("ipv4", "internal") == 0)
+
+    _run(test)
+
+
+def test_health_follows_the_syncs() -> None:
+    async def test() -> None:
+        api, backend = FakeApi(_NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            assert proxy.healthz().status == 503  # the node is not known yet
+            assert proxy.livez().status == 200
+            await backend.synced.wait()
+            await asyncio.sleep(0)
+            assert proxy.healthz().status == 200
+            assert proxy.metrics.healthz.value("200") == 1
+
+    _run(test)

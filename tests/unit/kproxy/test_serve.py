@@ -1,0 +1,72 @@
+"""The small HTTP server."""
+
+import asyncio
+
+import pytest
+
+from kproxy.checks import Check
+from kproxy.checks_serve import CheckServers
+from kproxy.serve import HttpServer, text_answer
+from kube.objects import NamespacedName
+
+_SERVICE = NamespacedName("ns", "svc")
+
+
+async def _ask(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def test_get_head_and_what_is_not_understood() -> None:
+    async def test() -> None:
+        server = HttpServer(lambda path: text_answer(200, f"you asked {path}"))
+        await server.start("127.0.0.1", 0)
+        got = await _ask(server.port, b"GET /x?y HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert got.endswith(b"\r\n\r\nyou asked /x?y")
+        head = await _ask(server.port, b"HEAD / HTTP/1.1\r\n\r\n")
+        assert head.endswith(b"\r\n\r\n")
+        assert b"Content-Length: 11" in head
+        assert b" 405 " in await _ask(server.port, b"DELETE / HTTP/1.1\r\n\r\n")
+        server.close()
+
+    asyncio.run(test())
+
+
+def test_a_taken_port_is_an_error_at_once() -> None:
+    async def test() -> None:
+        first = HttpServer(lambda _: text_answer(200, ""))
+        await first.start("127.0.0.1", 0)
+        with pytest.raises(OSError, match="in use"):
+            await HttpServer(lambda _: text_answer(200, "")).start("127.0.0.1", first.port)
+        first.close()
+
+    asyncio.run(test())
+
+
+def test_a_service_check_lives_as_long_as_its_service_asks_for_it() -> None:
+    async def test() -> None:
+        free = HttpServer(lambda _: text_answer(200, ""))
+        await free.start("127.0.0.1", 0)
+        port = free.port
+        servers = CheckServers(lambda: True)
+        assert await servers.update({_SERVICE: Check(port, 1)}, ["127.0.0.1"]) == {
+            _SERVICE: f"port {port}: Address already in use"
+        }
+        free.close()
+        assert await servers.update({_SERVICE: Check(port, 0)}, ["127.0.0.1"]) == {}
+        assert b" 503 " in await _ask(port, b"GET /any HTTP/1.1\r\n\r\n")
+        await servers.update({_SERVICE: Check(port, 3)}, ["127.0.0.1"])
+        answer = await _ask(port, b"GET / HTTP/1.1\r\n\r\n")
+        assert b" 200 OK" in answer
+        assert b"X-Load-Balancing-Endpoint-Weight: 3\r\n" in answer
+        await servers.update({_SERVICE: None}, ["127.0.0.1"])
+        with pytest.raises(ConnectionRefusedError):
+            await _ask(port, b"GET / HTTP/1.1\r\n\r\n")
+        servers.close()
+
+    asyncio.run(test())
