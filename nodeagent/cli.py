@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 _EXAMPLES = """examples:
   knode run --kubeconfig /etc/podnet/node.kubeconfig --node-name node-1 --node-ip 192.0.2.11 \\
@@ -174,7 +175,15 @@ def _run(arguments: argparse.Namespace) -> int:
         cgroup_root=arguments.cgroup_root,
     )
     asyncio.run(run(options))
-    return 0
+    return _leave_at_once()
+
+
+def _leave_at_once() -> NoReturn:
+    """The interpreter's own end would wait for threads that wait for registries and runtimes."""
+    import os
+
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _split(text: str) -> tuple[str, ...]:

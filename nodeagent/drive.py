@@ -75,7 +75,6 @@ class Agent:
 
     async def run(self) -> None:
         """Until cancelled. Containers live on."""
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         machine = node_disk.read_machine(self.options.root_dir)
         keeper = NodeKeeper(
             self.client, machine, self._state, labels=dict(self.options.labels), lease_s=self.options.lease_s
@@ -322,6 +321,8 @@ def _now() -> float:
 async def run(options: Options) -> None:
     """Run the agent until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor(_THREADS)
+    loop.set_default_executor(threads)
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -333,3 +334,6 @@ async def run(options: Options) -> None:
         logger.info("told to end; containers live on")
     finally:
         await agent.client.close()
+        # A thread may wait for a registry or a container's start: what it leaves half done, the next start finds.
+        threads.shutdown(wait=False, cancel_futures=True)
+        loop.set_default_executor(ThreadPoolExecutor(1))

@@ -86,3 +86,25 @@ def test_our_configuration_is_written_once(tmp_path):
     assert write_conflist(str(tmp_path), b"{}")
     assert not write_conflist(str(tmp_path), b"{}")
     assert [p.name for p in tmp_path.iterdir()] == ["10-podnet.conflist"]
+
+
+def test_attachments_that_nobody_knows_any_more_are_detached(cni, tmp_path):
+    lost = ATTACHMENT._replace(container_id="lost")
+    network = NETWORK._replace(cni_version="1.1.0")
+    for attachment in (ATTACHMENT, lost):
+        cni.add(network, attachment)
+    (tmp_path / "calls").unlink()
+    assert cni.collect_garbage(network, frozenset({"id1"})) == []
+    assert calls(tmp_path) == ["DEL second", "DEL first", "GC first", "GC second"]
+    asked = json.loads((tmp_path / "first-GC.json").read_text())
+    assert asked["cni.dev/valid-attachments"] == [{"containerID": "id1", "ifname": "eth0"}]
+    kept = [path.name for path in (tmp_path / "cache" / "results").iterdir()]
+    assert kept == ["net-id1-eth0"]
+
+
+def test_collection_goes_on_after_an_error_and_tells_it(cni, tmp_path):
+    cni.add(NETWORK, ATTACHMENT)
+    (tmp_path / "fail-first-DEL").touch()
+    errors = cni.collect_garbage(NETWORK, frozenset())
+    assert ["told to" in str(error) for error in errors] == [True]
+    assert "GC first" not in calls(tmp_path), "version 1.0.0 knows no GC"
