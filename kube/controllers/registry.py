@@ -9,11 +9,13 @@ from kube.controllers.context import Context, Controller
 from kube.controllers.cronjob.apply import CronJobs
 from kube.controllers.daemonset.apply import DaemonSets
 from kube.controllers.deployment.apply import Deployments
+from kube.controllers.disruption.apply import DisruptionBudgets
 from kube.controllers.endpoints.apply import EndpointsObjects
 from kube.controllers.endpointslice.apply import EndpointSlices
 from kube.controllers.garbage.apply import GarbageCollector
 from kube.controllers.job.apply import Jobs
 from kube.controllers.loadbalancer.apply import LoadBalancerAddresses
+from kube.controllers.mirroring.apply import EndpointMirrors
 from kube.controllers.namespace.apply import Namespaces
 from kube.controllers.nodeipam.apply import NodeRanges
 from kube.controllers.nodelifecycle.apply import NodeLifecycle, TaintEviction
@@ -33,8 +35,10 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     StatefulSets,
     Jobs,
     CronJobs,
+    DisruptionBudgets,
     EndpointSlices,
     EndpointsObjects,
+    EndpointMirrors,
     ServiceAccounts,
     RootCertificates,
     Namespaces,

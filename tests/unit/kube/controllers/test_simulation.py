@@ -18,6 +18,7 @@ from kube.objects import (
     Namespace,
     Node,
     Pod,
+    PodDisruptionBudget,
     PriorityClass,
     ReplicaSet,
     Service,
@@ -359,6 +360,46 @@ def test_load_balancers_get_an_address_and_give_it_back() -> None:
             await one.until(lambda: held("192.0.2.1"))
             await one.client.patch(Service, "lb", "demo", {"spec": {"type": "ClusterIP"}})
             await one.until(held)
+
+    virtual.run(main())
+
+
+def test_endpoints_written_by_hand_are_mirrored() -> None:
+    async def main() -> None:
+        async with cluster(0) as one:
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            spec = {"ports": [{"name": "http", "port": 80}]}
+            await send(one.client, Service, "demo", {"metadata": {"name": "web"}, "spec": spec})
+            subset = {"addresses": [{"ip": "192.0.2.77"}], "ports": [{"name": "http", "port": 8080}]}
+            await send(one.client, Endpoints, "demo", {"metadata": {"name": "web"}, "subsets": [subset]})
+
+            async def served(*expected: str) -> bool:
+                return await ready_addresses(one) == set(expected)
+
+            await one.until(lambda: served("192.0.2.77"))
+            await one.client.delete(Endpoints, "web", "demo")
+            await one.until(served)
+
+    virtual.run(main())
+
+
+def test_a_budget_counts_what_its_controller_wants() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await demo(one, replicas=4)
+            spec = {"selector": {"matchLabels": APP}, "maxUnavailable": "25%"}
+            await send(one.client, PodDisruptionBudget, "demo", {"metadata": {"name": "b"}, "spec": spec})
+
+            async def allows(count: int) -> bool:
+                found = await one.client.get(PodDisruptionBudget, "b", "demo")
+                status = found.status
+                return (status.expected_pods, status.disruptions_allowed) == (4, count)
+
+            await one.until(lambda: allows(1))
+            victim = (await one.pods())[0]
+            await one.client.delete(Pod, victim.metadata.name, "demo")
+            await one.until(lambda: allows(0))
+            await one.until(lambda: allows(1))
 
     virtual.run(main())
 

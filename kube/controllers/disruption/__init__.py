@@ -1,0 +1,1 @@
+"""PodDisruptionBudget: how many of the pods that it means may be evicted now."""
