@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import NamedTuple, Protocol
+    from typing import Any, NamedTuple, Protocol
 
     from cni.spec.netconf import NetConf
     from cni.spec.result import Result
@@ -34,8 +34,8 @@ class World(NamedTuple):
     """Path of the executable we were started by: another plugin with its content is ours too."""
     run_dir: str = RUN_DIR
     """Where attachments are recorded; must not outlive a boot."""
-    keep: Callable[[object], None] | None = None
-    """Takes what a process that ends at once need not close: closing a database syncs the disk twice."""
+    databases: dict[str, Any] | None = None
+    """Open databases by path, for the next call or for the end of the process: closing one syncs the disk twice."""
     fault: Callable[[str], None] = no_fault
     """Called before each step of ADD and DEL with its name; tests raise or die in it."""
 

@@ -54,7 +54,26 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument(
         "--plugin", action="append", default=[], metavar="NAME", help="only this one; repeatable"
     )
+    install.add_argument(
+        "--shim",
+        choices=("auto", "c", "python"),
+        default="auto",
+        help="executables in C, which need a compiler now, or in Python (default: C if possible)",
+    )
     install.set_defaults(run=_install)
+
+    daemon = verbs.add_parser(
+        "daemon", help="answer the executables, heal what others break, forget the dead"
+    )
+    daemon.add_argument(
+        "--metrics-bind-address", default="", metavar="ADDRESS:PORT", help="serve /metrics here"
+    )
+    daemon.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    daemon.add_argument("--log-json", action="store_true", help="logs as JSON lines")
+    daemon.set_defaults(run=_daemon)
+
+    collect = verbs.add_parser("gc", help="remove what attachments whose namespaces are gone have left")
+    collect.set_defaults(run=_gc)
 
     listing = verbs.add_parser("ls", help="list attachments and addresses")
     listing.add_argument("--network", default="", help="only this network")
@@ -77,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _install(options: argparse.Namespace) -> int:
     from cni.install import apply
 
-    for path in apply.install_plugins(options.bin_dir, options.plugin):
+    for path in apply.install_plugins(options.bin_dir, options.plugin, shim=options.shim):
         print(path)
     if options.conf_dir:
         written = apply.install_conflist(
@@ -91,6 +110,18 @@ def _ls(options: argparse.Namespace) -> int:
     from cni.listing import run
 
     return run.main(options.data_dir, options.network)
+
+
+def _daemon(options: argparse.Namespace) -> int:
+    from cni.daemon import run
+
+    return run.main(options.metrics_bind_address, options.log_level, json=options.log_json)
+
+
+def _gc(_options: argparse.Namespace) -> int:
+    from cni.daemon import run
+
+    return run.collect_once()
 
 
 def _doctor(options: argparse.Namespace) -> int:

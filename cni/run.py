@@ -13,7 +13,7 @@ from cni import plugins, skel
 from cni.call import World
 
 _READ_BYTES = 1 << 16
-_kept: list[object] = []
+_databases: dict[str, object] = {}
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def world(launcher: str) -> World:
         stderr=lambda text: _write_all(2, text),
         same_netns=_same_netns,
         launcher=launcher,
-        keep=_kept.append,
+        databases=_databases,
     )
 
 

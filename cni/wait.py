@@ -1,4 +1,4 @@
-"""Waiting for something by asking again, with pauses that grow from 0.2 ms to 50 ms."""
+"""Waiting for something by asking again, with pauses that grow from 0.2 ms to 5 ms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FIRST_PAUSE_S = 0.0002
-_LONGEST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 0.005
 
 
 def poll(done: Callable[[], bool], timeout_s: float) -> bool:

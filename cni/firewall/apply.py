@@ -185,8 +185,23 @@ def _missing(conf: FirewallConf, backend: str, ips: Sequence[IP]) -> list[str]:
             present = {
                 e.key for bits in _families(ips) for e in nft.elements(plan.TABLE, plan.set_name(bits))
             }
+            if not nft.rules(plan.TABLE, {}).get(plan.FORWARD):
+                return [f"table {plan.TABLE.name} has lost its rules"]
         return [f"table {plan.TABLE.name} lacks {ip.text}" for ip in ips if ip.packed not in present]
     return []
+
+
+def heal(call: Call, found: Record) -> bool:
+    """Make the rules again if any is missing; True if one was."""
+    conf, backend = config.parse(call), found.facts["backend"]
+    ips = [parse_ip(text) for text in found.facts["ips"]]
+    if not _missing(conf, backend, ips):
+        return False
+    _add(conf, backend, ips)
+    prev = call.conf.prev_result
+    if prev is not None and conf.policy not in ("", "open"):
+        _isolate(config.bridge_of(prev, conf.policy), conf.policy, backend, ips)
+    return True
 
 
 def gc(call: Call) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from linux.nft.batch import Operation
 
 TABLE = Table(k.NFPROTO_INET, "cni_firewall")
-_FORWARD, STAGE_1, STAGE_2 = "forward", "isolation_stage_1", "isolation_stage_2"
+FORWARD, STAGE_1, STAGE_2 = "forward", "isolation_stage_1", "isolation_stage_2"
 _FILTER_PRIORITY = 0
 _ESTABLISHED = k.CT_STATE_ESTABLISHED | k.CT_STATE_RELATED
 
@@ -41,8 +41,8 @@ def set_up() -> list[Operation]:
         rules.append(Rule((*family, *p.in_set(name, headers.source), ACCEPT)))
     hook = Hook("filter", k.HOOK_FORWARD, _FILTER_PRIORITY)
     operations += [AddChain(TABLE, Chain(name)) for name in (STAGE_2, STAGE_1)]
-    operations += [AddChain(TABLE, Chain(_FORWARD, hook)), FlushChain(TABLE, _FORWARD)]
-    return operations + [AddRule(TABLE, _FORWARD, rule) for rule in rules]
+    operations += [AddChain(TABLE, Chain(FORWARD, hook)), FlushChain(TABLE, FORWARD)]
+    return operations + [AddRule(TABLE, FORWARD, rule) for rule in rules]
 
 
 def _family(bits: int) -> p.Words:

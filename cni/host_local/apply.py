@@ -21,7 +21,7 @@ _NO_IP = IP(32, 0)
 
 
 def _open(call: Call, conf: IpamConf) -> Network:
-    return Network(conf.data_dir, conf.network, call.world.fault, call.world.keep)
+    return Network(conf.data_dir, conf.network, call.world.fault, call.world.databases)
 
 
 def add(call: Call) -> Result:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from cni.attachments.disk import boot_id
 from cni.call import no_fault
 from cni.host_local import choose
-from cni.host_local.database.disk import Database, Row
+from cni.host_local.database.disk import Database, Row, database_path
 from cni.host_local.mirror.disk import Mirror
 from cni.spec.errors import CniError
 
@@ -34,13 +34,13 @@ class Network:
         data_dir: str,
         network: str,
         fault: Callable[[str], None] = no_fault,
-        keep: Callable[[object], None] | None = None,
+        databases: dict[str, Database] | None = None,
     ) -> None:
         self._fault = fault
-        self._keep = keep
+        self._databases = databases
         self.mirror = Mirror(data_dir, network)
         try:
-            self.db = Database(data_dir, network)
+            self.db = self._database(data_dir, network)
             self.boot_id = boot_id()
             self._catch_up()
         except BaseException:
@@ -54,11 +54,21 @@ class Network:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.db.rollback()
-        if self._keep is None:
+        if self._databases is None:
             self.db.close()
         else:
-            self._keep(self.db)
+            self._databases[self.db.path] = self.db
         self.mirror.close()
+
+    def _database(self, data_dir: str, network: str) -> Database:
+        """The one left open by an earlier call of this process, if its file is still that file."""
+        path = database_path(data_dir, network)
+        kept = None if self._databases is None else self._databases.pop(path, None)
+        if kept is not None:
+            if kept.is_current():
+                return kept
+            kept.close()
+        return Database(path)
 
     # --- agreeing with the files and the boot
 

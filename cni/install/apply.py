@@ -15,10 +15,13 @@ from collections.abc import Iterable, Sequence
 
 from cni.install import launcher
 from cni.plugins import PLUGINS
+from cni.shim import build_run
 
 CONFLIST = "10-podnet.conflist"
 _PACKAGES = ("cni", "linux")
 _NOT_ON_EXEC_PATH = (
+    "cni.daemon",
+    "cni.shim",
     "cni.cli",
     "cni.install",
     "cni.doctor",
@@ -46,25 +49,59 @@ def interpreter() -> str:
     return _SYSTEM_PYTHON if same else real
 
 
-def install_plugins(bin_dir: str, names: Iterable[str] = ()) -> list[str]:
-    """Paths of the executables written: all plugins, or those named."""
+def install_plugins(bin_dir: str, names: Iterable[str] = (), *, shim: str = "auto") -> list[str]:
+    """Paths of the executables written: all plugins, or those named.
+
+    They are one program under several names: the C one where it can be built (shim "auto", or "c" to
+    insist), else the Python launcher ("python").
+    """
     wanted = list(names) or [plugin.name for plugin in PLUGINS]
     known = {plugin.name for plugin in PLUGINS}
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise InstallError(f"no plugin is called {unknown[0]}: there are {' '.join(sorted(known))}")
-    bundle = write_bundle()
-    text = launcher.text(interpreter(), root(), bundle)
-    paths = []
+    program = _program(shim)
+    paths = [os.path.join(bin_dir, name) for name in wanted]
     try:
         os.makedirs(bin_dir, mode=0o755, exist_ok=True)
-        for name in wanted:
-            path = os.path.join(bin_dir, name)
-            replace_file(path, text.encode(), 0o755)
-            paths.append(path)
+        replace_file(paths[0], program, 0o755)
+        for path in paths[1:]:
+            _replace_by_link(paths[0], path, program)
     except OSError as error:
         raise InstallError(f"cannot write to {bin_dir}: {error.strerror}") from error
     return paths
+
+
+def _program(shim: str) -> bytes:
+    """The executable's content."""
+    text = launcher.text(interpreter(), root(), write_bundle()).encode()
+    if shim == "python":
+        return text
+    folder = f"{root()}/cni/__pycache__"
+    path = f"{folder}/launcher.{sys.implementation.cache_tag}.py"
+    try:
+        replace_file(path, text, 0o755)
+        built = build_run.build(folder, interpreter(), path, PLUGINS)
+    except OSError:
+        built = None  # a read-only installation has no place for the launcher
+    if built is None and shim == "c":
+        raise InstallError("the C program could not be built: install gcc, or leave --shim away")
+    return built or text
+
+
+def _replace_by_link(source: str, path: str, program: bytes) -> None:
+    """Under one inode the plugins know each other at once; where links are not possible it is a copy."""
+    folder = os.path.dirname(os.path.abspath(path))
+    temporary = f"{os.path.dirname(folder)}/.podnet-{os.getpid()}-{os.path.basename(path)}"
+    try:
+        os.link(source, temporary)
+        os.replace(temporary, path)
+        if os.path.exists(temporary):
+            os.unlink(temporary)  # rename does nothing where both names are the same file already
+    except OSError:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        replace_file(path, program, 0o755)
 
 
 def write_bundle() -> str:

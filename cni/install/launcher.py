@@ -50,6 +50,8 @@ def read_bundle():
 
 
 sys.path.append(ROOT)
+if len(sys.argv) == 2:
+    sys.argv = sys.argv[1:]  # started by the C program, which says what it was called by
 try:
     MODULES = read_bundle()
 except (OSError, ValueError, EOFError, TypeError):

@@ -54,6 +54,22 @@ def _add_nftables(network: str, container_id: str, ifname: str, cidrs: Sequence[
         raise CniError(f"failed to set up masquerading in nf_tables: {error}") from error
 
 
+def is_present(network: str, container_id: str, ifname: str, cidrs: Sequence[Cidr], backend: str) -> bool:
+    """Are all the rules there that `add` would make?"""
+    if choose(backend) == "iptables":
+        return not any(
+            iptables_plan.add_lines(iptables.save(cidr.ip.bits, "nat"), network, container_id, cidr)
+            for cidr in cidrs
+        )
+    from cni import nft_run
+    from cni.masquerade import nftables_plan as plan
+
+    rules = nft_run.rules_of(plan.TABLE)
+    mark = plan.mark_of(network, container_id, ifname)
+    own = [rule for rule in rules.get(plan.CHECKS, ()) if rule.comment.startswith(mark)]
+    return len(own) == len(cidrs) and len(rules.get(plan.POSTROUTING, ())) == len(_MULTICAST) + 1
+
+
 def delete(network: str, container_id: str, ifname: str, ips: Sequence[IP] | None = None) -> None:
     """Remove the attachment's rules from both backends; None: of all its addresses."""
     _delete_nftables(network, container_id, ifname)

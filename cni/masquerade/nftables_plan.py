@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TABLE = Table(k.NFPROTO_INET, "cni_plugins_masquerade")
 CHECKS = "masq_checks"
-_POSTROUTING = "postrouting"
+POSTROUTING = "postrouting"
 _SOURCE_NAT_PRIORITY = 100
 _META_NFPROTO = 15
 _COMMENT_BYTES = 127
@@ -78,7 +78,7 @@ def set_up(multicast: Iterable[Cidr]) -> list[Operation]:
     returns = [
         AddRule(
             TABLE,
-            _POSTROUTING,
+            POSTROUTING,
             Rule((*match_family(net.ip.bits), *match_address(net, source=False), RETURN)),
         )
         for net in multicast
@@ -86,8 +86,8 @@ def set_up(multicast: Iterable[Cidr]) -> list[Operation]:
     return [
         AddTable(TABLE),
         AddChain(TABLE, Chain(CHECKS)),
-        AddChain(TABLE, Chain(_POSTROUTING, hook)),
-        FlushChain(TABLE, _POSTROUTING),
+        AddChain(TABLE, Chain(POSTROUTING, hook)),
+        FlushChain(TABLE, POSTROUTING),
         *returns,
-        AddRule(TABLE, _POSTROUTING, Rule((goto(CHECKS),))),
+        AddRule(TABLE, POSTROUTING, Rule((goto(CHECKS),))),
     ]

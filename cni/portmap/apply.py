@@ -251,10 +251,26 @@ def _missing(call: Call, conf: PortmapConf, backend: str, target: Cidr) -> Itera
 
     with NftSocket() as nft:
         table_name = nftables_plan.table_of(target.ip.bits)
+        if not nft.rules(table_name, {}).get("prerouting"):
+            yield f"table {table_name.name} has lost its rules"
         for name, items in nftables_plan.elements(conf, call.container_id, target).items():
             present = {(e.key, e.end): e.data for e in nft.elements(table_name, name)}
             if any(present.get((e.key, e.end), b"?") != e.data for e in items):
                 yield f"map {name} of table {table_name.name} lacks ports of this container"
+
+
+def heal(call: Call, found: Record) -> bool:
+    """Make the rules again if any is missing; True if one was."""
+    conf = config.parse(call)
+    targets = [parse_cidr(text) for text in found.facts["targets"]]
+    backend = found.facts["backend"]
+    if not any(problem for target in targets for problem in _missing(call, conf, backend, target)):
+        return False
+    wanted = {target.ip.bits: target for target in targets}
+    _add_rules(call, conf, backend, wanted)
+    if conf.snat and 32 in wanted:
+        _route_localnet(wanted[32])
+    return True
 
 
 def gc(call: Call) -> None:

@@ -80,7 +80,8 @@ class VethAttach:
     def record_done(self, name: str, layer3: Addressing) -> None:
         self.step("complete")
         ips = [ip.address for ip in layer3.ips]
-        self._write_record(name, complete=True, ips=ips, masquerade=self._conf.ip_masq)
+        gateways = [gateway.text for gateway in layer3.gateways]
+        self._write_record(name, complete=True, ips=ips, gateways=gateways, masquerade=self._conf.ip_masq)
 
     # --- addresses
 

@@ -46,13 +46,16 @@ def _row(values: tuple[Any, ...]) -> Row:
     return Row(from_packed(values[0]), *values[1:])
 
 
+def database_path(data_dir: str, network: str) -> str:
+    return f"{data_dir}/.podnet/{network}.sqlite"
+
+
 class Database:
     """All statements run in the transaction of `begin` and `commit`."""
 
-    def __init__(self, data_dir: str, network: str) -> None:
-        folder = f"{data_dir}/.podnet"
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.path = f"{folder}/{network}.sqlite"
+    def __init__(self, path: str) -> None:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        self.path = path
         try:
             self._open()
         except DatabaseError:
@@ -61,7 +64,8 @@ class Database:
             self._open()
 
     def _open(self) -> None:
-        self._db: Connection = connect(self.path, isolation_level=None)
+        # Used by one thread after the other, under the network's lock.
+        self._db: Connection = connect(self.path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA wal_autocheckpoint=200")
@@ -70,6 +74,15 @@ class Database:
             raise DatabaseError(f"{self.path} is of a newer podnet (schema {version})")
         if version < schema.VERSION:
             self._db.executescript(f"BEGIN; {schema.TABLES} PRAGMA user_version={schema.VERSION}; COMMIT;")
+
+        self._inode = os.stat(self.path).st_ino
+
+    def is_current(self) -> bool:
+        """False once somebody has removed the file, and with it what it said."""
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     def _set_aside(self) -> None:
         for suffix in ("", "-wal", "-shm"):

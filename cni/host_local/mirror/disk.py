@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from cni.spec.addresses import IP, parse_ip
@@ -11,10 +12,12 @@ from cni.wait import poll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from typing import NamedTuple
 else:
     from linux.records import NamedTuple
 
+_turns: dict[str, LockType] = {}
 _LAST_RESERVED = "last_reserved_ip."
 _LOCK_TIMEOUT_S = (
     30.0  # upstream waits for ever, which has left nodes with thousands of waiters (plugins#561)
@@ -36,9 +39,13 @@ class Mirror:
     def __init__(self, data_dir: str, network: str) -> None:
         self.folder = f"{data_dir}/{network}"
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
+        # Threads of the daemon queue up here, in turn; the file's lock keeps other processes out.
+        self._turn = _turns.setdefault(self.folder, allocate_lock())
+        if not self._turn.acquire(timeout=_LOCK_TIMEOUT_S):
+            raise try_again(f"{self.folder} has been in use for {_LOCK_TIMEOUT_S:g} s")
         self._lock = os.open(f"{self.folder}/lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not poll(self._try_lock, _LOCK_TIMEOUT_S):
-            os.close(self._lock)
+            self.close()
             raise try_again(
                 f"{self.folder}/lock has been held for 30 s: find its holder with `fuser {self.folder}/lock`"
             )
@@ -52,6 +59,7 @@ class Mirror:
 
     def close(self) -> None:
         os.close(self._lock)
+        self._turn.release()
 
     def mtime_ns(self) -> int:
         """Changes whenever a file comes or goes: tells whether anyone else has worked here."""

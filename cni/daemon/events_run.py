@@ -1,0 +1,91 @@
+"""Waits for the kernel's news that somebody may have broken something, and for the time to look anyway."""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Callable
+from errno import ENOBUFS
+
+from linux.logging_kv import get_logger
+from linux.netlink.codec import iter_messages
+from linux.netlink.socket import NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket
+from linux.rtnl import constants as c
+from linux.rtnl.messages import parse_link
+
+logger = get_logger("cni.daemon.events")
+_NFT_GROUP = 7
+_NFT_DELETIONS = frozenset((10 << 8) | kind for kind in (2, 5, 8, 11))  # table, chain, rule, set
+_NETCONF = (80, 81)  # RTM_NEWNETCONF, RTM_DELNETCONF: forwarding was switched
+_ROUTE_GROUPS = (c.RTNLGRP_LINK, c.RTNLGRP_IPV4_IFADDR, c.RTNLGRP_IPV6_IFADDR, 24, 25)
+_SETTLE_S = 0.1  # a flush is many events; one look afterwards
+RECONCILE_PERIOD_S = 10.0
+
+
+class Watch:
+    """Calls `heal` soon after damage and `reconcile` every ten seconds, in a thread of its own."""
+
+    def __init__(self, heal: Callable[[], None], reconcile: Callable[[], None]) -> None:
+        self._heal = heal
+        self._reconcile = reconcile
+        self._stopping = threading.Event()
+        self._route = NetlinkSocket(NETLINK_ROUTE, groups=_ROUTE_GROUPS)
+        self._nft = NetlinkSocket(NETLINK_NETFILTER, groups=(_NFT_GROUP,))
+        self._thread = threading.Thread(target=self._run, name="cni-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._route.close()
+        self._nft.close()
+
+    def _run(self) -> None:
+        self._guarded(self._heal)
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            if time.monotonic() >= due:
+                self._guarded(self._reconcile)
+                due = time.monotonic() + RECONCILE_PERIOD_S
+            if self._damage(0.2):
+                self._stopping.wait(_SETTLE_S)
+                self._drain()
+                self._guarded(self._heal)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            logger.exception("a look at the host failed")
+
+    def _damage(self, timeout_s: float) -> bool:
+        ready, _, _ = select.select([self._route, self._nft], [], [], timeout_s)
+        damaged = [self._read(item) for item in ready]  # each has to be read
+        return any(damaged)
+
+    def _drain(self) -> None:
+        while self._damage(0):
+            continue
+
+    def _read(self, item: NetlinkSocket) -> bool:
+        try:
+            messages = list(iter_messages(item.recv_raw()))
+        except OSError as error:
+            return error.errno == ENOBUFS  # news were lost: look at everything
+        if item is self._nft:
+            return any(message.type in _NFT_DELETIONS for message in messages)
+        return any(self._is_damage(message.type, message) for message in messages)
+
+    def _is_damage(self, kind: int, message: object) -> bool:
+        """Ours are bridges: a veth that goes is an everyday DEL."""
+        if kind == c.RTM_DELADDR or kind in _NETCONF:
+            return True
+        if kind not in (c.RTM_DELLINK, c.RTM_NEWLINK):
+            return False
+        link = parse_link(message)  # type: ignore[arg-type]
+        if link.kind != "bridge":
+            return False
+        return kind == c.RTM_DELLINK or not link.up

@@ -1,0 +1,110 @@
+"""kcni daemon."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cni import run
+from cni.attachments.disk import names_in
+from cni.daemon import heal_apply, reconcile_apply
+from cni.daemon.events_run import Watch
+from cni.daemon.serve import Daemon
+from cni.host_local.config import DATA_DIR
+from cni.host_local.disk import Network
+from linux import logging_kv
+from linux.logging_kv import get_logger
+
+logger = get_logger("cni.daemon")
+
+
+class Service:
+    """The daemon with its watch; what knode starts inside itself as well."""
+
+    def __init__(self, name: str = "kcni daemon") -> None:
+        self.daemon = Daemon(name=name)
+        self._world = run.world("")._replace(stderr=lambda text: logger.warning(text.strip()))
+        self._watch: Watch | None = None
+
+    def start(self) -> None:
+        """Answers calls when it returns. Raises AlreadyRunning."""
+        self.daemon.start()
+        self._watch = Watch(self._heal, self._reconcile)
+        self._watch.start()
+
+    def stop(self) -> None:
+        self.daemon.stop()
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _heal(self) -> None:
+        self.daemon.metrics.healed += heal_apply.heal(self._world)
+
+    def _reconcile(self) -> None:
+        self.daemon.metrics.forgotten += reconcile_apply.reconcile(self._world, self.daemon.perform)
+
+    def metrics(self) -> str:
+        return self.daemon.metrics.render(_pools())
+
+
+def _pools() -> list[tuple[str, int]]:
+    found = []
+    for name in names_in(DATA_DIR):
+        if not name.startswith("."):
+            with Network(DATA_DIR, name) as network:
+                found.append((name, len(network.db.rows())))
+    return found
+
+
+def main(metrics_address: str, level: str, *, json: bool) -> int:
+    """Until SIGTERM or SIGINT."""
+    logging_kv.setup("kcni", level, json=json)
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    service = Service()
+    service.start()
+    server = _serve_metrics(service, metrics_address) if metrics_address else None
+    print("kcni daemon: ready", flush=True)
+    done.wait()
+    service.stop()
+    if server is not None:
+        server.shutdown()
+    return 0
+
+
+def collect_once() -> int:
+    """What the daemon does every ten seconds, once."""
+    logging_kv.setup("kcni", "warning")
+    performer = Daemon()
+    world = run.world("")
+    count = reconcile_apply.reconcile(world, performer.perform)
+    sys.stdout.write(f"{count} attachments and addresses forgotten\n")
+    return 0
+
+
+def _serve_metrics(service: Service, address: str) -> ThreadingHTTPServer:
+    host, _, port = address.rpartition(":")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            code, text = 200, "ok\n"
+            if self.path == "/metrics":
+                text = service.metrics()
+            elif self.path != "/healthz":
+                code, text = 404, "not found\n"
+            body = text.encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Scrapes are not news."""
+
+    server = ThreadingHTTPServer((host.strip("[]"), int(port)), Handler)
+    threading.Thread(target=server.serve_forever, name="cni-metrics", daemon=True).start()
+    return server
