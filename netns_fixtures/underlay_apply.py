@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from linux import mounts, netns, sysctl
 from linux.rtnl import Rtnl
 from netns_fixtures.lab_disk import Folder
-from netns_fixtures.topology import Lab, Member, Network
+from netns_fixtures.topology import Lab, LabError, Member, Network
 
 BRIDGE = "underlay"
 NODE_LINK = "eth0"
@@ -65,6 +65,12 @@ def _prepare_node(lab: Lab, node: Member) -> None:
 
 def _plug_host(lab: Lab, hub_fd: int) -> None:
     """The host gets one link with addresses, and nothing else: no rule, no sysctl, no route beyond the subnet."""
+    with Rtnl() as rtnl:
+        if rtnl.link(lab.host_link) is not None:
+            again = f"klab down --name {lab.name}"
+            raise LabError(
+                f"link {lab.host_link} of an earlier lab {lab.name!r} is in the way: '{again}' removes it"
+            )
     host_fd = netns.current()
     try:
         netns.run_in(hub_fd, lambda: _plug("host", lab.host_link, host_fd))
