@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from dns.handlers.request import Request, Response, failed
+from dns.handlers.request import Later, Request, Response, failed
 from dns.memo import Memo
 from dns.server import Router, repeatable, reply_bytes, rotations
-from dns.wire.query import Malformed, Query, parse
+from dns.wire.query import Malformed, parse
 
 Send = Callable[[bytes], None]
 # Runs the awaited response in the event loop and hands it on.
@@ -59,7 +59,10 @@ class Responder:
             if reply is not None:
                 send(reply)
 
-        self._schedule(result, finish)
+        if isinstance(result, Later):
+            result.on_done(finish)
+        else:
+            self._schedule(result, finish)
         return None
 
     def _finish(
@@ -83,7 +86,3 @@ class Responder:
         for observer in response.observers:
             observer(1, len(reply), took_s)
         return reply
-
-
-def is_query(packet: bytes) -> bool:
-    return isinstance(parse(packet), Query)

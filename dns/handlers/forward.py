@@ -8,154 +8,19 @@ from random import Random
 
 import msgspec
 
-from dns.corefile.blocks import Line
-from dns.corefile.config import normalize_zones
-from dns.handlers.request import Request, Response, Result, Serve, failed
-from dns.handlers.site import Site, Task, duration_s, no_args, one_word, unknown_option, whole_number
-from dns.upstream.targets import BadTarget, Target, parse_target, resolv_conf_targets
+from dns.handlers.forward_options import Options, parse
+from dns.handlers.request import Later, Request, Response, Result, Serve, failed
+from dns.handlers.site import Site, Task
+from dns.upstream.targets import Target, parse_target, resolv_conf_targets
 from dns.wire import message, names, numbers
 from dns.wire.encode import opt_record
 
 MAX_TARGETS = 15
 WHOLE_QUERY_S = 5.0
 ATTEMPTS_PER_UPSTREAM = 2
-# Limits and details of CoreDNS's sockets that ours have no use for.
-_IGNORED = frozenset(("max_idle_conns", "max_age", "dnstap", "resolver", "doh_method"))
-POLICIES = ("random", "round_robin", "sequential")
 TIME_BOUNDS_S = tuple(0.00025 * 2**power for power in range(16))
 
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """One forward line. `places` are addresses and resolv.conf files in order."""
-
-    zone: str
-    places: tuple[str, ...]
-    line: Line
-    exceptions: tuple[str, ...] = ()
-    policy: str = "random"
-    max_fails: int = 2
-    expire_s: float = 10.0
-    read_timeout_s: float = 2.0
-    max_concurrent: int = 0
-    force_tcp: bool = False
-    prefer_udp: bool = False
-    fail_fast: bool = False
-    tls: tuple[str, ...] | None = None
-    tls_server_name: str = ""
-    health_check_s: float = 0.5
-    health_check_rd: bool = True
-    health_check_name: str = "."
-    failover_rcodes: tuple[int, ...] = ()
-    next_rcodes: tuple[int, ...] = ()
-    next_on_nodata: bool = False
-    max_connect_attempts: int | None = None
-    source_address: str = ""
-
-
-def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> tuple[Options, ...]:
-    return tuple(_parse_line(line) for line in lines)
-
-
-def _parse_line(line: Line) -> Options:
-    if len(line.args) < 2:
-        raise line.error("forward takes a zone and the servers to ask: forward . 10.0.0.1")
-    settings: dict[str, object] = {}
-    for option in line.body:
-        if option.name.text in _IGNORED:
-            continue
-        if option.name.text == "health_check":
-            settings |= _health_check(option)
-            continue
-        name, value = _option(option)
-        settings[name] = (*_old(settings, name), *value) if isinstance(value, tuple) else value
-    for token in line.args[1:]:
-        if token.text.startswith(("/", ".")):
-            continue
-        try:
-            parse_target(token.text)
-        except BadTarget as problem:
-            raise line.error(f"plugin/forward: {problem}") from None
-    zone = normalize_zones(line.args[0].text, line.args[0])[0]
-    return Options(zone=zone, places=line.words[1:], line=line, **settings)  # type: ignore[arg-type]
-
-
-def _old(settings: dict[str, object], name: str) -> tuple[object, ...]:
-    old = settings.get(name, ())
-    return old if isinstance(old, tuple) else ()
-
-
-def _option(line: Line) -> tuple[str, object]:
-    words = line.words
-    match line.name.text:
-        case "except":
-            if not words:
-                raise line.error("except needs at least one zone")
-            return "exceptions", tuple(
-                zone for token in line.args for zone in normalize_zones(token.text, token)
-            )
-        case "policy":
-            if one_word(line) not in POLICIES:
-                raise line.error(f"policy is one of {', '.join(POLICIES)}, found {words[0]!r}")
-            return "policy", words[0]
-        case "max_fails":
-            return "max_fails", whole_number(line, one_word(line), 0)
-        case "max_concurrent":
-            return "max_concurrent", whole_number(line, one_word(line), 0)
-        case "max_connect_attempts":
-            return "max_connect_attempts", whole_number(line, one_word(line), 0)
-        case "expire" | "read_timeout" as name:
-            return f"{name}_s", duration_s(line, one_word(line))
-        case "force_tcp" | "prefer_udp" as flag:
-            no_args(line)
-            return flag, True
-        case "failfast_all_unhealthy_upstreams":
-            no_args(line)
-            return "fail_fast", True
-        case "tls":
-            if len(words) > 3:
-                raise line.error("tls takes up to three files: certificate, key, CA")
-            return "tls", words
-        case "tls_servername":
-            return "tls_server_name", one_word(line)
-        case "failover":
-            return "failover_rcodes", _rcodes(line)
-        case "next":
-            if "NODATA" in (word.upper() for word in words):
-                return "next_on_nodata", True
-            return "next_rcodes", _rcodes(line)
-        case "source_address":
-            return "source_address", one_word(line)
-        case _:
-            raise unknown_option("forward", line)
-
-
-def _health_check(line: Line) -> dict[str, object]:
-    """`health_check INTERVAL [no_rec] [domain NAME]`."""
-    if not line.args:
-        raise line.error("health_check needs an interval")
-    found: dict[str, object] = {"health_check_s": duration_s(line, line.words[0])}
-    rest = list(line.args[1:])
-    while rest:
-        token = rest.pop(0)
-        if token.text == "no_rec":
-            found["health_check_rd"] = False
-        elif token.text == "domain" and rest:
-            name = rest.pop(0)
-            found["health_check_name"] = normalize_zones(name.text, name)[0]
-        else:
-            raise line.error(f"health_check takes no_rec or domain NAME, found {token.text!r}")
-    return found
-
-
-def _rcodes(line: Line) -> tuple[int, ...]:
-    found = []
-    for word in line.words:
-        if word.upper() not in numbers.RCODES:
-            raise line.error(f"{word!r} is no rcode such as SERVFAIL")
-        found.append(numbers.RCODES[word.upper()])
-    if not found:
-        raise line.error(f"{line.name.text} needs at least one rcode")
-    return tuple(found)
+__all__ = ["Forward", "Options", "build", "order", "parse", "query_bytes", "targets_of"]
 
 
 def build(options: tuple[Options, ...], site: Site, following: Serve) -> Serve:
@@ -253,6 +118,21 @@ class Forward:
         from dns.upstream.drive import Pool
 
         self._pool = Pool(options, self.targets)
+        hits, misses = (
+            registry.counter(
+                f"coredns_proxy_conn_cache_{word}_total",
+                f"Counter of connection cache {word} per upstream and protocol.",
+                *("proxy_name", "to", "proto"),
+            )
+            for word in ("hits", "misses")
+        )
+
+        def count() -> None:
+            for server, proto, kept, opened in self._pool.counts():
+                hits.set(kept, "forward", server, proto)
+                misses.set(opened, "forward", server, proto)
+
+        world.collectors.append(count)
 
     def serve(self, request: Request) -> Result:
         lower = request.query.lower
@@ -260,13 +140,41 @@ class Forward:
             return self._following(request)
         if not self.targets:
             return failed("forward", self._why, reason=numbers.EDE_NO_REACHABLE_AUTHORITY)
-        if 0 < self.options.max_concurrent <= self.concurrent:
+        if 0 < self.options.max_concurrent <= self.concurrent + self._pool.quick_count:
             self._rejected.add(1)
             limit = self.options.max_concurrent
             return failed(
                 "forward", f"concurrent queries exceeded maximum {limit}", rcode=numbers.REFUSED, reason=0
             )
-        return self._exchange(request)
+        return self._quickly(request) or self._exchange(request)
+
+    def _quickly(self, request: Request) -> Later | None:
+        """One attempt by callback; None where the long way has to be gone from the start."""
+        options = self.options
+        if request.proto != "udp" or options.prefer_udp or options.failover_rcodes or self._chained:
+            return None
+        self._turn += 1
+        count = len(self.targets)
+        index = order(options.policy, count, self._turn, self._rng)[0] if count > 1 else 0
+        if self._down(index):
+            return None
+        later = Later()
+        began = self._clock()
+
+        def done(data: bytes | None) -> None:
+            if data is None:
+                self._suspect(index)
+                self._pool.background(self._retry(request, later))
+                return
+            found = self._read(index, data, request, began)
+            if isinstance(found, str):
+                found = failed("forward", found, rcode=numbers.FORMERR)
+            later.resolve(found)
+
+        return later if self._pool.ask_quickly(index, query_bytes(request), done) else None
+
+    async def _retry(self, request: Request, later: Later) -> None:
+        later.resolve(await self._exchange(request))
 
     def _excepted(self, lower: str) -> bool:
         if lower == self.options.zone:
@@ -338,6 +246,10 @@ class Forward:
         data = await self._pool.exchange(index, packet, stream=stream)
         if data[2] & 2 and not stream and self.options.prefer_udp:
             data = await self._pool.exchange(index, packet, stream=True)
+        return self._read(index, data, request, began)
+
+    def _read(self, index: int, data: bytes, request: Request, began: float) -> Response | str:
+        """The response in a server's message, or what is wrong with it."""
         try:
             reply = message.decode(data)
         except message.BadMessage as problem:
@@ -396,5 +308,6 @@ def query_bytes(request: Request) -> bytes:
     flags = query.flags & (0x7800 | numbers.RD | numbers.AD | numbers.CD)
     opt = opt_record(query.edns, options=query.edns.options) if query.edns is not None else b""
     head = struct.pack("!HHHHHH", 0, flags, 1, 0, 0, 1 if opt else 0)
-    tail = struct.pack("!HH", query.kind, query.dns_class)
-    return head + names.encode(query.name) + tail + opt
+    if query.question:
+        return head + query.question + opt
+    return head + names.encode(query.name) + struct.pack("!HH", query.kind, query.dns_class) + opt

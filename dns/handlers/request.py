@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from threading import Lock
 from typing import TypeAlias
 
 import msgspec
@@ -68,7 +69,85 @@ class Response(msgspec.Struct, frozen=True):
         return bool(self.flags & numbers.TC)
 
 
-Result: TypeAlias = Response | Awaitable[Response]
+class Later:
+    """A response that comes by callback, from whichever thread has it. Costs a fraction of a coroutine and its task.
+
+    Handlers add what they change on the way back; the last to arrive, response or receiver, carries it all out.
+    """
+
+    __slots__ = ("_changes", "_lock", "_receiver", "_response")
+
+    def __init__(self) -> None:
+        self._response: Response | None = None
+        self._receiver: Callable[[Response], None] | None = None
+        self._changes: list[Callable[[Response], Result]] = []
+        self._lock = Lock()
+
+    def add(self, change: Callable[[Response], Result]) -> None:
+        """Before `on_done`, by the thread that passes this object on."""
+        self._changes.append(change)
+
+    def resolve(self, response: Response) -> None:
+        """The response is there. Once."""
+        with self._lock:
+            self._response = response
+            receiver = self._receiver
+        if receiver is not None:
+            self._deliver(response, receiver, 0)
+
+    def on_done(self, receiver: Callable[[Response], None]) -> None:
+        """Who gets the response. Once."""
+        with self._lock:
+            self._receiver = receiver
+            response = self._response
+        if response is not None:
+            self._deliver(response, receiver, 0)
+
+    def _deliver(self, response: Response, receiver: Callable[[Response], None], start: int) -> None:
+        for index in range(start, len(self._changes)):
+            try:
+                result = self._changes[index](response)
+            except Exception as problem:
+                result = failed("", f"internal error: {problem!r}")
+            if not isinstance(result, Response):
+                rest = index + 1
+                received_later(result, lambda found, rest=rest: self._deliver(found, receiver, rest))  # type: ignore[misc]
+                return
+            response = result
+        receiver(response)
+
+    def __await__(self) -> Generator[object, None, Response]:
+        """For coroutines: in the event loop's thread."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Response] = loop.create_future()
+
+        def done(response: Response) -> None:
+            loop.call_soon_threadsafe(lambda: None if future.done() else future.set_result(response))
+
+        self.on_done(done)
+        return future.__await__()
+
+
+def received_later(result: Later | Awaitable[Response], receiver: Callable[[Response], None]) -> None:
+    """Hand a response that is not there yet to receiver; a coroutine's only in the event loop's thread."""
+    if isinstance(result, Later):
+        result.on_done(receiver)
+        return
+    import asyncio
+
+    async def wait() -> None:
+        receiver(await result)
+
+    _running.add(task := asyncio.ensure_future(wait()))
+    task.add_done_callback(_running.discard)
+
+
+_running: set[object] = set()
+
+
+Result: TypeAlias = Response | Later | Awaitable[Response]
 Serve: TypeAlias = Callable[[Request], Result]
 
 
@@ -87,10 +166,13 @@ def then(result: Result, change: Callable[[Response], Result]) -> Result:
     """`change` applied to the response, now if it is there, else when it comes."""
     if isinstance(result, Response):
         return change(result)
-    return _later(result, change)
+    if isinstance(result, Later):
+        result.add(change)
+        return result
+    return _awaited(result, change)
 
 
-async def _later(awaited: Awaitable[Response], change: Callable[[Response], Result]) -> Response:
+async def _awaited(awaited: Awaitable[Response], change: Callable[[Response], Result]) -> Response:
     result = change(await awaited)
     return result if isinstance(result, Response) else await result
 

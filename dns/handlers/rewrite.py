@@ -87,11 +87,11 @@ def _apply(rule: Rule, query: Query, request: Request) -> tuple[Query, tuple[Ans
     if rule.field == "type":
         if query.kind != rule.number_from:
             return None
-        return replace(query, kind=rule.number_to), ()
+        return replace(query, kind=rule.number_to, question=b""), ()
     if rule.field == "class":
         if query.dns_class != rule.number_from:
             return None
-        return replace(query, dns_class=rule.number_to), ()
+        return replace(query, dns_class=rule.number_to, question=b""), ()
     if rule.field == "cname":
         return query, rule.answers
     return (query, rule.answers) if rewritten_name(rule, query.lower) is not None else None

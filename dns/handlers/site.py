@@ -56,7 +56,6 @@ class World(msgspec.Struct):
     lameduck_s: float = 0.0
     reload_every_s: float = 0.0  # 0: never
     reload_jitter_s: float = 0.0
-    monitor_readiness: bool = False
     startup: list[Callable[[], Awaitable[None]]] = msgspec.field(
         default_factory=list
     )  # before the ports open

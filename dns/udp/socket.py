@@ -140,10 +140,6 @@ class Batch:
             raise OSError(number, os.strerror(number))
         return count
 
-    def lengths(self) -> memoryview:
-        """Words of the received headers; slot i's length is the low half of word 8i+7."""
-        return self.received
-
     def send(self, first: int, count: int) -> None:
         """Send the replies of these slots. One that the kernel refuses is passed over."""
         if self.with_control:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import asyncio
     import ssl
 
-    from dns.handlers.forward import Options
+    from dns.handlers.forward_options import Options
+    from dns.upstream.quick_socket import Done, QuickAsker
     from dns.upstream.socket import Upstream
 
 
@@ -29,6 +30,7 @@ class Pool:
         self._targets = tuple(targets)
         self._upstreams: list[Upstream | None] = [None] * len(targets)
         self._background: set[asyncio.Task[None]] = set()
+        self._quick: tuple[QuickAsker | None, ...] = (None,) * len(targets)
 
     async def exchange(self, index: int, packet: bytes, *, stream: bool) -> bytes:
         from dns.upstream.socket import UpstreamError
@@ -48,11 +50,57 @@ class Pool:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def ask_quickly(self, index: int, packet: bytes, done: Done) -> bool:
+        """One attempt over UDP from any thread; False when it must be `exchange`."""
+        quick = self._quick[index]
+        return quick is not None and quick.ask(packet, done)
+
+    @property
+    def quick_count(self) -> int:
+        """Questions that are on their way."""
+        return sum(one.in_flight_count for one in self._quick if one is not None)
+
+    async def _keep_quick(self) -> None:
+        """Have quick sockets for the servers that are asked over UDP; until cancelled."""
+        import asyncio
+
+        options = self._options
+        if options.force_tcp or options.source_address:
+            return
+        from dns.upstream.quick_socket import QuickAsker
+
+        self._quick = tuple(
+            QuickAsker(target, expire_s=options.expire_s, read_timeout_s=options.read_timeout_s)
+            if target.transport == "dns"
+            else None
+            for target in self._targets
+        )
+        async with asyncio.TaskGroup() as group:
+            for one in self._quick:
+                if one is not None:
+                    group.create_task(one.run())
+
+    def counts(self) -> list[tuple[str, str, int, int]]:
+        """Server, protocol, questions on a socket that was open, questions that opened one."""
+        found = []
+        for upstream in self._upstreams:
+            if upstream is not None:
+                found += [
+                    (upstream.target.text, proto, upstream.hits[proto], upstream.misses[proto])
+                    for proto in upstream.hits
+                    if upstream.hits[proto] or upstream.misses[proto]
+                ]
+        for quick in self._quick:
+            if quick is not None and (quick.asked_count or quick.opened_count):
+                found.append((quick.target.text, "udp", quick.asked_count, quick.opened_count))
+        return found
+
     async def run(self) -> None:
         """Wait to be cancelled, then close everything."""
         import asyncio
 
         try:
+            await self._keep_quick()
             await asyncio.Event().wait()
         finally:
             for task in list(self._background):
