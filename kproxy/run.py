@@ -114,7 +114,7 @@ async def _main(options: Options) -> None:
             tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, mode), config))
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
-            tasks.create_task(_monitor(proxy, backends))
+            tasks.create_task(monitor(proxy, backends))
             await stopping.wait()
             raise _Stopped
     except* _Stopped:
@@ -186,7 +186,7 @@ def _metrics(proxy: Proxy, mode: str) -> Callable[[str], Answer]:
     return answer
 
 
-async def _monitor(proxy: Proxy, backends: dict[int, Backend]) -> None:
+async def monitor(proxy: Proxy, backends: dict[int, Backend]) -> None:
     """Hears of foreign changes to our tables once the first sync is done; its own writes are not reported."""
     await proxy.synced_once.wait()
     watch = next(iter(backends.values())).watch()
