@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 
-from kproxy import node_socket, surroundings
+from kproxy import garbage, node_socket, surroundings
 from kproxy.backends.registry import Backend, BackendError
 from kproxy.checks import checks_of
 from kproxy.checks_serve import CheckServers
@@ -190,7 +191,10 @@ class Proxy:
                 await asyncio.sleep(self._min_sync_s - (loop_s - last_s))
             self._wake.clear()
             last_s = asyncio.get_running_loop().time()
-            if self.sync():
+            first = not self.synced_once.is_set()
+            with garbage.paused() if first else nullcontext():
+                good = self.sync()
+            if good:
                 self._failures = 0
                 self.synced_once.set()
                 self._schedule_settling()

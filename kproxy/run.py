@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from kproxy import node_socket, surroundings, sysctls
+from kproxy import garbage, node_socket, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
 from kproxy.config import ConfigError, Configuration, split_address
 from kproxy.conntrack_socket import Cleaner
@@ -103,6 +103,7 @@ async def _main(options: Options) -> None:
     proxy.on_synced.append(cleaner.note)
     mode = next(iter(backends.values())).name
     metrics.mode.set(1, mode)
+    garbage.calm()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
