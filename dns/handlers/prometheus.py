@@ -22,7 +22,7 @@ MONITORED = frozenset(
 )  # fmt: skip
 
 
-MAX_OBSERVERS = 10_000
+MAX_OBSERVERS = 1000
 
 
 class Options(msgspec.Struct, frozen=True):

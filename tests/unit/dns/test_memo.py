@@ -55,6 +55,16 @@ def test_hits_are_reported_once_however_the_answer_ends() -> None:
     assert seen == [6, 2]  # the first question counts
 
 
+def test_what_is_forgotten_leaves_nothing_behind() -> None:
+    """Denials are forgotten with each change of the serial; their namespace may never change."""
+    memo = Memo()
+    for index in range(50):
+        put(memo, str(index).encode(), "ns/ns", "serial")
+        memo.invalidate(["serial"])
+    assert memo._dependents == {}
+    assert memo._size_bytes == 0
+
+
 def test_a_full_memory_begins_anew() -> None:
     memo = Memo(max_entries=3)
     for index in range(4):
