@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 
 Labels = tuple[str, ...]
+# The data threads and the event loop count the same things.
+_lock = Lock()
 
 
 class Family:
@@ -20,7 +23,8 @@ class Family:
         self.values: dict[Labels, float] = {}
 
     def add(self, amount: float, *labels: str) -> None:
-        self.values[labels] = self.values.get(labels, 0.0) + amount
+        with _lock:
+            self.values[labels] = self.values.get(labels, 0.0) + amount
 
     def set(self, value: float, *labels: str) -> None:
         self.values[labels] = value
@@ -29,7 +33,7 @@ class Family:
         return self.values.get(labels, 0.0)
 
     def lines(self) -> Iterable[str]:
-        for labels, value in sorted(self.values.items()):
+        for labels, value in sorted(self.values.copy().items()):
             yield f"{self.name}{_labels(self.label_names, labels)} {_number(value)}"
 
 
@@ -52,18 +56,20 @@ class Histogram(Family):
         self._counts: dict[Labels, list[float]] = {}
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
-        counts = self._counts.get(labels)
-        if counts is None:
-            counts = self._counts[labels] = [0.0] * (len(self.bounds) + 2)
-        counts[bisect_left(self.bounds, value)] += times
-        counts[-1] += value * times
+        place = bisect_left(self.bounds, value)
+        with _lock:
+            counts = self._counts.get(labels)
+            if counts is None:
+                counts = self._counts[labels] = [0.0] * (len(self.bounds) + 2)
+            counts[place] += times
+            counts[-1] += value * times
 
     def count(self, *labels: str) -> float:
         return sum(self._counts.get(labels, [0.0])[:-1])
 
     def lines(self) -> Iterable[str]:
         names = (*self.label_names, "le")
-        for labels, counts in sorted(self._counts.items()):
+        for labels, counts in sorted(self._counts.copy().items()):
             total = 0.0
             for bound, count in zip((*self.bounds, float("inf")), counts[:-1], strict=True):
                 total += count
@@ -98,7 +104,7 @@ class Registry:
         for collect in self.collectors:
             collect()
         lines: list[str] = []
-        for name in sorted(self.families):
+        for name in sorted(self.families.copy()):
             family = self.families[name]
             found = list(family.lines())
             if found:
