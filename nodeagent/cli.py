@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from linux import completion
+
 _EXAMPLES = """examples:
   knode run --kubeconfig /etc/podnet/node.kubeconfig --node-name node-1 --node-ip 192.0.2.11 \\
       --tls-cert /etc/podnet/node.crt --tls-key /etc/podnet/node.key --client-ca /etc/podnet/ca.crt
@@ -21,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    completion.add_option(top)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="run the agent until SIGTERM"))
     image = commands.add_parser("image", help="images of this node").add_subparsers(
