@@ -9,6 +9,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from linux import completion
+
 _EXAMPLES = """examples:
   kcni install --bin-dir /opt/cni/bin
   kcni install --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --subnet 10.244.1.0/24 --subnet fd00:10:244:1::/64
@@ -34,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    completion.add_option(parser)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     install = verbs.add_parser(

@@ -8,6 +8,7 @@ import msgspec
 
 from kproxy.config import ConfigError, Configuration
 from kproxy.duration import parse_duration_s
+from linux import completion
 
 
 class Flag(NamedTuple):
@@ -149,6 +150,7 @@ examples:
          --cluster-cidr 10.244.0.0/16,fd00:10:244::/56
 """,
     )
+    completion.add_option(made)
     made.add_argument("--config", metavar="FILE", help="KubeProxyConfiguration; most flags are then ignored")
     made.add_argument(
         "--cleanup", type=boolean, default=False, metavar="BOOL", help="remove all rules and end"
