@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from kproxy.backends.registry import BACKENDS, BackendError
 from kproxy.config import ConfigError, Configuration, validate
 from kproxy.flags import apply_flags, go_style, overrides_of_file, parser
+from kube.client.kubeconfig_disk import KubeconfigError
 from linux import logging_kv
 
 _log = logging_kv.get_logger("kproxy")
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["cleanup"]:
             given = ["--cleanup", *given[1:]]
         return _proxy(given)
-    except (ConfigError, BackendError) as error:
+    except (ConfigError, BackendError, KubeconfigError) as error:
         print(f"kproxy: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
