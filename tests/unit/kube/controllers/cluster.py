@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -193,9 +193,25 @@ async def send(client: Client, cls: type[Object], namespace: str, body: dict[str
 class Cluster:
     """`client` is the administrator's, orderly; the parts have clients of their own."""
 
-    def __init__(self, client: Client, nodes: list[PretendNode]) -> None:
+    def __init__(
+        self, client: Client, nodes: list[PretendNode], parts: list[Callable[[], Coroutine[Any, Any, None]]]
+    ) -> None:
         self.client = client
         self.nodes = nodes
+        self._parts = parts
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """The scheduler and the controllers, without any memory."""
+        self._tasks = [asyncio.ensure_future(part()) for part in self._parts]
+
+    async def crash(self) -> None:
+        """End them in the middle of whatever they do."""
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
     async def until(self, holds: Callable[[], Any], *, within_s: float = 60.0) -> float:
         """Virtual seconds until the awaited check is true."""
@@ -241,25 +257,24 @@ async def cluster(
             PretendNode(client(server, f"node-{n}", orderly=True), f"node-{n}", Random(rng.random()))
             for n in range(node_count)
         ]
-        parts = [
-            run_controllers(
-                client(server, "controllers", orderly=False), chosen, wall_clock=wall_clock, rng=rng
-            ),
-            run_scheduler(
-                client(server, "scheduler", orderly=False),
-                SchedulerProfile.named("lab"),
-                wall_clock=wall_clock,
-                rng=rng,
-            ),
-            *(node.run() for node in nodes),
-        ]
-        tasks = [asyncio.ensure_future(part) for part in parts]
+
+        def controllers() -> Coroutine[Any, Any, None]:
+            own = client(server, "controllers", orderly=False)
+            return run_controllers(own, chosen, wall_clock=wall_clock, rng=Random(rng.random()))
+
+        def scheduler() -> Coroutine[Any, Any, None]:
+            own, profile = client(server, "scheduler", orderly=False), SchedulerProfile.named("lab")
+            return run_scheduler(own, profile, wall_clock=wall_clock, rng=Random(rng.random()))
+
+        one = Cluster(client(server, "admin", orderly=True), nodes, [controllers, scheduler])
+        one.start()
+        agents = [asyncio.ensure_future(node.run()) for node in nodes]
         try:
-            yield Cluster(client(server, "admin", orderly=True), nodes)
+            yield one
         finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            for result in results:
+            for agent in agents:
+                agent.cancel()
+            for result in await asyncio.gather(*agents, return_exceptions=True):
                 if isinstance(result, Exception):
                     raise result
+            await one.crash()

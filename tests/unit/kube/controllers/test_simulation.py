@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from random import Random
 from typing import Any
@@ -458,3 +459,28 @@ def test_late_and_broken_watches_end_in_the_same_state(seed: int) -> None:
     }
     assert sum(spread) == 5
     assert [found for found in sets if found[1]] == [("web:2", 5)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_crashes_in_the_middle_end_in_the_same_state(seed: int) -> None:
+    async def main() -> dict[str, Any]:
+        rng = Random(seed)
+        async with cluster(seed=seed, late_s=0.02) as one:
+
+            async def crashes() -> None:
+                while one.nodes[
+                    1
+                ].alive:  # silence is counted anew after each start, so it would never be long enough
+                    await asyncio.sleep(rng.uniform(0.05, 1.5))
+                    await one.crash()
+                    await asyncio.sleep(rng.uniform(0.0, 0.5))
+                    one.start()
+
+            task = asyncio.ensure_future(crashes())
+            state = await fixed_walk(one)
+            task.cancel()
+            return state
+
+    state = virtual.run(main())
+    assert (state["served"], state["available"], state["slices"], state["ranges"]) == (5, 5, 1, 3)
+    assert [found for found in state["sets"] if found[1]] == [("web:2", 5)]
