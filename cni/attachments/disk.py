@@ -28,12 +28,14 @@ _LOCK_TIMEOUT_S = 30.0
 class Held:
     """The record file of one attachment, locked: no other process works on that attachment meanwhile."""
 
-    def __init__(self, folder: str, container_id: str, ifname: str) -> None:
+    def __init__(
+        self, folder: str, container_id: str, ifname: str, timeout_s: float = _LOCK_TIMEOUT_S
+    ) -> None:
         self._path = f"{folder}/{record.file_key(container_id, ifname)}"
         self._folder = folder
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self._fd = -1
-        if not poll(self._try_lock, _LOCK_TIMEOUT_S):
+        if not poll(self._try_lock, timeout_s):
             raise try_again(f"another ADD or DEL of {container_id} {ifname} has been running for 30 s")
         self.found = self._read()
 
@@ -103,6 +105,19 @@ def hold(call: Call, plugin: str) -> Held:
             return Held(folder, call.container_id, call.ifname)
         except FileNotFoundError:
             continue  # the folder went with its last record while we were opening ours
+
+
+def hold_if_idle(run_dir: str, plugin: str, found: Record) -> Held | None:
+    """The record, locked; None while another process or thread works on that attachment, or if it has gone."""
+    folder = folder_of(run_dir, plugin, found.network)
+    try:
+        held = Held(folder, found.container_id, found.ifname, timeout_s=0)
+    except (CniError, FileNotFoundError):
+        return None
+    if held.found is None:
+        with held:
+            return None
+    return held
 
 
 def records(run_dir: str, plugin: str, network: str) -> list[Record]:

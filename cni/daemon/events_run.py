@@ -24,9 +24,12 @@ RECONCILE_PERIOD_S = 10.0
 
 
 class Watch:
-    """Calls `heal` soon after damage and `reconcile` every ten seconds, in a thread of its own."""
+    """Calls `heal` soon after damage, and both every ten seconds, in a thread of its own.
 
-    def __init__(self, heal: Callable[[], None], reconcile: Callable[[], None]) -> None:
+    `heal` returns True to be called again soon.
+    """
+
+    def __init__(self, heal: Callable[[], bool], reconcile: Callable[[], object]) -> None:
         self._heal = heal
         self._reconcile = reconcile
         self._stopping = threading.Event()
@@ -44,22 +47,24 @@ class Watch:
         self._nft.close()
 
     def _run(self) -> None:
-        self._guarded(self._heal)
         due = time.monotonic()
+        again = False
         while not self._stopping.is_set():
             if time.monotonic() >= due:
+                again = self._guarded(self._heal) is True
                 self._guarded(self._reconcile)
                 due = time.monotonic() + RECONCILE_PERIOD_S
-            if self._damage(0.2):
+            if self._damage(0.2) or again:
                 self._stopping.wait(_SETTLE_S)
                 self._drain()
-                self._guarded(self._heal)
+                again = self._guarded(self._heal) is True
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _guarded(self, step: Callable[[], object]) -> object:
         try:
-            step()
+            return step()
         except Exception:
             logger.exception("a look at the host failed")
+            return None
 
     def _damage(self, timeout_s: float) -> bool:
         ready, _, _ = select.select([self._route, self._nft], [], [], timeout_s)

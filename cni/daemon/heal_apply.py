@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from cni.attachments import disk
 from cni.attachments.record import Record
@@ -16,6 +17,7 @@ from cni.bridge.gateway_apply import ensure_bridge, ensure_gateways
 from cni.call import World
 from cni.daemon.requests import call_of
 from cni.firewall import apply as firewall
+from cni.iptables import run as iptables
 from cni.masquerade import apply as masquerade
 from cni.portmap import apply as portmap
 from cni.spec.addresses import parse_cidr
@@ -31,23 +33,39 @@ logger = get_logger("cni.daemon.heal")
 _FORWARDING = {32: "net/ipv4/ip_forward", 128: "net/ipv6/conf/all/forwarding"}
 
 
-def heal(world: World) -> int:
-    """Number of things that were wrong and are right again. Goes on after errors, which it logs."""
-    mended = 0
-    steps: tuple[tuple[str, Callable[[World, Record], bool]], ...] = (
+class Healed(NamedTuple):
+    """How many things were put right, and how many could not be looked at because somebody was at work there."""
+
+    mended: int
+    busy: int
+
+
+def heal(world: World) -> Healed:
+    """Goes on after errors, which it logs."""
+    steps: tuple[tuple[str, Callable[[World, Record], int]], ...] = (
         ("bridge", _masquerading),
         ("ptp", _masquerading),
         ("portmap", _port_mappings),
         ("firewall", _firewall_rules),
     )
-    mended += _bridges(world)
-    for plugin, step in steps:
-        for found in living(world, plugin):
-            try:
-                mended += step(world, found)
-            except (CniError, OSError) as error:
-                logger.warning("could not heal", plugin=plugin, container=found.container_id, error=error)
-    return mended
+    results = _bridges(world)
+    with iptables.Look():
+        for plugin, step in steps:
+            for found in living(world, plugin):
+                try:
+                    results.append(_heal_one(world, plugin, step, found))
+                except (CniError, OSError) as error:
+                    logger.warning("could not heal", plugin=plugin, container=found.container_id, error=error)
+    return Healed(sum(r for r in results if r is not None), results.count(None))
+
+
+def _heal_one(world: World, plugin: str, step: Callable[[World, Record], int], found: Record) -> int | None:
+    """Under the attachment's lock: what its DEL is taking away is not to be put back. None: it is taken."""
+    held = disk.hold_if_idle(world.run_dir, plugin, found)
+    if held is None:
+        return None
+    with held:
+        return step(world, held.found) if held.found is not None and held.found.complete else 0
 
 
 def living(world: World, plugin: str) -> Iterator[Record]:
@@ -58,19 +76,23 @@ def living(world: World, plugin: str) -> Iterator[Record]:
                 yield found
 
 
-def _bridges(world: World) -> int:
-    mended = 0
+def _bridges(world: World) -> list[int | None]:
+    results: list[int | None] = []
     host_name = os.uname().nodename
     with Rtnl() as host:
         links = {link.name: link for link in host.links()}
-        for found in living(world, "bridge"):
+
+        def step(world: World, found: Record) -> int:
             call = call_of(found, world)
+            conf = bridge_config.parse(call.conf, call.args)
+            return _bridge(host, host_name, conf, found, links)
+
+        for found in living(world, "bridge"):
             try:
-                conf = bridge_config.parse(call.conf, call.args)
-                mended += _bridge(host, host_name, conf, found, links)
+                results.append(_heal_one(world, "bridge", step, found))
             except (CniError, OSError) as error:
                 logger.warning("could not heal", bridge=found.facts["bridge"], error=error)
-    return mended
+    return results
 
 
 def _bridge(host: Rtnl, host_name: str, conf: BridgeConf, found: Record, links: dict[str, Link]) -> int:

@@ -39,8 +39,11 @@ class Service:
         if self._watch is not None:
             self._watch.stop()
 
-    def _heal(self) -> None:
-        self.daemon.metrics.healed += heal_apply.heal(self._world)
+    def _heal(self) -> bool:
+        """True: look again soon."""
+        healed = heal_apply.heal(self._world)
+        self.daemon.metrics.healed += healed.mended
+        return healed.busy > 0
 
     def _reconcile(self) -> None:
         self.daemon.metrics.forgotten += reconcile_apply.reconcile(self._world, self.daemon.perform)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import get_ident
 
 from cni.iptables import rules
 from cni.spec.errors import CniError
@@ -11,9 +12,11 @@ from linux.execute import execute, find
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
     from cni.iptables.rules import Table
 
+_looks: dict[int, dict[tuple[int, str], Table]] = {}
 _TIMEOUT_S = 60.0
 _LOCK_WAIT_S = 30  # legacy iptables has one lock for the whole host
 
@@ -22,14 +25,36 @@ def is_available() -> bool:
     return find("iptables-restore", os.environ.get("PATH", "")) is not None
 
 
+class Look:
+    """Inside the with block this thread reads each table once, and again only after it has changed it."""
+
+    def __enter__(self) -> None:
+        _looks[get_ident()] = {}
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del _looks[get_ident()]
+
+
 def save(bits: int, table: str) -> Table:
     """What a table of IPv4 (32) or IPv6 (128) holds."""
+    seen = _looks.get(get_ident())
+    if seen is None:
+        return _save(bits, table)
+    if (bits, table) not in seen:
+        seen[bits, table] = _save(bits, table)
+    return seen[bits, table]
+
+
+def _save(bits: int, table: str) -> Table:
     return rules.parse(_run(f"{_prefix(bits)}-save", ["-t", table], b""), table)
 
 
 def restore(bits: int, table: str, lines: Sequence[str]) -> None:
     """All lines or none; other chains stay as they are."""
     if lines:
+        _looks.get(get_ident(), {}).pop((bits, table), None)
         text = rules.restore_text(table, lines)
         _run(f"{_prefix(bits)}-restore", ["--noflush", "-w", str(_LOCK_WAIT_S)], text.encode())
 

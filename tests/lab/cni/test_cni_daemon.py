@@ -1,0 +1,377 @@
+"""The daemon behind the executables: its answers, its absence, its silence; healing and forgetting.
+
+Each test runs in a mount namespace of its own, since the executables have the socket's path built in.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+SOCKET = "/run/podnet/cni.sock"
+
+
+@pytest.fixture
+def place(host, tmp_path):
+    """A host whose /run/podnet and /var/lib/podnet are its own: a process that holds the mount namespace."""
+    script = (
+        "mount --make-rprivate / && mkdir -p /run/podnet /var/lib/podnet && "
+        "mount -t tmpfs tmpfs /run/podnet && mount -t tmpfs tmpfs /var/lib/podnet && echo ready && exec sleep 600"
+    )
+    holder = host.run(
+        lambda: subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+    )
+    assert holder.stdout.readline() == "ready\n"
+    made = Place(host, holder)
+    yield made
+    made.close()
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+
+
+class Place:
+    def __init__(self, host, holder):
+        self.host = host
+        self.holder = holder
+        self.daemons = []
+        self.numbers = itertools.count()
+
+    def close(self):
+        for daemon in self.daemons:
+            if daemon.poll() is None:
+                daemon.kill()
+            daemon.wait()
+            daemon.stdout.close()
+            daemon.stderr.close()
+
+    def container(self):
+        """The path of a new container's namespace, as seen inside."""
+        name = f"podnet-{self.host.token}-{next(self.numbers)}"
+        self.sh("ip", "netns", "add", name)
+        return f"/run/netns/{name}"
+
+    def seen(self, path):
+        """The same path for us."""
+        return f"/proc/{self.holder.pid}/root{path}"
+
+    def argv(self, *argv):
+        return [
+            "nsenter",
+            f"--mount=/proc/{self.holder.pid}/ns/mnt",
+            f"--net=/proc/{self.holder.pid}/ns/net",
+            *argv,
+        ]
+
+    def daemon(self):
+        argv = self.argv(sys.executable, "-m", "cni.cli", "daemon", "--log-level", "warning")
+        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        self.daemons.append(child)
+        assert child.stdout.readline() == "kcni daemon: ready\n", child.stderr.read()
+        return child
+
+    def sh(self, *argv, check=True):
+        done = subprocess.run(self.argv(*argv), capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            pytest.fail(f"{argv}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self, verb, conf, path, **options):
+        argv = self.argv(f"{self.host.bin_dir}/{conf['type']}")
+        return self.host.start(verb, conf, path, argv=argv, **options)
+
+    def call(self, verb, conf, path, **options):
+        """Exit status and output."""
+        child = self.start(verb, conf, path, **options)
+        output = child.stdout.read()
+        errors = child.stderr.read()
+        child.stdout.close()
+        child.stderr.close()
+        code = child.wait()
+        return code, json.loads(output) if output else errors
+
+    def add(self, conf, path):
+        code, body = self.call("ADD", conf, path)
+        assert code == 0, body
+        return body
+
+    def delete(self, conf, path, **options):
+        code, body = self.call("DEL", conf, path, **options)
+        assert code == 0, body
+
+    def silent(self):
+        """A socket at which nobody answers."""
+        listener = socket.socket(socket.AF_UNIX)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                libc = __import__("linux.libc", fromlist=["setns"])
+                with open(f"/proc/{self.holder.pid}/ns/mnt") as file:
+                    libc.setns(file.fileno())
+                listener.bind(SOCKET)
+                listener.listen(10)
+                time.sleep(60)
+            finally:
+                os._exit(0)
+        listener.close()
+        wait_for(lambda: self.sh("ls", "/run/podnet").find("cni.sock") >= 0)
+        return pid
+
+    def records(self):
+        return self.sh("sh", "-c", "find /run/podnet/cni/attachments -type f 2>/dev/null || true").split()
+
+    def queue(self):
+        return self.sh("sh", "-c", "ls /var/lib/podnet/cni/queue/*.del 2>/dev/null || true").split()
+
+    def left_over(self):
+        veths = [name for name, link in self.host.links().items() if link.kind == "veth"]
+        return veths, self.host.addresses_in_use(), self.records()
+
+
+ROOT = str(__import__("pathlib").Path(__file__).parents[3])
+
+
+def wait_for(condition, timeout_s=5.0):
+    give_up_at = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > give_up_at:
+            pytest.fail("it did not happen in time")
+        time.sleep(0.02)
+
+
+def test_calls_go_through_the_daemon(host, place):
+    daemon = place.daemon()
+    conf, path = host.conf(isGateway=True), place.container()
+    result = place.add(conf, path)
+    assert [ip["address"] for ip in result["ips"]] == ["10.77.0.2/24", "fd00:77::2/64"]
+    assert place.call("CHECK", {**conf, "prevResult": result}, path)[0] == 0
+    place.delete(conf, path)
+    place.delete(conf, path)
+    assert place.left_over() == ([], [], [])
+    code, body = place.call("ADD", host.conf(isGateway=True, promiscMode=True, hairpinMode=True), path)
+    assert (code, body["code"]) == (1, 999)
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(10) == 0
+    assert "cni.sock" not in place.sh("ls", "/run/podnet")
+
+
+def test_attachments_outlive_daemon_and_way_of_calling(host, place):
+    conf = host.conf(isGateway=True)
+    first, second = place.container(), place.container()
+    place.add(conf, first)
+    daemon = place.daemon()
+    place.delete(conf, first)
+    place.add(conf, second)
+    daemon.terminate()
+    daemon.wait()
+    place.delete(conf, second)
+    assert place.left_over() == ([], [], [])
+
+
+def test_a_caller_from_another_host_namespace_works_for_itself(host, place):
+    """Its bridge must not be made in the daemon's namespace."""
+    place.daemon()
+    conf, path = host.conf(isGateway=True, bridge="other0"), place.container()
+    child = subprocess.Popen(
+        [
+            "nsenter", f"--mount=/proc/{place.holder.pid}/ns/mnt", "unshare", "-n", "sh", "-c",
+            f"{host.bin_dir}/bridge >/dev/null && ip -o link show other0",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={
+            "CNI_COMMAND": "ADD", "CNI_CONTAINERID": "x", "CNI_NETNS": path, "CNI_IFNAME": "eth0",
+            "CNI_PATH": host.bin_dir, "PATH": os.environ["PATH"],
+        },
+    )  # fmt: skip
+    output, _ = child.communicate(json.dumps(conf).encode())
+    assert b"other0" in output
+    assert "other0" not in host.links()
+    place.delete(conf, path, container="x")
+
+
+@pytest.mark.parametrize("how", ["listening", "killed"])
+def test_a_silent_socket(host, place, how):
+    conf, path = host.conf(version="1.1.0", isGateway=True), place.container()
+    place.add(conf, path)
+    if how == "listening":
+        silent = place.silent()
+    else:
+        daemon = place.daemon()
+        daemon.kill()
+        daemon.wait()
+        silent = None
+    started = time.monotonic()
+    for verb, status in (("ADD", 11), ("CHECK", 11), ("GC", 11), ("STATUS", 50)):
+        code, body = place.call(verb, conf, place.container())
+        assert (code, body["code"]) == (1, status), verb
+    assert time.monotonic() - started < 4 * 2.5
+    assert place.call("VERSION", conf, "")[0] == 0
+    place.delete(conf, path)
+    assert len(place.queue()) == 1
+    assert host.addresses_in_use() == ["10.77.0.2", "fd00:77::2"]
+    if silent:
+        os.kill(silent, signal.SIGKILL)
+        os.waitpid(silent, 0)
+    place.daemon()
+    assert place.queue() == []
+    assert place.left_over() == ([], [], [])
+
+
+def test_a_second_daemon_names_the_first(host, place):
+    first = place.daemon()
+    done = subprocess.run(
+        place.argv(sys.executable, "-m", "cni.cli", "daemon"),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"CNI is served by kcni daemon, process {first.pid} already" in done.stderr
+
+
+def test_32_at_once_and_a_kill_among_them(host, place):
+    daemon = place.daemon()
+    conf = host.conf(isGateway=True)
+    paths = [place.container() for _ in range(32)]
+    children = [place.start("ADD", conf, path) for path in paths]
+    time.sleep(0.05)
+    daemon.kill()
+    daemon.wait()
+    codes = []
+    for child in children:
+        child.stdout.read()
+        child.stdout.close()
+        child.stderr.close()
+        codes.append(child.wait())
+    place.daemon()
+    for path in paths:
+        place.delete(conf, path)
+    assert place.left_over() == ([], [], [])
+    assert set(codes) <= {0, 1}
+
+
+def test_a_caller_that_is_killed_leaves_nothing_after_its_del(host, place):
+    place.daemon()
+    conf = host.conf(isGateway=True)
+    for pause_s in (0.0, 0.001, 0.002, 0.004, 0.008):
+        path = place.container()
+        child = place.start("ADD", conf, path)
+        time.sleep(pause_s)
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        child.stderr.close()
+        place.delete(conf, path)
+    wait_for(lambda: place.left_over() == ([], [], []))
+
+
+# --- healing
+
+
+def test_the_bridge_comes_back_with_its_ports(host, place):
+    place.daemon()
+    conf = host.conf(isGateway=True, hairpinMode=True)
+    first, second = place.container(), place.container()
+    result = place.add(conf, first)
+    place.add(conf, second)
+    host.sh("ip", "link", "del", "cni0")
+    wait_for(lambda: place.call("CHECK", {**conf, "prevResult": result}, first)[0] == 0, 1.5)
+    assert host.sh("ping", "-c1", "-W1", "10.77.0.3", inside=place.seen(first))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("ip", "addr", "flush", "dev", "cni0"),
+        ("ip", "link", "set", "cni0", "down"),
+        ("sysctl", "-w", "net.ipv4.ip_forward=0"),
+    ],
+    ids=lambda words: " ".join(words[-2:]),
+)
+def test_address_and_forwarding_come_back(host, place, damage):
+    place.daemon()
+    conf, path = host.conf(isGateway=True), place.container()
+    result = place.add(conf, path)
+    host.sh(*damage)
+    wait_for(
+        lambda: (
+            place.call("CHECK", {**conf, "prevResult": result}, path)[0] == 0
+            and host.sh("cat", "/proc/sys/net/ipv4/ip_forward") == "1\n"
+        ),
+        1.5,
+    )
+
+
+@pytest.mark.parametrize("backend", ["iptables", "nftables"])
+def test_rules_come_back_after_a_flush(host, place, backend):
+    place.daemon()
+    conf, path = host.conf(isGateway=True, ipMasq=True, ipMasqBackend=backend), place.container()
+    result = place.add(conf, path)
+    ports = {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}
+    portmap = host.conf("portmap", subnets=(), backend=backend, runtimeConfig=ports, prevResult=result)
+    firewall = host.conf("firewall", subnets=(), backend=backend, prevResult=result)
+    place.add(portmap, path)
+    place.add(firewall, path)
+
+    def rules():
+        lines = (line.strip() for line in host.sh("nft", "list", "ruleset").splitlines())
+        wanted = (line for line in lines if "10.77.0.2" in line or "8080" in line or "jump" in line)
+        return {re.sub(r"counter packets \d+ bytes \d+ ", "", line) for line in wanted}
+
+    time.sleep(0.3)
+    before = rules()
+    assert before
+    host.sh("nft", "flush", "ruleset")
+    wait_for(lambda: rules() == before, 1.5)
+    for item in (firewall, portmap):
+        place.delete(item, path)
+    place.delete(conf, path)
+    time.sleep(0.3)
+    assert "10.77.0.2" not in host.sh("nft", "list", "ruleset")
+
+
+# --- forgetting
+
+
+def test_an_attachment_whose_namespace_is_gone_is_forgotten(host, place):
+    conf = host.conf(isGateway=True, ipMasq=True)
+    gone, kept = place.container(), place.container()
+    place.add(conf, gone)
+    place.add(conf, kept)
+    place.sh("ip", "netns", "del", os.path.basename(gone))
+    place.daemon()
+    wait_for(lambda: host.addresses_in_use() == ["10.77.0.3", "fd00:77::3"])
+    assert "10.77.0.2/32" not in host.sh("iptables-save", "-t", "nat")
+    assert len(place.records()) == 1
+
+
+def test_what_an_add_left_that_died_is_forgotten(host, place):
+    conf, path = host.conf(isGateway=True), place.container()
+    place.daemon().kill()
+    place.sh("rm", "-f", SOCKET)
+    step = 9
+    argv_of = host.start
+
+    def start(verb, conf, path, *, argv=None, **options):
+        return argv_of(verb, conf, path, argv=place.argv(*argv), **options)
+
+    host.start = start
+    assert host.dying("ADD", conf, path, step) == -signal.SIGKILL
+    host.start = argv_of
+    assert host.addresses_in_use()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        place.daemons[0].wait(1)
+    place.daemon()
+    wait_for(lambda: place.left_over() == ([], [], []))
