@@ -79,6 +79,8 @@ def check_type(obj: Object, api_version: str, kind: str) -> None:
 
 
 def object_of(request: Request, kind: Kind) -> tuple[Object, list[str]]:
+    if kind.custom is not None and media_type(request) == PROTOBUF:
+        raise status.unsupported_media_type(_ACCEPTED[:2])
     return typed_object(request, kind.api_version, kind.kind)
 
 

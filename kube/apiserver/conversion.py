@@ -13,6 +13,7 @@ import msgspec
 
 from kube.apiserver.kinds import KINDS, Kind
 from kube.apiserver.request import Object
+from kube.store.entries import Entry
 
 _Convert = Callable[[Object], Object]
 
@@ -142,8 +143,28 @@ def _row(kind: Kind) -> str:
 
 
 def stored_kind(kind: Kind) -> Kind:
-    """The kind in whose version the objects are kept."""
+    """The kind in whose version the objects are kept; custom resources are handled in the version asked for."""
     return _STORED_KINDS.get(kind.gvr, kind)
+
+
+def decoded(kind: Kind, entry: Entry) -> Object:
+    """The stored object as it is now read: a custom resource by the schema of today."""
+    obj = entry.decode()
+    if kind.custom is None or kind.custom.is_current(entry.body, entry.revision):
+        return obj
+    return kind.custom.to_served(obj)
+
+
+def is_outdated(kind: Kind, entry: Entry) -> bool:
+    """Whether an update that changes nothing is stored all the same, because the stored version is another now."""
+    return kind.custom is not None and entry.decode()["apiVersion"] != kind.custom.stored_api_version
+
+
+def for_store(kind: Kind, obj: Object) -> Object:
+    """The object in the version that is stored; with strategy None that is all a conversion does."""
+    if kind.custom is None or obj["apiVersion"] == kind.custom.stored_api_version:
+        return obj
+    return {**obj, "apiVersion": kind.custom.stored_api_version}
 
 
 def to_stored(kind: Kind, obj: Object) -> Object:
@@ -152,6 +173,8 @@ def to_stored(kind: Kind, obj: Object) -> Object:
 
 
 def to_served(kind: Kind, obj: Object) -> Object:
+    if kind.custom is not None:
+        return kind.custom.to_served(obj)
     convert = _TO_SERVED.get(_row(kind))
     return convert(obj) if convert else obj
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
-from kube.apiserver import admission, status
+from kube.apiserver import admission, conversion, status
 from kube.apiserver.allocation import removal_ops
 from kube.apiserver.kinds import Kind, lifecycle
 from kube.apiserver.options import DeleteOptions
@@ -37,7 +37,7 @@ async def delete(api: Api, kind: Kind, namespace: str, name: str, options: Delet
 
 
 async def _delete_once(api: Api, kind: Kind, namespace: str, entry: Entry, options: DeleteOptions) -> Deleted:
-    obj = entry.decode()
+    obj = conversion.decoded(kind, entry)
     metadata = obj["metadata"]
     name, uid = metadata["name"], metadata.get("uid", "")
     _check_preconditions(kind, metadata, options)
@@ -52,7 +52,7 @@ async def _delete_once(api: Api, kind: Kind, namespace: str, entry: Entry, optio
         return Deleted(entry, uid, gone=True)
     if marked is obj or options.dry_run:
         return Deleted(entry, uid, gone=False)
-    value = encode_stored(marked)
+    value = encode_stored(conversion.for_store(kind, marked))
     revision = await api.store.txn([Put(key, value, entry.revision)])
     return Deleted(entry_of(kind, marked, value, entry.create_revision, revision), uid, gone=False)
 

@@ -4,13 +4,15 @@ kubectl validates `kind: List` by it, and falls back to it for types that v3 doe
 gnostic's openapi_v2.Document (github.com/google/gnostic, openapiv2/OpenAPIv2.proto); the numbers are its fields.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from kube.apiserver.kinds import disk
+from kube.apiserver.customresources import openapi
+from kube.apiserver.kinds import KINDS, Kind, disk
+from kube.apiserver.kinds.patch import PATCH_TYPES
 from kube.apiserver.request import Object
 
 # Asked for with "@" in the place of the last but one dot, which no parser of media types takes in an answer.
@@ -18,24 +20,106 @@ MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _LENGTH_DELIMITED = 2
 
 
-@cache
-def as_json() -> bytes:
+def as_json(kinds: Sequence[Kind] = KINDS) -> bytes:
     """The document as every other client reads it."""
     info = {"title": "Kubernetes", "version": "v1.36.3"}
+    definitions = {**disk.definitions(), **_custom(kinds)}
+    paths = {path: item for kind in kinds for path, item in _paths(kind)}
     return msgspec.json.encode(
-        {"swagger": "2.0", "info": info, "paths": {}, "definitions": disk.definitions()}
+        {"swagger": "2.0", "info": info, "paths": paths, "definitions": dict(sorted(definitions.items()))}
     )
+
+
+def _paths(kind: Kind) -> Iterator[tuple[str, Object]]:
+    """The collection's path and the object's, with the operations that the kind has."""
+    place = "namespaces/{namespace}/" if kind.namespaced else ""
+    root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+    collection = f"{root}/{place}{kind.plural}"
+    shared = [_in_path("namespace")] if kind.namespaced else []
+    for path, names, where in (
+        (collection, _ON_COLLECTION, shared),
+        (collection + "/{name}", _ON_OBJECT, [*shared, _in_path("name")]),
+    ):
+        item = {
+            method: _operation(kind, verb, action)
+            for verb, (method, action) in names.items()
+            if verb in kind.verbs
+        }
+        if item:
+            yield path, {**item, "parameters": where}
+
+
+_ON_COLLECTION = {
+    "list": ("get", "list"),
+    "create": ("post", "post"),
+    "deletecollection": ("delete", "deletecollection"),
+}
+_ON_OBJECT = {
+    "get": ("get", "get"),
+    "update": ("put", "put"),
+    "patch": ("patch", "patch"),
+    "delete": ("delete", "delete"),
+}
+_STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
+
+
+def _in_path(name: str) -> Object:
+    return {"name": name, "in": "path", "required": True, "type": "string", "uniqueItems": True}
+
+
+def _operation(kind: Kind, verb: str, action: str) -> Object:
+    answer = {"list": f"{kind.definition}List"}.get(verb, kind.definition)
+    if verb.startswith("delete"):
+        answer = _STATUS
+    result: Object = {
+        "operationId": f"{action}_{kind.group or 'core'}_{kind.version}_{kind.plural}",
+        "tags": [f"{kind.group or 'core'}_{kind.version}"],
+        "consumes": ["application/json", "application/yaml"],
+        "produces": ["application/json"],
+        "responses": {"200": {"description": "OK", "schema": {"$ref": f"#/definitions/{answer}"}}},
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+    }
+    if verb in ("create", "update"):
+        schema = {"$ref": f"#/definitions/{kind.definition}"}
+        result["parameters"] = [{"name": "body", "in": "body", "required": True, "schema": schema}]
+    if verb == "patch":
+        result["consumes"] = [
+            media for media in PATCH_TYPES if kind.custom is None or "strategic" not in media
+        ]
+        result["parameters"] = [
+            {"name": "body", "in": "body", "required": True, "schema": {"type": "object"}}
+        ]
+    return result
+
+
+def _custom(kinds: Iterable[Kind]) -> Object:
+    """The definitions of custom kinds, in the words that OpenAPI v2 has."""
+    found: Object = {}
+    for kind in kinds:
+        if kind.custom is not None:
+            found.update(openapi.for_v2(openapi.definitions(kind, prefix="#/definitions/")))
+    return found
+
+
+def as_protobuf(customs: Iterable[Kind] = ()) -> bytes:
+    """Document{swagger 1, info 2, paths 8, definitions 9}."""
+    info = _text(1, "Kubernetes") + _text(2, "v1.36.3")
+    schemas = _built_in_schemas() + _schemas(_custom(customs))
+    return _text(1, "2.0") + _message(2, info) + _message(8, b"") + _message(9, schemas)
 
 
 @cache
-def as_protobuf() -> bytes:
-    """Document{swagger 1, info 2, paths 8, definitions 9}; 20 ms, once."""
-    info = _text(1, "Kubernetes") + _text(2, "v1.36.3")
-    schemas = b"".join(
+def _built_in_schemas() -> bytes:
+    """20 ms, once."""
+    return _schemas(disk.definitions())
+
+
+def _schemas(definitions: Object) -> bytes:
+    return b"".join(
         _message(1, _text(1, name) + _message(2, _schema(definition)))
-        for name, definition in sorted(disk.definitions().items())
+        for name, definition in sorted(definitions.items())
     )
-    return _text(1, "2.0") + _message(2, info) + _message(8, b"") + _message(9, schemas)
 
 
 def _schema(schema: Object) -> bytes:

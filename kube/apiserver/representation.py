@@ -105,6 +105,17 @@ class AsVersion(AsStored):
         return event_line(kind, self.object(view))
 
 
+class AsCustom(AsVersion):
+    """Custom resources: the stored bytes where those are in the version, and written by its present schema."""
+
+    def object(self, view: View) -> bytes:
+        custom, entry = self._kind.custom, view.entry
+        assert custom is not None
+        if custom.is_current(entry.body, entry.revision):
+            return entry.body
+        return super().object(view)
+
+
 class _Metadata(msgspec.Struct, frozen=True):
     metadata: msgspec.Raw
 
@@ -151,14 +162,21 @@ class AsTable:
         self._columns = _ENCODER.encode(table.columns(kind))
 
     def _row(self, view: View) -> bytes:
-        cells = _ENCODER.encode(table.row(self._kind, view.object, self._now))
+        cells = _ENCODER.encode(table.row(self._kind, self._shown_object(view), self._now))
         match self._include:
             case "None":
                 return b'{"cells":%b,"object":null}' % cells
             case "Object":
-                return b'{"cells":%b,"object":%b}' % (cells, view.entry.body)
+                return b'{"cells":%b,"object":%b}' % (cells, plain(self._kind).object(view))
             case _:
                 return b'{"cells":%b,"object":%b}' % (cells, _partial(view.entry))
+
+    def _shown_object(self, view: View) -> Object:
+        """Rows of built-in kinds are made of the stored version."""
+        custom = self._kind.custom
+        if custom is None or custom.is_current(view.entry.body, view.entry.revision):
+            return view.object
+        return custom.to_served(view.entry.decode())
 
     def _table(self, meta: bytes, rows: bytes) -> bytes:
         return (
@@ -227,6 +245,8 @@ def negotiate(kind: Kind, accept: str, query: Query, now: float) -> Shown:
 
 
 def plain(kind: Kind) -> Shown:
+    if kind.custom is not None:
+        return AsCustom(kind)
     return AsVersion(kind) if kind.stored_as else _AS_STORED.setdefault(kind.gvk, AsStored(kind))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kube.apiserver import bodies, status
+from kube.apiserver import bodies, conversion, status
 from kube.apiserver.kinds import Kind, patch
 from kube.apiserver.path import Target
 from kube.apiserver.request import Answer, Object, Request, json_answer
@@ -10,12 +10,16 @@ from kube.apiserver.state import Api
 from kube.apiserver.write import update, write_of
 
 
-def scale_of(obj: Object) -> Object:
-    """The Scale that shows obj."""
+def scale_of(kind: Kind, obj: Object) -> Object:
+    """The Scale that shows obj. StatusError 500 where a custom resource does not say its replicas."""
     metadata = obj["metadata"]
     spec, state = obj.get("spec") or {}, obj.get("status") or {}
     shown: Object = {"replicas": state.get("replicas", 0)}
-    selector = _selector_text(spec.get("selector"))
+    selector, replicas = _selector_text(spec.get("selector")), spec.get("replicas")
+    paths = kind.custom.scale if kind.custom is not None else None
+    if paths is not None:
+        replicas, shown["replicas"] = paths.replicas(obj), paths.status_replicas(obj)
+        selector = paths.selector_text(obj)
     if selector:
         shown["selector"] = selector
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -23,7 +27,7 @@ def scale_of(obj: Object) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: metadata[name] for name in kept if name in metadata},
-        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": shown,
     }
 
@@ -55,7 +59,7 @@ async def scale(api: Api, kind: Kind, target: Target, request: Request) -> Answe
         entry = api.get(kind, target.namespace, target.name)
         if entry is None:
             raise status.not_found(kind.resource, target.name)
-        return json_answer(scale_of(entry.decode()))
+        return json_answer(scale_of(kind, conversion.decoded(kind, entry)))
     write = write_of(api, kind, target.namespace, request)
     if request.method == "PUT":
         body, _ = bodies.typed_object(request, "autoscaling/v1", "Scale")
@@ -68,7 +72,7 @@ async def scale(api: Api, kind: Kind, target: Target, request: Request) -> Answe
         )
 
     def change(obj: Object) -> Object:
-        wanted = body or _patched_scale(kind, scale_of(obj), bodies.media_type(request), asked)
+        wanted = body or _patched_scale(kind, scale_of(kind, obj), bodies.media_type(request), asked)
         replicas = (wanted.get("spec") or {}).get("replicas", 0)
         if not isinstance(replicas, int) or replicas < 0:
             error = status.invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
@@ -76,11 +80,14 @@ async def scale(api: Api, kind: Kind, target: Target, request: Request) -> Answe
         version = (wanted.get("metadata") or {}).get("resourceVersion")
         if version:
             obj["metadata"]["resourceVersion"] = version
-        obj.setdefault("spec", {})["replicas"] = replicas
+        if kind.custom is not None and kind.custom.scale is not None:
+            kind.custom.scale.set_replicas(obj, replicas)
+        else:
+            obj.setdefault("spec", {})["replicas"] = replicas
         return obj
 
     written = await update(write, target.name, change)
-    return json_answer(scale_of(written.entry.decode()))
+    return json_answer(scale_of(kind, conversion.decoded(kind, written.entry)))
 
 
 def _patched_scale(kind: Kind, scale: Object, media: str, asked: Any) -> Object:

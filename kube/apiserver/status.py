@@ -235,6 +235,16 @@ def apply_conflict(message: str, causes: Sequence[Object]) -> StatusError:
     return StatusError(409, "Conflict", message, {"causes": list(causes)})
 
 
+def undeclared_fields(
+    api_version: str, kind: str, namespace: str, name: str, paths: Sequence[str]
+) -> StatusError:
+    """An apply of fields (`.spec.x`) that the schema does not have; the server gives it no reason."""
+    faults = [f"{path}: field not declared in schema" for path in paths]
+    why = faults[0] if len(faults) == 1 else "errors:\n" + "\n".join(f"  {fault}" for fault in faults)
+    about = f"{namespace}/{name}; {api_version}, Kind={kind}"
+    return StatusError(500, "", f"failed to create typed patch object ({about}): {why}")
+
+
 def invalid(kind: GroupName, name: str, errors: Sequence[FieldError]) -> StatusError:
     """422 with one cause an error. `kind` is the Kind's name with its group, not the resource."""
     texts = list(dict.fromkeys(error.message for error in errors))

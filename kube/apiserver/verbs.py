@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from kube.apiserver import bodies, read, reviews, status
+from kube.apiserver import admission, bodies, read, reviews, status
 from kube.apiserver.binding import bind
 from kube.apiserver.delete import delete, delete_all
 from kube.apiserver.kinds import Kind, managed_fields, patch
@@ -11,6 +11,7 @@ from kube.apiserver.options import delete_options, list_options, revision_of
 from kube.apiserver.path import Target
 from kube.apiserver.representation import ListMeta, Shown, negotiate
 from kube.apiserver.request import (
+    ANONYMOUS,
     JSON,
     Answer,
     Object,
@@ -107,7 +108,7 @@ async def _patch(api: Api, call: Call) -> Response:
     asked = bodies.parse_json(request.body)
 
     def change(old: Object) -> Object:
-        new = patch.apply(kind, old, media, asked)
+        new = patch.apply(kind, old, media, asked, strategic_served=kind.custom is None)
         bodies.check_type(new, kind.api_version, kind.kind)
         return checked(write, new, [])
 
@@ -126,6 +127,9 @@ async def _apply(api: Api, call: Call, write: Write) -> Response:
         raise status.bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
         )
+    undeclared = kind.custom.undeclared(asked) if kind.custom is not None else ()
+    if undeclared:
+        raise status.undeclared_fields(kind.api_version, kind.kind, target.namespace, target.name, undeclared)
     config = checked(write, asked, [])
 
     def change(old: Object) -> Object:
@@ -147,6 +151,7 @@ async def _apply(api: Api, call: Call, write: Write) -> Response:
 async def _delete(api: Api, call: Call) -> Response:
     kind, target, request = call.kind, call.target, call.request
     options = delete_options(request.query, _options_body(request))
+    admission.admit_deletion_by(api, kind, target.namespace, target.name, request.user or ANONYMOUS)
     deleted = await delete(api, kind, target.namespace, target.name, options)
     if deleted.gone:
         return json_answer(status.success(kind.resource, target.name, deleted.uid))

@@ -1,11 +1,17 @@
 """What a row of KINDS holds."""
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from kube.apiserver.status import GroupName
+from kube.apiserver.status import FieldError, GroupName
+
+if TYPE_CHECKING:
+    from kube.apiserver.kinds.managed_fields.structure import Structure
+    from kube.apiserver.kinds.schema.check import SchemaReport
+
+Object = dict[str, Any]
 
 # How object names are judged, see validation/names.py: RFC 1123 subdomain or label, or a path segment (RBAC).
 NameRule = Literal["subdomain", "label", "path", "ip"]
@@ -47,8 +53,44 @@ STATUS = Subresource("status", EDIT)
 SCALE = Subresource("scale", EDIT, "Scale", "autoscaling", "v1")
 
 
+class Scaling(Protocol):
+    """Where objects of a custom kind keep their replicas."""
+
+    def replicas(self, obj: Object) -> int: ...
+    def status_replicas(self, obj: Object) -> int: ...
+    def selector_text(self, obj: Object) -> str: ...
+    def set_replicas(self, obj: Object, count: int) -> None: ...
+
+
+class Custom(Protocol):
+    """What a kind that a CustomResourceDefinition made brings along; built-in kinds have rows in tables instead."""
+
+    definition_name: str  # of the CustomResourceDefinition
+    version: Object  # its part of the definition
+    api_version: str
+    stored_api_version: str
+    warning: str  # for every answer, "" for none
+
+    @property
+    def scale(self) -> Scaling | None: ...
+    @property
+    def structure(self) -> "Structure": ...
+    @property
+    def column_definitions(self) -> list[Object]: ...
+    @property
+    def fields(self) -> Mapping[str, Callable[[Object], str]]: ...
+
+    def check(self, obj: Object, duplicates: Sequence[str]) -> "SchemaReport": ...
+    def default(self, obj: Object) -> None: ...
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]: ...
+    def undeclared(self, obj: Object) -> list[str]: ...
+    def cells(self, obj: Object, now: float) -> list[Any]: ...
+    def is_current(self, body: bytes, revision: int) -> bool: ...
+    def to_served(self, obj: Object) -> Object: ...
+
+
 class Kind(msgspec.Struct, frozen=True):
-    """One built-in kind: how it is addressed, and the rules that hold for all objects of it."""
+    """One kind: how it is addressed, and the rules that hold for all objects of it."""
 
     group: str
     version: str
@@ -66,6 +108,8 @@ class Kind(msgspec.Struct, frozen=True):
     create_on_update: bool = False  # PUT of an absent object creates it
     stored_as: str = ""  # "events": the resource whose objects this one shows in another version
     singular: str = ""
+    listed_as: str = ""  # the kind of lists, where it is not the kind's name with "List"
+    custom: Custom | None = None
 
     @property
     def api_version(self) -> str:
@@ -100,7 +144,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     @property
     def list_kind(self) -> str:
-        return self.kind + "List"
+        return self.listed_as or self.kind + "List"
 
     @property
     def singular_name(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kube.apiserver import status
+from kube.apiserver.customresources import naming
 from kube.apiserver.kinds import pod_lifecycle
 from kube.apiserver.kinds.kind import Kind
 
@@ -81,7 +82,7 @@ def prepare_update(kind: Kind, new: Object, old: Object, *, subresource: str = "
                 new.setdefault("spec", {}).setdefault(name, old["spec"].get(name))
     if kind.has_generation:
         generation = (old.get("metadata") or {}).get("generation", 0)
-        new["metadata"]["generation"] = generation + (1 if _desire(new) != _desire(old) else 0)
+        new["metadata"]["generation"] = generation + (1 if _desire(kind, new) != _desire(kind, old) else 0)
     return old if unchanged(new, old) else new
 
 
@@ -120,6 +121,9 @@ def prepare_delete(
     `now` is RFC 3339 text. Returns `obj` itself when it already waits and nothing changes.
     """
     metadata = obj.get("metadata") or {}
+    if kind.key == "customresourcedefinitions.apiextensions.k8s.io" and not metadata.get("deletionTimestamp"):
+        obj = naming.ending(obj, now)
+        metadata = obj["metadata"]
     finalizers = _finalizers_for(metadata.get("finalizers") or [], propagation)
     grace_s = pod_lifecycle.grace_period_s(obj, grace_period_s) if kind.key == "pods" else 0
     held = bool(finalizers) or (kind.key == "namespaces" and bool((obj.get("spec") or {}).get("finalizers")))
@@ -200,7 +204,10 @@ def _only_status(kind: Kind, new: Object, old: Object) -> None:
         if name not in ("metadata", "status"):
             new[name] = value
     metadata, before = new["metadata"], old["metadata"]
-    names = ("ownerReferences", "finalizers") if kind.key in _METADATA_BY_STATUS else ("labels",)
+    if kind.custom is not None:
+        names: tuple[str, ...] = tuple({*metadata, *before} - {"managedFields"})
+    else:
+        names = ("ownerReferences", "finalizers") if kind.key in _METADATA_BY_STATUS else ("labels",)
     for name in names:
         if name in before:
             metadata[name] = before[name]
@@ -276,9 +283,15 @@ def _copy_within(parent: str, name: str, new: Object, old: Object) -> None:
 _NOT_DESIRE = ("apiVersion", "kind", "metadata", "status")
 
 
-def _desire(obj: Object) -> Object:
-    """All but metadata and status: a change here counts as a new generation."""
-    return {name: value for name, value in obj.items() if name not in _NOT_DESIRE}
+def _desire(kind: Kind, obj: Object) -> Object:
+    """All but metadata and status: a change here counts as a new generation.
+
+    A custom resource whose status is not written apart has no status in this sense.
+    """
+    wished = {name: value for name, value in obj.items() if name not in _NOT_DESIRE}
+    if kind.custom is not None and not kind.has_status:
+        wished["status"] = obj.get("status")
+    return wished
 
 
 def _comparable(obj: Object) -> Object:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import disk
 from kube.apiserver.kinds.kind import Kind
 from kube.apiserver.kinds.rows import KINDS
@@ -34,25 +35,35 @@ _PATCH_SCHEMA = {"type": "object"}
 def index(kinds: Sequence[Kind] = KINDS) -> Object:
     """/openapi/v3: the documents, each with a hash under which clients cache it."""
     group_versions = dict.fromkeys((kind.group, kind.version) for kind in kinds)
-    return {
-        "paths": {
-            path_of(group, version): {
-                "serverRelativeURL": f"/openapi/v3/{path_of(group, version)}?hash={etag(group, version)}"
-            }
-            for group, version in group_versions
-        }
+    urls = {
+        path_of(group, version): f"/openapi/v3/{path_of(group, version)}?hash={etag(group, version, kinds)}"
+        for group, version in group_versions
     }
+    return {"paths": {path: {"serverRelativeURL": url} for path, url in urls.items()}}
 
 
 def path_of(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
-@cache
-def etag(group: str, version: str) -> str:
-    """Changes whenever the shipped schema does; also the ETag of the document."""
-    material = _schema_hash() + f"{group}/{version}".encode()
+def etag(group: str, version: str, kinds: Sequence[Kind] = KINDS) -> str:
+    """Changes whenever the shipped schema or that of a custom kind does; also the ETag of the document."""
+    customs = _customs(group, version, kinds)
+    return _digest(group, version, openapi.material(customs)) if customs else _built_in_digest(group, version)
+
+
+def _digest(group: str, version: str, more: bytes = b"") -> str:
+    material = _schema_hash() + f"{group}/{version}".encode() + more
     return hashlib.sha512(material, usedforsecurity=False).hexdigest().upper()
+
+
+_built_in_digest = cache(_digest)
+
+
+def _customs(group: str, version: str, kinds: Sequence[Kind]) -> list[Kind]:
+    return [
+        kind for kind in kinds if kind.custom is not None and (kind.group, kind.version) == (group, version)
+    ]
 
 
 @cache
@@ -60,16 +71,31 @@ def _schema_hash() -> bytes:
     return hashlib.sha512(disk.read("schema"), usedforsecurity=False).digest()
 
 
-@cache
-def document(group: str, version: str) -> bytes | None:
+def document(group: str, version: str, kinds: Sequence[Kind] = KINDS) -> bytes | None:
     """/openapi/v3/apis/GROUP/VERSION as JSON; None when it is not served."""
-    kinds = [kind for kind in KINDS if (kind.group, kind.version) == (group, version)]
+    customs = _customs(group, version, kinds)
+    return _made(group, version, customs) if customs else _built_in(group, version)
+
+
+@cache
+def _built_in(group: str, version: str) -> bytes | None:
+    return _made(group, version, ())
+
+
+def _made(group: str, version: str, customs: Sequence[Kind]) -> bytes | None:
+    kinds = [kind for kind in KINDS if (kind.group, kind.version) == (group, version)] + list(customs)
     if not kinds:
         return None
     schemas: Object = {}
     for kind in kinds:
+        if kind.custom is not None:
+            schemas.update(openapi.definitions(kind, prefix=_V3_PREFIX))
+            continue
         _collect(kind.definition, schemas)
         _collect(kind.definition + "List", schemas)
+    if customs:
+        for name in openapi.REFERENCED:
+            _collect(name, schemas)
     return msgspec.json.encode(
         {
             "openapi": "3.0.0",
@@ -155,7 +181,11 @@ def _paths(kind: Kind) -> Iterator[tuple[str, Object]]:
     if "get" in kind.verbs:
         item = {"get": operation("get", [])}
         if "patch" in kind.verbs:
-            body = {media: {"schema": _PATCH_SCHEMA} for media in _PATCH_TYPES}
+            body = {
+                media: {"schema": _PATCH_SCHEMA}
+                for media in _PATCH_TYPES
+                if kind.custom is None or media != "application/strategic-merge-patch+json"
+            }
             item["patch"] = operation("patch", [*writes, _query("force", "boolean")], body)
             item["put"] = operation("put", writes, {"*/*": {"schema": schema}})
         yield collection + "/{name}", item

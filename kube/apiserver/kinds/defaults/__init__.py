@@ -48,6 +48,9 @@ DEFAULTS: Mapping[str, Callable[[Object], None]] = {
 
 def apply(kind: Kind, obj: Object) -> None:
     """Fills in defaults in place; a second time changes nothing."""
+    if kind.custom is not None:
+        kind.custom.default(obj)
+        return
     default = DEFAULTS.get(kind.key)
     if default is not None:
         default(obj)

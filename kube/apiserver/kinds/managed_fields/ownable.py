@@ -28,7 +28,7 @@ _NEVER = frozenset(
 
 
 def structure_of(kind: Kind) -> Structure:
-    return of_definition(kind.definition)
+    return kind.custom.structure if kind.custom is not None else of_definition(kind.definition)
 
 
 def ownable(kind: Kind, paths: Iterable[Path], subresource: str = "") -> FieldSet:

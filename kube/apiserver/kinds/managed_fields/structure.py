@@ -46,6 +46,10 @@ class Structure:
             found = self._fields[name] = ATOMIC if schema is None else _of(schema)
         return found
 
+    def declares(self, name: str) -> bool:
+        """Whether a struct has the field."""
+        return name in self._properties
+
     def key_of(self, item: Any) -> Object | None:
         """The values of the keys by which a list's item is known; None when it lacks one."""
         if not isinstance(item, dict):

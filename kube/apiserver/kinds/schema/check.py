@@ -55,6 +55,8 @@ def check(kind: Kind, obj: Object, duplicates: Sequence[str] = ()) -> SchemaRepo
     """Reads a fresh body in place as the server's decoder would: nulls and unknown fields go, quantities
     become canonical. `duplicates` come from duplicate_fields(), which needs the raw bytes.
     """
+    if kind.custom is not None:
+        return kind.custom.check(obj, duplicates)
     if kind.definition not in disk.definitions():
         return CLEAN
     findings = Findings()

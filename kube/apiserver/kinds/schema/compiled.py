@@ -216,6 +216,9 @@ def _reference(name: str) -> FieldReader:
     if short in _SPECIAL and ".apimachinery." in name:
         return _SPECIAL[short]
     definition = disk.definitions().get(name)
+    if short in _OR_SOMETHING_ELSE:  # a schema where it is an object; bool or array else
+        walk = _struct_walker(struct_reader(name.removesuffix(_OR_SOMETHING_ELSE[short])))
+        return FieldReader(exact=bool, walk=walk, go_type=f"v1.{short}")
     if definition is None or "properties" not in definition:
         if definition is not None and definition.get("type") == "string":
             return _STRING
@@ -227,7 +230,10 @@ def _reference(name: str) -> FieldReader:
 
 
 def _opaque(short: str) -> bool:
-    return short in ("RawExtension", "FieldsV1", "JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool")
+    return short in ("RawExtension", "FieldsV1", "JSON")
+
+
+_OR_SOMETHING_ELSE = {"JSONSchemaPropsOrArray": "OrArray", "JSONSchemaPropsOrBool": "OrBool"}
 
 
 def _omits_empty(struct: str, key: str, field: FieldReader, schema: Object) -> bool:

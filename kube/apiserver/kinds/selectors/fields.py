@@ -160,7 +160,7 @@ def _unescape(text: str) -> str:
 
 def parse_fields(kind: Kind, text: str) -> FieldSelector:
     """The selector of a `fieldSelector` query; ValueError carries the server's sentence."""
-    known = FIELDS.get(kind.storage_key)
+    known = kind.custom.fields if kind.custom is not None else FIELDS.get(kind.storage_key)
     requirements = []
     for term in _split_terms(text):
         parts = _split_term(term)

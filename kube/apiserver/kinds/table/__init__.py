@@ -89,6 +89,8 @@ def _column_rows() -> dict[str, list[tuple[str, str, str, int]]]:
 
 def columns(kind: Kind) -> list[Object]:
     """The columnDefinitions; priority 1 is for `-o wide`."""
+    if kind.custom is not None:
+        return kind.custom.column_definitions
     rows = _column_rows().get(f"{kind.group}/{kind.version}/{kind.plural}", _DEFAULT_COLUMNS)
     return [
         {"name": name, "type": value_type, "format": form, "description": "", "priority": priority}
@@ -98,6 +100,8 @@ def columns(kind: Kind) -> list[Object]:
 
 def row(kind: Kind, obj: Object, now: float) -> Cells:
     """The cells of one object, in its stored version."""
+    if kind.custom is not None:
+        return kind.custom.cells(obj, now)
     return ROWS.get(kind.storage_key, core.name_and_age)(obj, now)
 
 

@@ -7,6 +7,7 @@ defaults filled in, from a body that the schema has checked.
 from collections.abc import Mapping
 from typing import Any
 
+from kube.apiserver.customresources.definition import rules as definitions
 from kube.apiserver.kinds.kind import Kind
 from kube.apiserver.kinds.validation import (
     access,
@@ -65,6 +66,9 @@ RULES: Mapping[str, Rules] = {
     "persistentvolumes": Rules(storage.volume, storage.volume_update),
     "persistentvolumeclaims": Rules(storage.claim, storage.claim_update),
     "storageclasses.storage.k8s.io": Rules(storage.storage_class, storage.storage_class_update),
+    "customresourcedefinitions.apiextensions.k8s.io": Rules(
+        definitions.definition, definitions.definition_update
+    ),
 }
 
 _NONE = Rules()
@@ -72,6 +76,8 @@ _NONE = Rules()
 
 def validate_create(kind: Kind, obj: Object) -> list[FieldError]:
     errors = metadata.on_create(kind, obj.get("metadata") or {})
+    if kind.custom is not None:
+        return errors + kind.custom.validate(obj, None)
     rules = RULES.get(kind.key, _NONE)
     if rules.create is not None:
         rules.create(obj, errors)
@@ -81,6 +87,8 @@ def validate_create(kind: Kind, obj: Object) -> list[FieldError]:
 def validate_update(kind: Kind, new: Object, old: Object, subresource: str = "") -> list[FieldError]:
     """`subresource` is "" for the object itself; of the others only the metadata is judged."""
     errors = metadata.on_update(kind, new.get("metadata") or {}, old.get("metadata") or {})
+    if kind.custom is not None:
+        return errors + kind.custom.validate(new, old)
     if subresource:
         return errors
     rules = RULES.get(kind.key, _NONE)

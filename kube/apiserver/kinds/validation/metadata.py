@@ -34,7 +34,7 @@ def on_create(kind: Kind, metadata: Metadata) -> Errors:
             errors.append(required("metadata.namespace"))
         for sentence in label_errors(namespace) if namespace else ():
             errors.append(invalid_value("metadata.namespace", namespace, sentence))
-    _common(metadata, errors)
+    common(metadata, errors)
     return errors
 
 
@@ -56,21 +56,22 @@ def on_update(kind: Kind, new: Metadata, old: Metadata) -> Errors:
                 f"found new finalizers []string{{{listed}}}"
             )
             errors.append(forbidden_value("metadata.finalizers", detail))
-    _common(new, errors)
+    common(new, errors)
     return errors
 
 
-def _common(metadata: Metadata, errors: Errors) -> None:
-    label_map(errors, "metadata.labels", metadata.get("labels"))
+def common(metadata: Metadata, errors: Errors, field: str = "metadata") -> None:
+    """The rules that hold on create and on update; `field` is where the metadata is."""
+    label_map(errors, f"{field}.labels", metadata.get("labels"))
     annotations = metadata.get("annotations")
     if annotations:
-        annotation_map(errors, "metadata.annotations", annotations)
+        annotation_map(errors, f"{field}.annotations", annotations)
     references = metadata.get("ownerReferences")
     if references:
-        _owner_references(errors, references)
+        _owner_references(errors, f"{field}.ownerReferences", references)
     finalizers = metadata.get("finalizers")
     if finalizers:
-        _finalizers(errors, finalizers)
+        _finalizers(errors, f"{field}.finalizers", finalizers)
 
 
 def annotation_map(errors: Errors, field: str, annotations: Mapping[str, str]) -> None:
@@ -83,8 +84,7 @@ def annotation_map(errors: Errors, field: str, annotations: Mapping[str, str]) -
         errors.append(too_long(field, ANNOTATIONS_MAX_BYTES))
 
 
-def _owner_references(errors: Errors, references: Sequence[Mapping[str, Any]]) -> None:
-    field = "metadata.ownerReferences"
+def _owner_references(errors: Errors, field: str, references: Sequence[Mapping[str, Any]]) -> None:
     controllers = []
     for reference in references:
         version = str(reference.get("apiVersion") or "").rpartition("/")[2]
@@ -109,8 +109,7 @@ def _owner_references(errors: Errors, references: Sequence[Mapping[str, Any]]) -
         errors.append(invalid_value(field, list(references), detail))
 
 
-def _finalizers(errors: Errors, finalizers: Sequence[str]) -> None:
-    field = "metadata.finalizers"
+def _finalizers(errors: Errors, field: str, finalizers: Sequence[str]) -> None:
     for name in finalizers:
         for sentence in label_key_errors(name):
             errors.append(invalid_value(field, name, sentence))
