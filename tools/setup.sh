@@ -10,7 +10,7 @@ PYTHON=/usr/bin/python3
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRESS=1
 
 PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static"
-[ "${1:-}" = test ] && PACKAGES="$PACKAGES nftables python3-nftables iptables conntrack bind9-dnsutils containernetworking-plugins etcd-server etcd-client"
+[ "${1:-}" = test ] && PACKAGES="$PACKAGES nftables python3-nftables iptables conntrack bind9-dnsutils containernetworking-plugins etcd-server etcd-client iputils-ping procps"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }

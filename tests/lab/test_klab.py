@@ -114,7 +114,7 @@ def test_errors_are_one_line_that_says_what_to_do(arguments: tuple[str, ...], me
 
 
 def test_without_root_it_says_so() -> None:
-    script = "import os, sys; os.setuid(65534); from netns_fixtures.cli import main; sys.exit(main(['ls']))"
+    script = "import os, sys; from netns_fixtures.cli import main; os.setuid(65534); sys.exit(main(['ls']))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         1,
