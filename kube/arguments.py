@@ -100,9 +100,9 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     add("--token-auth-file", metavar="FILE", help='lines token,user,uid,"group1,group2"')
     add(
         "--authorization-mode",
-        choices=("AlwaysAllow",),
         default="AlwaysAllow",
-        help="what authenticated users may do (%(default)s)",
+        metavar="MODE[,MODE]",
+        help="who may do what: AlwaysAllow, RBAC, or Node,RBAC (%(default)s)",
     )
     add(
         "--compaction-interval",

@@ -194,7 +194,19 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         mask_sizes=(arguments.node_cidr_mask_size_ipv4, arguments.node_cidr_mask_size_ipv6),
         load_balancer_pool=tuple(filter(None, arguments.load_balancer_pool.split(","))),
         profile=arguments.profile,
+        authorization_modes=_modes(arguments.authorization_mode),
     )
+
+
+def _modes(text: str) -> tuple[str, ...]:
+    if text == "AlwaysAllow":
+        return (text,)
+    from kube.apiserver.authorizers import parse_modes
+
+    try:
+        return parse_modes(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {

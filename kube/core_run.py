@@ -46,6 +46,7 @@ class Plan(NamedTuple):
     mask_sizes: tuple[int, int]
     load_balancer_pool: tuple[str, ...]
     profile: str
+    authorization_modes: tuple[str, ...]
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -106,6 +107,7 @@ async def _clients(
         secure_port=plan.secure_port,
         service_cidrs=plan.service_cidrs,
         node_ports=plan.node_ports,
+        authorization_modes=plan.authorization_modes,
     )
     options = ServerOptions(
         data_dir=plan.data_dir,

@@ -4,8 +4,10 @@ Each rule is named after kube-apiserver's admission plugin. Rules that see nothi
 kinds (defaults, lifecycle, validation).
 """
 
-from kube.apiserver import status
+from kube.apiserver import rbac, status
 from kube.apiserver.kinds import Kind, kind_at
+from kube.apiserver.nodes import restriction
+from kube.apiserver.nodes.authorizer import node_name
 from kube.apiserver.request import Object, User
 from kube.apiserver.state import Api
 from kube.apiserver.status import GroupName
@@ -30,14 +32,20 @@ def admit_create(api: Api, kind: Kind, obj: Object, user: User) -> None:
     """Raises StatusError; may fill obj in."""
     if kind.namespaced:
         namespace_lifecycle(api, kind, obj)
+    rbac.check_write(api.policy, api.authorizer, kind, obj, None, user)
+    if "Node" in api.settings.authorization_modes:
+        restriction.check_create(kind, obj, user)
     if kind.key == "pods":
         _priority(api, kind, obj)
         _service_account(api, kind, obj)
         _default_tolerations(obj)
 
 
-def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: str) -> None:
+def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: str, user: User) -> None:
     """Raises StatusError; may fill new in."""
+    rbac.check_write(api.policy, api.authorizer, kind, new, old, user)
+    if "Node" in api.settings.authorization_modes:
+        restriction.check_update(kind, new, old, subresource, user)
     if kind.key == "pods" and not subresource:
         for field in ("priority", "preemptionPolicy", "serviceAccountName", "serviceAccount"):
             if field in old["spec"]:
@@ -50,6 +58,15 @@ def admit_delete(kind: Kind, obj: Object) -> None:
     name = obj["metadata"]["name"]
     if kind.key == "namespaces" and name in _IMMORTAL:
         raise status.forbidden(kind.resource, name, "this namespace may not be deleted")
+
+
+def admit_deletion_by(api: Api, kind: Kind, namespace: str, name: str, user: User) -> None:
+    """What depends on who deletes; raises StatusError."""
+    if "Node" not in api.settings.authorization_modes or node_name(user) is None:
+        return
+    entry = api.get(kind, namespace, name)
+    if entry is not None:
+        restriction.check_delete(kind, entry.decode(), user)
 
 
 def namespace_lifecycle(api: Api, kind: Kind, obj: Object) -> None:

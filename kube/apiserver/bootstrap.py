@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kube.apiserver import status
 from kube.apiserver.admission import NAMESPACES
+from kube.apiserver.default_roles import ensure_roles
 from kube.apiserver.kinds import bootstrap, kind_of
 from kube.apiserver.options import WriteOptions
 from kube.apiserver.request import Object, User
@@ -22,6 +23,8 @@ _FOLLOWED = {
 
 async def ensure(api: Api) -> None:
     """Make those that are missing."""
+    if "RBAC" in api.settings.authorization_modes:
+        await ensure_roles(api)
     for obj in _objects(api, api.settings.advertise_address):
         if obj["kind"] not in _FOLLOWED:
             await _ensure_object(api, obj)
@@ -50,6 +53,7 @@ def _objects(api: Api, address: str) -> list[Object]:
         service_cidrs=api.settings.service_cidrs,
         advertise_address=address,
         secure_port=api.settings.secure_port,
+        with_rbac=False,
     )
 
 

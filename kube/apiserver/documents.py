@@ -2,14 +2,14 @@
 
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 import msgspec
 
 from kube.apiserver import health, openapi_v2, status
 from kube.apiserver.kinds import discovery, openapi
-from kube.apiserver.request import JSON, Answer, Request, json_answer, text_answer
+from kube.apiserver.request import JSON, Answer, Object, Request, json_answer, text_answer
 from kube.apiserver.state import Api
 
 SERVED_VERSION = ("1", "36", "3")  # the Kubernetes release whose API this is
@@ -23,16 +23,16 @@ def document(api: Api, request: Request) -> Answer | None:
         return plain(api, request)
     match path.split("/")[1:]:
         case ["api", version]:
-            return _resources("", version)
+            return _resources(api, "", version)
         case ["apis", group]:
-            found = discovery.api_group(group)
+            found = discovery.api_group(group, api.catalog.kinds)
             return json_answer(found) if found is not None else None
         case ["apis", group, version]:
-            return _resources(group, version)
+            return _resources(api, group, version)
         case ["openapi", "v3", "api", version]:
-            return _openapi(request, "", version)
+            return _openapi(api, request, "", version)
         case ["openapi", "v3", "apis", group, version]:
-            return _openapi(request, group, version)
+            return _openapi(api, request, group, version)
         case ["healthz" | "livez" | "readyz" as endpoint, *_]:
             return _health(endpoint, api, request)
         case _:
@@ -59,20 +59,20 @@ def version(api: Api) -> dict[str, str]:
     }
 
 
+def _resources(api: Api, group: str, version: str) -> Answer | None:
+    catalog = api.catalog
+
+    def make() -> bytes | None:
+        found = discovery.resource_list(group, version, catalog.kinds)
+        return msgspec.json.encode(found) if found is not None else None
+
+    body = catalog.memo(("resources", group, version), make)
+    return Answer(200, body) if body is not None else None
+
+
 @cache
-def _resource_list(group: str, version: str) -> bytes | None:
-    found = discovery.resource_list(group, version)
-    return msgspec.json.encode(found) if found is not None else None
-
-
-def _resources(group: str, version: str) -> Answer | None:
-    found = _resource_list(group, version)
-    return Answer(200, found) if found is not None else None
-
-
-@cache
-def _aggregated(*, core: bool) -> bytes:
-    return msgspec.json.encode(discovery.aggregated_core() if core else discovery.aggregated_groups())
+def _core() -> bytes:
+    return msgspec.json.encode(discovery.aggregated_core())
 
 
 def _wants_aggregated(request: Request) -> bool:
@@ -85,35 +85,42 @@ def _wants_aggregated(request: Request) -> bool:
 
 def _api(api: Api, request: Request) -> Answer:
     if _wants_aggregated(request):
-        return Answer(200, _aggregated(core=True), discovery.AGGREGATED_MEDIA_TYPE)
+        return Answer(200, _core(), discovery.AGGREGATED_MEDIA_TYPE)
     return json_answer(discovery.api_versions(f"{api.settings.advertise_address}:{api.settings.secure_port}"))
 
 
 def _apis(api: Api, request: Request) -> Answer:
     if _wants_aggregated(request):
-        return Answer(200, _aggregated(core=False), discovery.AGGREGATED_MEDIA_TYPE)
-    return json_answer(discovery.api_group_list())
+        kinds = api.catalog.kinds
+        body = api.catalog.memo("aggregated", lambda: msgspec.json.encode(discovery.aggregated_groups(kinds)))
+        return Answer(200, body, discovery.AGGREGATED_MEDIA_TYPE)
+    return json_answer(discovery.api_group_list(api.catalog.kinds))
 
 
-def _openapi(request: Request, group: str, version: str) -> Answer | None:
-    body = openapi.document(group, version)
+def _openapi(api: Api, request: Request, group: str, version: str) -> Answer | None:
+    kinds = api.catalog.kinds
+    body = api.catalog.memo(("openapi", group, version), lambda: openapi.document(group, version, kinds))
     if body is None:
         return None
-    etag = f'"{openapi.etag(group, version)}"'
+    etag = f'"{openapi.etag(group, version, kinds)}"'
     if request.headers.get("if-none-match") == etag:
         return Answer(304, b"", JSON, (("ETag", etag),))
     return Answer(200, body, JSON, (("ETag", etag), ("Cache-Control", "public, max-age=31536000")))
 
 
 def _openapi_index(api: Api, request: Request) -> Answer:
-    return json_answer(openapi.index())
+    kinds = api.catalog.kinds
+    return Answer(200, api.catalog.memo("openapi", lambda: msgspec.json.encode(openapi.index(kinds))))
 
 
 def _openapi_v2(api: Api, request: Request) -> Answer:
     accept = request.headers.get("accept", "")
     if "proto-openapi" in accept:
-        return Answer(200, openapi_v2.as_protobuf(), openapi_v2.MEDIA_TYPE)
-    return Answer(200, openapi_v2.as_json())
+        body = api.catalog.memo(
+            "openapi_v2/protobuf", lambda: openapi_v2.as_protobuf(api.catalog.custom_kinds)
+        )
+        return Answer(200, body, openapi_v2.MEDIA_TYPE)
+    return Answer(200, api.catalog.memo("openapi_v2", lambda: openapi_v2.as_json(api.catalog.kinds)))
 
 
 def _version(api: Api, request: Request) -> Answer:
@@ -131,7 +138,8 @@ def _metrics(api: Api, request: Request) -> Answer:
 
 
 def _root(api: Api, request: Request) -> Answer:
-    groups = [f"/apis/{found['name']}" for found in discovery.api_group_list()["groups"]]
+    found = discovery.api_group_list(api.catalog.kinds)["groups"]
+    groups = [path for group in found for path in _group_paths(group)]
     paths = [
         "/api",
         "/api/v1",
@@ -146,6 +154,12 @@ def _root(api: Api, request: Request) -> Answer:
         "/version",
     ]
     return json_answer({"paths": paths})
+
+
+def _group_paths(group: Object) -> Iterator[str]:
+    yield f"/apis/{group['name']}"
+    for version in group["versions"]:
+        yield f"/apis/{version['groupVersion']}"
 
 
 def _keys(api: Api, request: Request) -> Answer:

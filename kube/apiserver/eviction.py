@@ -7,9 +7,10 @@ from kube.apiserver.delete import delete
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.kinds.selectors import from_object
 from kube.apiserver.locations import PODS
+from kube.apiserver.nodes import restriction
 from kube.apiserver.options import delete_options
 from kube.apiserver.path import Target
-from kube.apiserver.request import EMPTY_QUERY, Answer, Object, Request, done
+from kube.apiserver.request import ANONYMOUS, EMPTY_QUERY, Answer, Object, Request, done
 from kube.apiserver.state import Api
 from kube.apiserver.write import rewrite
 
@@ -27,6 +28,8 @@ async def evict(api: Api, target: Target, request: Request) -> Answer:
     if entry is None:
         raise status.not_found(PODS.resource, target.name)
     pod = entry.decode()
+    if "Node" in api.settings.authorization_modes:
+        restriction.check_eviction(PODS, pod, request.user or ANONYMOUS)
     phase = (pod.get("status") or {}).get("phase")
     if phase not in ("Succeeded", "Failed", "Pending") and not pod["metadata"].get("deletionTimestamp"):
         await _ask_budgets(api, target, pod, dry_run=options.dry_run)

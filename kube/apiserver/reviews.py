@@ -1,7 +1,6 @@
 """The kinds that are questions: created, answered, not stored."""
 
-from kube.apiserver import bodies
-from kube.apiserver.authorization import Attributes
+from kube.apiserver import access_reviews, bodies
 from kube.apiserver.kinds import Kind
 from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, User, json_answer
 from kube.apiserver.state import Api
@@ -20,48 +19,8 @@ def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | N
     metadata.setdefault("creationTimestamp", None)
     if namespace:
         metadata["namespace"] = namespace
-    obj["status"] = answer(api, obj.get("spec") or {}, request.user or ANONYMOUS)
+    obj["status"] = answer(api, obj, request.user or ANONYMOUS)
     return json_answer(obj, 201)
-
-
-def _attributes(spec: Object, user: User) -> Attributes:
-    path = spec.get("nonResourceAttributes")
-    if path:
-        return Attributes(user, path.get("verb", ""), path=path.get("path", ""))
-    asked = spec.get("resourceAttributes") or {}
-    return Attributes(
-        user,
-        asked.get("verb", ""),
-        asked.get("group", ""),
-        asked.get("version", ""),
-        asked.get("resource", ""),
-        asked.get("subresource", ""),
-        asked.get("namespace", ""),
-        asked.get("name", ""),
-    )
-
-
-def _decide(api: Api, spec: Object, user: User) -> Object:
-    decision = api.authorizer.decide(_attributes(spec, user))
-    answer: Object = {"allowed": decision.allowed}
-    if decision.reason:
-        answer["reason"] = decision.reason
-    return answer
-
-
-def _subject_access(api: Api, spec: Object, user: User) -> Object:
-    extra = {name: tuple(values) for name, values in (spec.get("extra") or {}).items()}
-    subject = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
-    return _decide(api, spec, subject)
-
-
-def _rules(api: Api, spec: Object, user: User) -> Object:
-    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-    return {
-        "resourceRules": [everything],
-        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-        "incomplete": False,
-    }
 
 
 def user_info(user: User) -> Object:
@@ -74,11 +33,12 @@ def user_info(user: User) -> Object:
     return info
 
 
-def _self(api: Api, spec: Object, user: User) -> Object:
+def _self(api: Api, obj: Object, user: User) -> Object:
     return {"userInfo": user_info(user)}
 
 
-def _token(api: Api, spec: Object, user: User) -> Object:
+def _token(api: Api, obj: Object, user: User) -> Object:
+    spec = obj.get("spec") or {}
     audiences = tuple(spec.get("audiences") or ())
     if api.signer is None:
         return {"authenticated": False, "error": "this server has no key for ServiceAccount tokens"}
@@ -105,10 +65,10 @@ def user_of(claims: Object) -> User:
 
 
 _REVIEWS = {
-    "selfsubjectaccessreviews.authorization.k8s.io": _decide,
-    "subjectaccessreviews.authorization.k8s.io": _subject_access,
-    "localsubjectaccessreviews.authorization.k8s.io": _subject_access,
-    "selfsubjectrulesreviews.authorization.k8s.io": _rules,
+    "selfsubjectaccessreviews.authorization.k8s.io": access_reviews.self_access,
+    "subjectaccessreviews.authorization.k8s.io": access_reviews.subject_access,
+    "localsubjectaccessreviews.authorization.k8s.io": access_reviews.local_access,
+    "selfsubjectrulesreviews.authorization.k8s.io": access_reviews.self_rules,
     "selfsubjectreviews.authentication.k8s.io": _self,
     "tokenreviews.authentication.k8s.io": _token,
 }

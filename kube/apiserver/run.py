@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from kube.apiserver import allocation, bootstrap, serve
 from kube.apiserver.authentication import Authenticator, parse_token_file
-from kube.apiserver.authorization import AlwaysAllow
+from kube.apiserver.authorizers import authorizers
 from kube.apiserver.core import ApiServer
+from kube.apiserver.customresources.catalog import Catalog
+from kube.apiserver.customresources.drive import DefinitionUpkeep
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.servers import Servers
@@ -57,7 +59,13 @@ async def open_api(
     rng = rng or SystemRandom()
     allocator = ServiceAllocator(settings.service_cidrs, settings.node_ports, rng=rng)
     allocation.follow(watch_cache, allocator)
-    api = Api(store, watch_cache, clock, rng, settings, allocator, AlwaysAllow(), ServerMetrics(), signer)
+    catalog = Catalog()
+    catalog.follow(watch_cache)
+    metrics = ServerMetrics()
+    authorizer, policy = authorizers(settings.authorization_modes, watch_cache)
+    api = Api(
+        store, watch_cache, clock, rng, settings, allocator, authorizer, metrics, catalog, signer, policy
+    )
     await bootstrap.ensure(api)
     if alone:
         await bootstrap.point_to(api, [settings.advertise_address])
@@ -75,9 +83,12 @@ async def in_memory(
     """A server without socket and file, for tests."""
     kept = store or MemoryStore()
     api = await open_api(kept, settings or Settings(), clock=clock, rng=rng)
+    upkeep = asyncio.ensure_future(DefinitionUpkeep(api).run())
     try:
         yield ApiServer(api)
     finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
         api.cache.stop()
         await kept.close()
 
@@ -102,6 +113,7 @@ async def serving(
         upkeep = [
             asyncio.ensure_future(tidy(api, options.compaction_interval_s)),
             asyncio.ensure_future(EventExpiry(api).run()),
+            asyncio.ensure_future(DefinitionUpkeep(api).run()),
         ]
         if options.etcd is not None:
             upkeep.append(asyncio.ensure_future(Servers(api, asyncio.get_running_loop().time).run()))

@@ -8,9 +8,11 @@ from uuid import UUID
 import msgspec
 
 from kube.apiserver.authorization import Authorizer
-from kube.apiserver.kinds import Kind
+from kube.apiserver.customresources.catalog import Catalog
+from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.rbac.policy import Policy
 from kube.apiserver.request import Object
 from kube.apiserver.tokens import TokenSigner
 from kube.store import Store
@@ -33,6 +35,12 @@ class Settings(NamedTuple):
     bookmark_period_s: float = 60.0
     watch_timeout_s: tuple[int, int] = (1800, 3600)
     version: str = "0.1.0"
+    authorization_modes: tuple[str, ...] = ("AlwaysAllow",)  # "Node", "RBAC": see authorizers.py
+
+    @property
+    def anonymous(self) -> bool:
+        """Callers without credentials are somebody (system:anonymous), whom roles may let do something."""
+        return self.authorization_modes != ("AlwaysAllow",)
 
 
 class Api(NamedTuple):
@@ -46,7 +54,9 @@ class Api(NamedTuple):
     allocator: ServiceAllocator
     authorizer: Authorizer
     metrics: ServerMetrics
+    catalog: Catalog
     signer: TokenSigner | None = None
+    policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it
 
     def now(self) -> str:
         """RFC 3339 with seconds, as metadata has it."""
@@ -57,6 +67,10 @@ class Api(NamedTuple):
 
     def suffix(self) -> str:
         return "".join(self.rng.choices(_SUFFIX, k=5))
+
+    def kind_at(self, group: str, version: str, plural: str) -> Kind | None:
+        """The kind served at the path, built in or defined by a CustomResourceDefinition."""
+        return kind_at(group, version, plural) or self.catalog.kind_at(group, version, plural)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Entry | None:
         return self.cache.get(kind.storage_key, namespace, name)

@@ -3,8 +3,9 @@
 from kube.apiserver import bodies, status
 from kube.apiserver.kinds import Kind
 from kube.apiserver.locations import NODES, PODS
+from kube.apiserver.nodes import restriction
 from kube.apiserver.path import Target
-from kube.apiserver.request import Answer, Object, Request, json_answer
+from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, json_answer
 from kube.apiserver.state import Api, rfc3339
 
 _TOKEN_S = (600, 3600, 1 << 32)  # least, default and most seconds a token lasts
@@ -19,6 +20,9 @@ def token(api: Api, kind: Kind, target: Target, request: Request) -> Answer:
     if api.signer is None:
         raise status.internal_error("this server has no key for ServiceAccount tokens")
     spec = asked.get("spec") or {}
+    if "Node" in api.settings.authorization_modes:
+        user = request.user or ANONYMOUS
+        restriction.check_token(api, kind, target.name, target.namespace, spec, user)
     least_s, default_s, most_s = _TOKEN_S
     lasts_s = int(spec.get("expirationSeconds") or default_s)
     if not least_s <= lasts_s <= most_s:

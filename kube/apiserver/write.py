@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from kube.apiserver import admission, allocation, bodies, conversion, options, status
+from kube.apiserver.customresources import admission as definitions
 from kube.apiserver.delete import remove
 from kube.apiserver.kinds import Kind, defaults, lifecycle, managed_fields, schema, validation
 from kube.apiserver.options import WriteOptions
@@ -118,17 +119,20 @@ async def _create_once(write: Write, obj: Object) -> Written:
     lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.name)
     _track(write, obj, None)
     admission.admit_create(api, kind, obj, write.user)
+    write.warnings.extend(definitions.admit(api.catalog, kind, obj, None, api.now()))
     name = obj["metadata"].get("name") or ""
     errors = validation.validate_create(kind, obj)
     if errors:
         raise status.invalid(kind.group_kind, name, errors)
     if api.get(kind, write.namespace, name) is not None:
         raise status.already_exists(write.kind.resource, name)
+    guards = definitions.guards(api.cache, kind)
     with _allocated(write, obj, None) as extra:
         key = key_of(kind, write.namespace, name)
-        value = encode_stored(obj)
+        value = encode_stored(conversion.for_store(kind, obj))
+        ops = [Put(key, value, 0), *extra, *guards]
         try:
-            revision = 0 if write.options.dry_run else await api.store.txn([Put(key, value, 0), *extra])
+            revision = 0 if write.options.dry_run else await api.store.txn(ops)
         except Conflict as error:
             if error.key != key:
                 raise
@@ -181,7 +185,7 @@ async def update(write: Write, name: str, change: Change, *, absent: Change | No
 async def _update_once(write: Write, entry: Entry, name: str, change: Change) -> Written:
     """Raises store.Conflict when somebody was faster."""
     api, kind = write.api, write.stored
-    old = entry.decode()
+    old = conversion.decoded(kind, entry)
     new = change(conversion.to_served(write.kind, entry.decode()))
     new = conversion.to_stored(write.kind, new)
     _place(write, new)
@@ -192,10 +196,12 @@ async def _update_once(write: Write, entry: Entry, name: str, change: Change) ->
     lifecycle.check_version(kind, new, old)
     defaults.apply(kind, new)
     new = lifecycle.prepare_update(kind, new, old, subresource=write.subresource)
-    if new is old:
+    if new is old and not conversion.is_outdated(kind, entry):
         return Written(entry)
     _track(write, new, old)
-    admission.admit_update(api, kind, new, old, write.subresource)
+    admission.admit_update(api, kind, new, old, write.subresource, write.user)
+    if not write.subresource:
+        write.warnings.extend(definitions.admit(api.catalog, kind, new, old, api.now()))
     with _allocated(write, new, old) as extra:
         errors = validation.validate_update(kind, new, old, write.subresource)
         if errors:
@@ -209,9 +215,9 @@ async def _store_update(write: Write, entry: Entry, new: Object, extra: list[Op]
     if lifecycle.finished(kind, new):
         if not write.options.dry_run:
             await remove(api, kind, key, entry.revision, new)
-        value = encode_stored(new)
+        value = encode_stored(conversion.for_store(kind, new))
         return Written(entry_of(kind, new, value, entry.create_revision, api.cache.revision), deleted=True)
-    value = encode_stored(new)
+    value = encode_stored(conversion.for_store(kind, new))
     if write.options.dry_run:
         return Written(entry_of(kind, new, value, entry.create_revision, entry.revision))
     revision = await api.store.txn([Put(key, value, entry.revision), *extra])

@@ -1,0 +1,40 @@
+"""The authorizers that `--authorization-mode` names, in its order."""
+
+from collections.abc import Sequence
+
+from kube.apiserver import rbac
+from kube.apiserver.authorization import AlwaysAllow, Authorizer, Chain
+from kube.apiserver.nodes.authorizer import NodeAuthorizer
+from kube.apiserver.nodes.references import PodReferences, follow
+from kube.store.cache import WatchCache
+
+MODES = ("AlwaysAllow", "Node", "RBAC")
+
+
+def parse_modes(text: str) -> tuple[str, ...]:
+    """`Node,RBAC`. Raises ValueError."""
+    modes = tuple(mode.strip() for mode in text.split(","))
+    for mode in modes:
+        if mode not in MODES:
+            raise ValueError(f"--authorization-mode {text}: {mode!r} is none of {', '.join(MODES)}")
+    if len(set(modes)) < len(modes):
+        raise ValueError(f"--authorization-mode {text}: a mode is named twice")
+    return modes
+
+
+def authorizers(modes: Sequence[str], cache: WatchCache) -> tuple[Authorizer, rbac.Policy]:
+    """They follow what the cache holds; the policy is empty without RBAC."""
+    policy = rbac.Policy()
+    found: list[Authorizer] = []
+    for mode in modes:
+        match mode:
+            case "RBAC":
+                rbac.follow(cache, policy)
+                found.append(policy)
+            case "Node":
+                references = PodReferences()
+                follow(cache, references)
+                found.append(NodeAuthorizer(references, cache))
+            case _:
+                found.append(AlwaysAllow())
+    return (found[0] if modes == ("AlwaysAllow",) else Chain(found)), policy

@@ -1,0 +1,1 @@
+"""What a node agent may do: README.md."""
