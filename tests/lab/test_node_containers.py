@@ -364,10 +364,9 @@ def test_nothing_of_a_deleted_pod_is_left_on_the_node(work: Workload) -> None:
     uid, address = pod["metadata"]["uid"], pod["status"]["podIP"]
     assert uid in work.on_node_sh("cat /proc/self/mountinfo")
     work.delete("gone")
-    assert uid not in work.on_node_sh(
-        "cat /proc/self/mountinfo; ls /run/podnet/pods /var/lib/podnet/pods /run/podnet/oci; ls -d /sys/fs/cgroup/*/podnet/*/*",
-        check=False,
-    )
+    places = "/run/podnet/pods /var/lib/podnet/pods /run/podnet/oci"
+    listing = f"cat /proc/self/mountinfo; ls {places}; ls -d /sys/fs/cgroup/*/podnet/*/*"
+    until(lambda: uid not in work.on_node_sh(listing, check=False), "nothing of it is left")
     assert uid not in work.on_node_sh("ls /var/lib/cni/results")
     assert not work.on_node_sh(f"ip neigh show | grep -w '{address}.*REACHABLE'", check=False)
 
