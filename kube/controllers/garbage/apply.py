@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -25,6 +26,20 @@ _MERGE = {"content-type": "application/merge-patch+json"}
 _JSON = {"content-type": "application/json"}
 
 
+_DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
+
+
+def _name(resource: Resource) -> tuple[str, str]:
+    return (resource.group, resource.plural)
+
+
+class _Followed(NamedTuple):
+    """`task` None: by a mirror that others keep."""
+
+    resource: Resource
+    task: asyncio.Task[None] | None
+
+
 class _Anything(Object):
     """Any kind, its metadata only; the informer says which."""
 
@@ -41,35 +56,57 @@ class GarbageCollector:
         self.graph = Graph()
         self._absent: OrderedDict[str, None] = OrderedDict()
         self._kinds: dict[tuple[str, str], ServedKind] = {}  # by group and kind
+        self._followed: dict[tuple[str, str], _Followed] = {}  # by group and plural
+        self._kinds_changed = asyncio.Event()
         self.queue: WorkQueue[str] = WorkQueue(max_delay_s=30.0)
 
     async def run(self) -> None:
-        """Follow every kind that the API serves, also those that come later."""
-        followed: set[tuple[str, str]] = set()
+        """Follow every kind that the API serves, as they come and go."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                for kind in await self._discover():
-                    name = (kind.resource.group, kind.resource.plural)
-                    if name not in followed:
-                        followed.add(name)
-                        self._follow(kind.resource, tasks)
-                await asyncio.sleep(self._context.options.discovery_period_s)
+                self._kinds_changed.clear()
+                kinds = await self._discover()
+                if kinds is not None:
+                    self._follow_all({_name(kind.resource): kind.resource for kind in kinds}, tasks)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._context.options.discovery_period_s):
+                        await self._kinds_changed.wait()
 
-    async def _discover(self) -> Iterable[ServedKind]:
+    async def _discover(self) -> Iterable[ServedKind] | None:
         try:
             kinds = await fetch_served_kinds(self._context.client)
         except ApiError:
-            return ()
+            return None
         collectable = [kind for kind in kinds if kind.collectable]
         self._kinds = {(kind.resource.group, kind.resource.kind): kind for kind in collectable}
         return collectable
 
-    def _follow(self, resource: Resource, tasks: asyncio.TaskGroup) -> None:
+    def _follow_all(self, served: Mapping[tuple[str, str], Resource], tasks: asyncio.TaskGroup) -> None:
+        for name, followed in list(self._followed.items()):
+            if served.get(name) == followed.resource:
+                continue
+            del self._followed[name]
+            if followed.task is not None:
+                followed.task.cancel()
+            if name not in served:
+                self._forget(followed.resource)
+        for name, resource in served.items():
+            if name not in self._followed:
+                self._followed[name] = _Followed(resource, self._follow(resource, tasks))
+
+    def _forget(self, resource: Resource) -> None:
+        """The kind is gone, and all its objects with it."""
+        for item in [item for item in self.graph.items.values() if _name(item.resource) == _name(resource)]:
+            self._remember_absent(item.uid)
+            for uid in self.graph.remove(item.uid):
+                self.queue.add(uid)
+
+    def _follow(self, resource: Resource, tasks: asyncio.TaskGroup) -> asyncio.Task[None] | None:
         on_change = self._on_change(resource)
         mirror = self._context.known_mirror(resource)
         if mirror is not None:
             mirror.subscribe(on_change)
-            return
+            return None
         informer = Informer(
             self._context.client,
             _Anything,
@@ -77,12 +114,16 @@ class GarbageCollector:
             on_change=on_change,
             rng=self._context.rng,
         )
-        tasks.create_task(informer.run())
+        return tasks.create_task(informer.run())
 
     def _on_change(
         self, resource: Resource
     ) -> Callable[[NamespacedName, Object | None, Object | None], None]:
+        defines_kinds = _name(resource) == _DEFINITIONS
+
         def on_change(_: NamespacedName, old: Object | None, new: Object | None) -> None:
+            if defines_kinds:
+                self._kinds_changed.set()
             look: set[str] = set()
             if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
                 self._remember_absent(old.metadata.uid)

@@ -24,8 +24,6 @@ class Namespaces:
         self._context = context
         self._namespaces = context.mirror(Namespace)
         self._pods = context.mirror(Pod)
-        self._kinds: tuple[ServedKind, ...] = ()
-        self._kinds_at = float("-inf")
         self.queue: WorkQueue[str] = WorkQueue(max_delay_s=5.0)
         self._namespaces.subscribe(self._on_namespace)
         self._pods.subscribe(self._on_pod)
@@ -90,16 +88,11 @@ class Namespaces:
         return await list_metadata(client, resource, namespace)
 
     async def _namespaced_kinds(self) -> tuple[ServedKind, ...]:
-        now = self._context.now()
-        if now - self._kinds_at > self._context.options.discovery_period_s:
-            kinds = await fetch_served_kinds(self._context.client)
-            self._kinds = tuple(
-                kind
-                for kind in kinds
-                if kind.resource.namespaced and {"list", "deletecollection"} <= kind.verbs
-            )
-            self._kinds_at = now
-        return self._kinds
+        """Asked for each time: a kind that came a moment ago may have objects here."""
+        kinds = await fetch_served_kinds(self._context.client)
+        return tuple(
+            kind for kind in kinds if kind.resource.namespaced and {"list", "deletecollection"} <= kind.verbs
+        )
 
     async def _finalize(self, namespace: Namespace) -> None:
         name = namespace.metadata.name
