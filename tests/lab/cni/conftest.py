@@ -114,8 +114,9 @@ class Host:
                 cwd="/",
             )
         )
-        child.stdin.write(json.dumps(conf).encode())
-        child.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # VERSION does not read it
+            child.stdin.write(json.dumps(conf).encode())
+            child.stdin.close()
         return child
 
     def call(self, verb, conf, path, **options):
