@@ -127,6 +127,7 @@ async def _apply(api: Api, call: Call, write: Write) -> Response:
         raise status.bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
         )
+    _check_doubled(write, bodies.doubled_yaml_keys(request.body, asked))
     undeclared = kind.custom.undeclared(asked) if kind.custom is not None else ()
     if undeclared:
         raise status.undeclared_fields(kind.api_version, kind.kind, target.namespace, target.name, undeclared)
@@ -146,6 +147,15 @@ async def _apply(api: Api, call: Call, write: Write) -> Response:
     absent = None if target.subresource else change
     written = await update(write._replace(applies=True), target.name, change, absent=absent)
     return _written(api, call, write, written)
+
+
+def _check_doubled(write: Write, sentences: list[str]) -> None:
+    """As fieldValidation asks: StatusError 400, warnings, or nothing."""
+    if sentences and write.options.validation == "Strict":
+        listed = "\n  ".join(("yaml: unmarshal errors:", *sentences))
+        raise status.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {listed}")
+    if write.options.validation == "Warn":
+        write.warnings.extend(sentences)
 
 
 async def _delete(api: Api, call: Call) -> Response:
