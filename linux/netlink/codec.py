@@ -133,8 +133,22 @@ def iter_attrs(data: bytes | memoryview, offset: int = 0) -> Iterator[tuple[int,
 
 
 def parse_attrs(data: bytes | memoryview, offset: int = 0) -> dict[int, bytes]:
-    """Attributes by type, the flags masked off; the last of a repeated type wins."""
-    return dict(iter_attrs(data, offset))
+    """Attributes by type, the flags masked off; the last of a repeated type wins.
+
+    The same walk as iter_attrs, written out: a link has some eighty attributes.
+    """
+    if not isinstance(data, bytes):
+        data = bytes(data)
+    found: dict[int, bytes] = {}
+    unpack, end = ATTR.unpack_from, len(data)
+    while offset + 4 <= end:
+        length, kind = unpack(data, offset)
+        stop = offset + length
+        if length < 4 or stop > end:
+            break
+        found[kind & NLA_TYPE_MASK] = data[offset + 4 : stop]
+        offset += (length + 3) & ~3
+    return found
 
 
 def iter_messages(data: bytes) -> Iterator[Message]:
