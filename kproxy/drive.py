@@ -332,6 +332,10 @@ class Proxy:
         while True:
             await asyncio.sleep(self.config.sync_period_s)
             self._look_around()
+            for family, backend in self._backends.items():
+                if not await asyncio.to_thread(backend.is_intact):
+                    _log.warning("our rules are gone, they are written again", family=_FAMILY_NAMES[family])
+                    self.distrust(family)
             if time.monotonic() - last_full_s > _FULL_CHECK_S:
                 last_full_s = time.monotonic()
                 for backend in self._backends.values():

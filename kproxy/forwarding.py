@@ -87,6 +87,7 @@ class ServiceForwarding(msgspec.Struct, frozen=True, kw_only=True):
     `external` is for what comes from outside through node ports, load balancer and external addresses.
     `short_circuit` replaces it for this node's pods and the node itself when the external policy is Local;
     None: they are treated like everybody (and, like everybody, masqueraded).
+    `health_check_port`: where this node's health for the service is served; 0: nowhere.
     """
 
     name: ServicePortName
@@ -95,6 +96,7 @@ class ServiceForwarding(msgspec.Struct, frozen=True, kw_only=True):
     external: Verdict
     short_circuit: Verdict | None = None
     affinity_timeout_s: int | None = None
+    health_check_port: int = 0
 
     @property
     def masquerades_external(self) -> bool:

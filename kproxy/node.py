@@ -35,6 +35,10 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     `bridged_pod_ranges`: this node's pod ranges where a bridge forwards between pods without the packet
     filter seeing it (net.bridge.bridge-nf-call-iptables is 0 or missing): there a reply would not find its
     way back through the translation, so that connections from one such pod to another are masqueraded.
+    `checks_cluster_ips`: unknown ports of a cluster address are rejected and unused addresses of the service
+    range dropped (nftables only). `filters_first`: source ranges are looked at before anything else (nftables);
+    else only where the service has endpoints. `localhost_node_ports`: node ports answer on 127.0.0.1, where
+    they answer everywhere (iptables, IPv4). `drops_invalid`: of iptables, see KUBE-FORWARD.
     `local_addresses`: all addresses of the node; the kernel asks its routing table, a model needs them told.
     """
 
@@ -46,6 +50,10 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     service_cidrs: tuple[str, ...] = ()
     bridged_pod_ranges: tuple[str, ...] = ()
     local_addresses: tuple[str, ...] = ()
+    checks_cluster_ips: bool = True
+    filters_first: bool = True
+    localhost_node_ports: bool = False
+    drops_invalid: bool = False
 
     @property
     def masquerade_mark(self) -> int:

@@ -127,6 +127,7 @@ def forwarding(port: ServicePort, endpoints: tuple[EndpointState, ...], place: P
         external=internal if external is None else external,
         short_circuit=short_circuit,
         affinity_timeout_s=port.affinity_timeout_s,
+        health_check_port=port.health_check_port,
     )
 
 

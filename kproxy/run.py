@@ -27,6 +27,7 @@ from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy")
 _BIND_RETRY_S = 5.0
+_TAKE_OVER_S = 5.0  # a starting node has better things to do
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,8 @@ def prepare(config: Configuration) -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text(str(score))
     except OSError as error:
-        _log.warning("oom_score_adj left as it is", wanted=score, error=error.strerror)
+        level = "debug" if config.oom_score_adj is None else "warning"
+        _log.log(level, "oom_score_adj left as it is", wanted=score, error=error.strerror)
 
 
 def run(options: Options) -> None:
@@ -116,6 +118,7 @@ async def _main(options: Options) -> None:
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
             tasks.create_task(monitor(proxy, backends))
+            tasks.create_task(_replace_others(proxy, mode))
             await stopping.wait()
             raise _Stopped
     except* _Stopped:
@@ -124,6 +127,17 @@ async def _main(options: Options) -> None:
         for backend in backends.values():
             backend.close()
         await client.close()
+
+
+async def _replace_others(proxy: Proxy, mode: str) -> None:
+    """Rules of other modes and of kube-proxy go when ours serve, not before: no connection is refused between."""
+    await proxy.synced_once.wait()
+    await asyncio.sleep(_TAKE_OVER_S)
+    for entry in BACKENDS:
+        try:
+            await asyncio.to_thread(entry.take_over if entry.name == mode else entry.clean)
+        except (BackendError, OSError) as error:
+            _log.warning("rules of another mode stay", mode=entry.name, error=str(error))
 
 
 class _Stopped(Exception):

@@ -69,7 +69,21 @@ def node_rules(config: Configuration, around: Surroundings, family: int) -> Node
         service_cidrs=tuple(sorted(c for c in _canonical(around.service_cidrs) if family_of(c) == family)),
         bridged_pod_ranges=ranges,
         local_addresses=local,
+        checks_cluster_ips=config.effective_mode != "iptables",
+        filters_first=config.effective_mode != "iptables",
+        localhost_node_ports=_localhost_node_ports(config, family),
+        drops_invalid=not config.conntrack.tcp_be_liberal,
     )
+
+
+def _localhost_node_ports(config: Configuration, family: int) -> bool:
+    """Of iptables and IPv4: unless switched off, or left out by nodePortAddresses."""
+    if config.effective_mode != "iptables" or family != IPV4 or config.iptables.localhost_node_ports is False:
+        return False
+    written = [cidr for cidr in _canonical(config.node_port_addresses or ()) if family_of(cidr) == IPV4]
+    if config.node_port_addresses == ("primary",):
+        return False
+    return not written or any(contains(cidr, "127.0.0.1") for cidr in written)
 
 
 def _canonical(cidrs: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """What happens to a packet, read off a ForwardingTable: the oracle of every backend and the engine of `explain`.
 
-It follows the order of the netfilter hooks of the nftables backend: source ranges before translation, cluster,
+It follows the order of the netfilter hooks: source ranges before translation, cluster,
 external and balancer addresses before node ports, then rejects and drops of what was not translated.
 """
 
@@ -102,7 +102,7 @@ class _Walk:
         )
 
     def run(self) -> Outcome:
-        if self._claim is not None and not self._source_allowed(*self._claim):
+        if self._claim is not None and self._is_filtered(*self._claim):
             return self._end("drop", self._claim[0])
         self._mark_for_cluster_ip()
         for claim in (self._claim, self._node_port_claim):
@@ -124,17 +124,19 @@ class _Walk:
             because=tuple(self._because),
         )
 
-    def _source_allowed(self, service: ServiceForwarding, frontend: Frontend) -> bool:
+    def _is_filtered(self, service: ServiceForwarding, frontend: Frontend) -> bool:
         if frontend.allowed_sources is None:
-            return True
+            return False
+        if not self._node.filters_first and self._untranslated(service, frontend):
+            return False
         source = pack(self._packet.source)
         if any(pack(first) <= source <= pack(last) for first, last in frontend.allowed_sources):
             self._say(f"source {self._packet.source} is within loadBalancerSourceRanges")
-            return True
+            return False
         self._say(
             f"source {self._packet.source} is outside loadBalancerSourceRanges of {service.name}: dropped"
         )
-        return False
+        return True
 
     def _mark_for_cluster_ip(self) -> None:
         if self._packet.destination not in self._cluster_ips:
@@ -197,7 +199,7 @@ class _Walk:
         refused = self._refused(self._node_port_claim, "node port") or self._refused(self._claim, "address")
         if refused is not None:
             return refused
-        if is_local_address(self._node, packet.destination):
+        if is_local_address(self._node, packet.destination) or not self._node.checks_cluster_ips:
             return self._pass()
         if packet.destination in self._cluster_ips:
             self._say(
@@ -235,7 +237,9 @@ def is_local_address(node: NodeRules, ip: str) -> bool:
 def accepts_node_ports(node: NodeRules, destination: str) -> bool:
     if node.node_port_addresses is not None:
         return destination in node.node_port_addresses
-    return destination in node.local_addresses and not is_loopback(destination)
+    if is_loopback(destination):
+        return node.localhost_node_ports
+    return destination in node.local_addresses
 
 
 def from_local_pod(node: NodeRules, packet: Packet) -> bool:

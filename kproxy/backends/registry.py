@@ -52,6 +52,9 @@ class Backend(Protocol):
     def settle(self) -> SyncReport:
         """Remove what only packets in flight could need, a second or more after a sync."""
 
+    def is_intact(self) -> bool:
+        """Whether the rules are still there, as far as a quick look tells; asked regularly, in a thread."""
+
     def watch(self) -> Watch | None:
         """For all families that share this backend's rules; None: nothing tells."""
 
@@ -95,5 +98,12 @@ class Entry(NamedTuple):
         """Remove all its rules, also those of a process that is gone."""
         cast("Callable[[], None]", import_module(self.module).clean)()
 
+    def take_over(self) -> None:
+        """Remove what kube-proxy left in this backend's kernel tables, beside ours."""
+        cast("Callable[[], None]", import_module(self.module).take_over)()
 
-BACKENDS = (Entry("nftables", "kproxy.backends.nftables.apply"),)
+
+BACKENDS = (
+    Entry("nftables", "kproxy.backends.nftables.apply"),
+    Entry("iptables", "kproxy.backends.iptables.apply"),
+)

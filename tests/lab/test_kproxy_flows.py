@@ -1,13 +1,18 @@
-"""The flow table against the kernel: crafted packets through the nftables backend's real rules."""
+"""The flow table against the kernel: crafted packets through real rules of nftables and iptables, both variants."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import msgspec
 import pytest
 
+from kproxy.backends.iptables.apply import IptablesBackend
 from kproxy.backends.nftables.apply import NftablesBackend
+from kproxy.backends.registry import Backend
+from kproxy.node import NodeRules
 from kproxy.walk import is_local_address, walk
 from linux import netns
+from linux.iptables.run import Iptables
 from linux.nft.socket import NftSocket
 from tests.flows.kproxy_rows import ALT, NODE, ROWS, Flow, intake_of, node_of, packet_of, six, targets_of
 from tests.lab.packet_range import PacketRange, Seen, listening, packet_range
@@ -33,28 +38,49 @@ def nft(ground: PacketRange) -> Iterator[NftSocket]:
 
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("flow", ROWS, ids=lambda flow: flow.text)
-def test_flow_in_the_kernel(flow: Flow, family: int, ground: PacketRange, nft: NftSocket) -> None:
-    table, node = intake_of(flow.setup, family).tables[family], node_of(flow.setup, family)
-    packet = packet_of(flow, family)
+def test_flow_through_nftables(flow: Flow, family: int, ground: PacketRange, nft: NftSocket) -> None:
+    node = node_of(flow.setup, family)
+    _check(flow, family, ground, node, NftablesBackend(node, nft, own_table=False))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("flow", ROWS, ids=lambda flow: flow.text)
+def test_flow_through_iptables(flow: Flow, family: int, ground: PacketRange) -> None:
+    # The two variants take turns: what they are told is the same text.
+    variant = ("nft", "legacy")[(ROWS.index(flow) + family // 6) % 2]
+    programs = Iptables(f"{'ip6tables' if family == 6 else 'iptables'}-{variant}")
+    if not programs.is_there:
+        pytest.skip(f"{programs.program} is not installed")
+    node = msgspec.structs.replace(
+        node_of(flow.setup, family),
+        checks_cluster_ips=False,
+        filters_first=False,
+        drops_invalid=True,
+    )
+    _check(flow, family, ground, node, IptablesBackend(node, programs))
+
+
+def _check(flow: Flow, family: int, ground: PacketRange, node: NodeRules, backend: Backend) -> None:
+    table, packet = intake_of(flow.setup, family).tables[family], packet_of(flow, family)
     if flow.protocol == "SCTP" and not packet.in_interface:
         pytest.skip("no SCTP sockets here")
     ground.filter_bridged(on=not flow.setup.bridged)
-    backend = NftablesBackend(node, nft, own_table=False)
-    backend.cleanup()
-    backend.sync(table)
     interface = "cni0" if flow.setup.bridged else packet.in_interface
-
-    def once() -> list[Seen]:
-        ends = (packet.source, packet.destination, packet.protocol, packet.port)
-        return ground.send(interface, *ends) if interface else ground.send_from_node(*ends)
-
     with ExitStack() as stack:
-        if flow.to == "pass" and is_local_address(node, packet.destination):
-            stack.enter_context(listening(ground.node, flow.protocol, packet.destination, packet.port))
-        if isinstance(flow.to, str):
-            _check_verdict(flow.to, once(), packet.destination, packet.port, flow.protocol)
+        stack.callback(lambda: netns.run_in(ground.node, backend.cleanup))
+        netns.run_in(ground.node, lambda: backend.sync(table))
+
+        def once() -> list[Seen]:
+            ends = (packet.source, packet.destination, packet.protocol, packet.port)
+            return ground.send(interface, *ends) if interface else ground.send_from_node(*ends)
+
+        outcome = walk(table, node, packet)
+        if outcome.verdict != "forward":
+            if outcome.verdict == "pass" and is_local_address(node, packet.destination):
+                stack.enter_context(listening(ground.node, flow.protocol, packet.destination, packet.port))
+            _check_verdict(outcome.verdict, once(), packet.destination, packet.port, flow.protocol)
             return
-        oracle = {str(t): t.masquerade for t in walk(table, node, packet).targets}
+        oracle = {str(t): t.masquerade for t in outcome.targets}
         assert oracle.keys() == targets_of(flow, family)
         seen: dict[str, bool] = {}
         for _ in range(_TRIES):
@@ -65,8 +91,8 @@ def test_flow_in_the_kernel(flow: Flow, family: int, ground: PacketRange, nft: N
             if any(svc.affinity_s for svc in flow.setup.services):
                 again = once()[0]
                 assert (again.destination, again.port) == (ip, port), "affinity holds"
-                backend.cleanup()
-                backend.sync(table)
+                netns.run_in(ground.node, backend.cleanup)
+                netns.run_in(ground.node, lambda: backend.sync(table))
             seen[target] = source != packet.source or (not interface and oracle.get(target, False))
             if seen.keys() >= oracle.keys():
                 break

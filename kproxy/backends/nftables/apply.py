@@ -163,6 +163,10 @@ class NftablesBackend:
         delete_table(self._socket, nf_family(self._node.family))
         self._in_step = False
 
+    def is_intact(self) -> bool:
+        """Nothing to look at: the kernel tells of every change (see watch)."""
+        return True
+
     def watch(self) -> ForeignChanges:
         return ForeignChanges(self._socket.port_id)
 
@@ -188,15 +192,24 @@ def unusable() -> str | None:
 
 
 def clean() -> None:
+    """Our tables and those of kube-proxy's nftables mode."""
     with NftSocket() as socket:
         for family in _NF_FAMILIES.values():
             delete_table(socket, family)
+            delete_table(socket, family, n.KUBE_PROXY_TABLE)
 
 
-def delete_table(socket: NftSocket, family: int) -> None:
+def take_over() -> None:
+    """Remove kube-proxy's own tables, once ours serve."""
+    with NftSocket() as socket:
+        for family in _NF_FAMILIES.values():
+            delete_table(socket, family, n.KUBE_PROXY_TABLE)
+
+
+def delete_table(socket: NftSocket, family: int, name: str = n.TABLE) -> None:
     """Nothing to do where there is none."""
     try:
-        socket.apply([DeleteTable(Table(family, n.TABLE))])
+        socket.apply([DeleteTable(Table(family, name))])
     except NetlinkError as error:
         if error.errno == EPERM:
             raise BackendError("a running kproxy holds its table: stop it, then clean up") from error

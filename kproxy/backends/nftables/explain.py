@@ -1,28 +1,11 @@
 """What the table's rules do to a packet: a trace of their values, read in the words of `explain`. Pure."""
 
-from typing import NamedTuple
-
+from kproxy.backends.traced import Traced
 from kproxy.forwarding import PROTOCOL_NUMBERS
 from kproxy.node import NodeRules
-from kproxy.walk import Packet, VerdictName
+from kproxy.walk import Packet
 from linux.nft.trace import Probe, Step, trace
 from linux.nft.values import Content
-
-
-class Traced(NamedTuple):
-    """`masqueraded` by target; `steps` of one of the ways."""
-
-    verdict: VerdictName
-    masqueraded: dict[str, bool]
-    steps: tuple[Step, ...]
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return tuple(self.masqueraded)
-
-    @property
-    def masquerade(self) -> bool:
-        return any(self.masqueraded.values())
 
 
 def probe_of(node: NodeRules, packet: Packet) -> Probe:
@@ -45,16 +28,20 @@ def traced(content: Content, probe: Probe) -> Traced:
     traces = trace(content, probe)
     first = traces[0]
     if first.verdict != "accept":
-        return Traced("reject" if first.verdict == "reject" else "drop", {}, first.steps)
+        return Traced("reject" if first.verdict == "reject" else "drop", {}, _words(first.steps))
     forwarded = {
         _address(t.destination, t.port): t.masqueraded
         for t in traces
         if t.translated and t.verdict == "accept"
     }
     if not forwarded:
-        return Traced("pass", {}, first.steps)
-    return Traced("forward", dict(sorted(forwarded.items())), first.steps)
+        return Traced("pass", {}, _words(first.steps))
+    return Traced("forward", dict(sorted(forwarded.items())), _words(first.steps))
 
 
 def _address(ip: str, port: int) -> str:
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def _words(steps: tuple[Step, ...]) -> tuple[str, ...]:
+    return tuple(f"{step.chain} rule {step.place + 1}" for step in steps)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from kproxy.forwarding import ServicePortName
 
 TABLE = "kproxy"
+KUBE_PROXY_TABLE = "kube-proxy"
 
 # Base chains, named as kube-proxy names them.
 FILTER_PREROUTING = "filter-prerouting-pre-dnat"

@@ -105,6 +105,9 @@ class FakeBackend:
         self.leftovers = False
         return SyncReport(full=False, operations=0)
 
+    def is_intact(self) -> bool:
+        return True
+
     def watch(self) -> Watch | None:
         return None
 

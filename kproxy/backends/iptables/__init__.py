@@ -1,0 +1,1 @@
+"""iptables, for hosts that use it: see README.md."""

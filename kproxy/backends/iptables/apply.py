@@ -1,0 +1,158 @@
+"""Carries out plans with the host's iptables programs, legacy or nft."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from kproxy.addresses import IPV4, IPV6
+from kproxy.backends.iptables import names as n
+from kproxy.backends.iptables.pieces import FILTER, NAT
+from kproxy.backends.iptables.plan import JUMPS, SHARED, Plan, Work
+from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
+from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.node import NodeRules
+from linux import sysctl
+from linux.iptables.restore import Edit, Saved, document
+from linux.iptables.rules import Jump, render
+from linux.iptables.run import Iptables, IptablesFailed, of_host
+from linux.logging_kv import get_logger
+from linux.process import ProgramFailed
+
+_log = get_logger("kproxy.iptables")
+_KEPT = frozenset({n.FIREWALL, n.MARK_MASQ})  # kubelet's, too
+
+
+class IptablesBackend:
+    """One IP family."""
+
+    name: ClassVar[str] = "iptables"
+
+    def __init__(self, node: NodeRules, programs: Iptables | None = None) -> None:
+        self._node = node
+        self._programs = programs or of_host(node.family == IPV6)
+        self._plan = Plan(node)
+        self._in_step = False
+
+    def set_node(self, node: NodeRules) -> None:
+        self._node = node
+
+    def distrust(self) -> None:
+        self._in_step = False
+
+    @property
+    def has_leftovers(self) -> bool:
+        return False
+
+    def settle(self) -> SyncReport:
+        return SyncReport(full=False, operations=0)
+
+    def sync(self, table: ForwardingTable, only: set[ServicePortName] | None = None) -> SyncReport:
+        full = only is None or not self._in_step
+        try:
+            if full:
+                self._plan = Plan(self._node)
+                self._allow_localhost()
+                work = self._plan.full(table, self._programs.save())
+            else:
+                assert only is not None
+                work = self._plan.partial(table, only, self._node)
+            self._carry_out(work)
+        except (IptablesFailed, ProgramFailed) as error:
+            self._in_step = False
+            raise BackendError(f"{error}; all rules will be written again") from error
+        self._in_step = True
+        return SyncReport(full=full, operations=work.chain_count)
+
+    def _carry_out(self, work: Work) -> None:
+        text = document(work.edits)
+        if text:
+            self._programs.restore(text)
+
+    def _allow_localhost(self) -> None:
+        """Node ports on 127.0.0.1 need packets from there to be routed; KUBE-FIREWALL keeps strangers out."""
+        if self._node.localhost_node_ports:
+            try:
+                sysctl.ensure("net/ipv4/conf/all/route_localnet", 1)
+            except OSError as error:
+                _log.warning("node ports will not answer on 127.0.0.1", error=str(error))
+
+    def is_intact(self) -> bool:
+        """Whether our chains are still there: a flush takes the canary along."""
+        try:
+            return all(n.CANARY in self._programs.save(t).get(t, Saved({})).chains for t in (NAT, FILTER))
+        except IptablesFailed:
+            return True
+
+    def watch(self) -> Watch | None:
+        return None
+
+    def cleanup(self) -> None:
+        remove_all(self._programs)
+        self._in_step = False
+
+    def close(self) -> None:
+        """Leaves the rules in force."""
+
+
+def remove_all(programs: Iptables) -> None:
+    """Every chain of kube-proxy's names, and the jumps to them. Nothing to do where there are none."""
+    saved = programs.save()
+    lines: list[str] = []
+    for table in (NAT, FILTER, "mangle"):
+        known = saved.get(table, Saved({}))
+        ours = [
+            chain
+            for chain in known.chains
+            if chain.startswith(n.OWN_PREFIXES)
+            or (chain in SHARED.get(table, (n.CANARY,)) and chain not in _KEPT)
+        ]
+        if not ours:
+            continue
+        lines.append(f"*{table}")
+        lines += [f":{chain} - [0:0]" for chain in ours]
+        lines += [
+            f"-D {chain} {render(rule)}"
+            for place, chain, rule in JUMPS
+            if place == table
+            and isinstance(rule.target, Jump)
+            and rule.target.chain in ours
+            and known.jumps(chain, rule.target.chain)
+        ]
+        lines += [f"-X {chain}" for chain in ours]
+        lines.append("COMMIT")
+    if lines:
+        programs.restore("\n".join(lines) + "\n")
+
+
+def make(rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]:
+    return {family: IptablesBackend(node) for family, node in rules.items()}
+
+
+def unusable() -> str | None:
+    """Tried, not guessed from versions."""
+    programs = of_host(ipv6=False)
+    if not programs.is_there:
+        return "iptables-restore is not installed: apt-get install iptables"
+    try:
+        programs.save(NAT)
+        programs.restore(document([Edit(NAT, {"KUBE-PROXY-PROBE": ()})]))
+        programs.restore(document([Edit(NAT, {}, ("KUBE-PROXY-PROBE",))]))
+    except (IptablesFailed, ProgramFailed) as error:
+        return str(error)
+    return None
+
+
+def take_over() -> None:
+    """kube-proxy's chains have our names: the first sync has taken them over."""
+
+
+def clean() -> None:
+    """Both variants of both families."""
+    for family in (IPV4, IPV6):
+        plain = "ip6tables" if family == IPV6 else "iptables"
+        for variant in (f"{plain}-nft", f"{plain}-legacy"):
+            programs = Iptables(variant)
+            if programs.is_there:
+                try:
+                    remove_all(programs)
+                except (IptablesFailed, ProgramFailed) as error:
+                    _log.warning("iptables rules could not be removed", program=variant, error=str(error))

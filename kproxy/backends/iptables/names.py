@@ -1,0 +1,26 @@
+"""Names of chains: kube-proxy's, since other programs and people look for them."""
+
+from base64 import b32encode
+from hashlib import sha256
+
+from kproxy.forwarding import ServicePortName
+
+SERVICES = "KUBE-SERVICES"
+NODE_PORTS = "KUBE-NODEPORTS"
+EXTERNAL_SERVICES = "KUBE-EXTERNAL-SERVICES"
+POSTROUTING = "KUBE-POSTROUTING"
+MARK_MASQ = "KUBE-MARK-MASQ"
+FORWARD = "KUBE-FORWARD"
+PROXY_FIREWALL = "KUBE-PROXY-FIREWALL"
+FIREWALL = "KUBE-FIREWALL"
+HAIRPIN = "KUBE-HAIRPIN"
+CANARY = "KUBE-PROXY-CANARY"
+
+CLUSTER, LOCAL, EXTERNAL, SOURCES, ENDPOINT = "KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SEP-"
+OWN_PREFIXES = (CLUSTER, LOCAL, EXTERNAL, SOURCES, ENDPOINT, "KUBE-XLB-")
+
+
+def own(prefix: str, name: ServicePortName, endpoint: str = "") -> str:
+    """A service port's chain, or with `endpoint` the list of clients that go there."""
+    text = f"{name}{name.protocol.lower()}{endpoint}"
+    return prefix + b32encode(sha256(text.encode()).digest())[:16].decode()
