@@ -97,3 +97,15 @@ def rules_of(table: Table) -> dict[str, tuple[Rule, ...]]:
         if all(item.name != table.name for item in nft.tables(table.family)):
             return {}
         return nft.rules(table, {})
+
+
+def has_chain(table: Table, name: str) -> bool:
+    """One question, however large the table: iptables-nft keeps its chains there under their own names."""
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        try:
+            netlink.request(wire.message_type(k.GETCHAIN), wire.named_reference(table, name, 3))
+        except NetlinkError as error:
+            if error.missing:
+                return False
+            raise
+    return True

@@ -156,7 +156,7 @@ def _remove(call: Call, found: Record | None) -> None:
     """By the record; without one, the rules that the reference plugin would have made."""
     call.world.fault("portmap: delete rules")
     if found is None:
-        _delete_iptables(call, _FAMILIES)
+        _delete_iptables(call, [bits for bits in _FAMILIES if _may_have_iptables_rules(call, bits)])
         _delete_nftables_by_comment(call)
         return
     mappings, targets = mappings_of(found), [parse_cidr(text) for text in found.facts["targets"]]
@@ -168,6 +168,26 @@ def _remove(call: Call, found: Record | None) -> None:
     _forget_flows(call, mappings, targets)
     call.world.fault("portmap: release ports")
     reservation_disk.release(call, mappings)
+
+
+def _may_have_iptables_rules(call: Call, bits: int) -> bool:
+    """Runtimes call DEL for every container, so this must be cheap: has somebody made the container's chain?"""
+    from cni import nft_run
+    from cni.portmap import iptables_plan
+    from linux.nft.values import Table
+
+    chain = iptables_plan.container_chain(call.conf.name, call.container_id)
+    return _is_legacy_in_use(bits) or nft_run.has_chain(Table(2 if bits == 32 else 10, "nat"), chain)
+
+
+def _is_legacy_in_use(bits: int) -> bool:
+    """Tables of iptables-legacy, whose chains nf_tables does not know."""
+    name = "ip_tables_names" if bits == 32 else "ip6_tables_names"
+    try:
+        with open(f"/proc/net/{name}", encoding="ascii") as file:
+            return "nat" in file.read().split()
+    except FileNotFoundError:
+        return False
 
 
 def mappings_of(found: Record) -> tuple[Mapping, ...]:
