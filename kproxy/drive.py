@@ -15,6 +15,8 @@ from kproxy.forwarding import ServicePortName
 from kproxy.health import Answer, ProxyHealth, listen_addresses, node_eligible
 from kproxy.intake import Changes, Intake, without_local_endpoints
 from kproxy.metrics import ProxyMetrics
+from kproxy.policy import Place
+from kproxy.ranges_drive import ServiceRanges
 from kproxy.surroundings import Surroundings
 from kube.client import Client
 from kube.objects import (
@@ -24,9 +26,7 @@ from kube.objects import (
     EndpointSlice,
     NamespacedName,
     Node,
-    Object,
     Service,
-    ServiceCIDR,
 )
 from kube.watch import Informer
 from linux.logging_kv import get_logger
@@ -77,7 +77,7 @@ class Proxy:
         self._node = Informer(
             client, Node, field_selector=f"metadata.name={node_name}", on_change=self._node_changed
         )
-        self._cidrs = Informer(client, ServiceCIDR, on_change=self._cidrs_changed)
+        self._ranges = ServiceRanges(client, self._ranges_changed)
         self._started_at = time.time()
         self._wake = asyncio.Event()
         self._dirty: dict[int, set[ServicePortName] | None] = dict.fromkeys(backends)  # None: everything
@@ -90,6 +90,10 @@ class Proxy:
         self._unsettled: list[Changes] = []
         self.on_synced: list[Callable[[Changes], None]] = []
         self.synced_once = asyncio.Event()
+
+    @property
+    def place(self) -> Place:
+        return self.intake.place
 
     @property
     def node(self) -> Node | None:
@@ -130,9 +134,8 @@ class Proxy:
             _log.info("node addresses changed", before=",".join(before), after=",".join(after))
         self._look_around(node=new)
 
-    def _cidrs_changed(self, _key: NamespacedName, _old: Object | None, _new: Object | None) -> None:
-        cidrs = {cidr for item in self._cidrs.cache.values() for cidr in item.spec.cidrs}
-        self._look_around(service_cidrs=tuple(sorted(cidrs)))
+    def _ranges_changed(self, ranges: tuple[str, ...]) -> None:
+        self._look_around(service_cidrs=ranges)
 
     def _look_around(
         self,
@@ -171,8 +174,9 @@ class Proxy:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for informer in (self._services, self._slices, self._node, self._cidrs):
+            for informer in (self._services, self._slices, self._node):
                 tasks.create_task(informer.run())
+            tasks.create_task(self._ranges.run())
             tasks.create_task(self._watch_addresses())
             tasks.create_task(self._keep_synced(tasks))
 
@@ -206,7 +210,7 @@ class Proxy:
         try:
             async with asyncio.timeout(_OTHERS_WAIT_S):
                 await self._node.wait_synced()
-                await self._cidrs.wait_synced()
+                await self._ranges.known.wait()
         except TimeoutError:
             _log.warning("starting without the Node or the ServiceCIDRs: the API server has not said them")
 

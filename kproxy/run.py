@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from kproxy import garbage, node_socket, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
 from kproxy.config import ConfigError, Configuration, split_address
 from kproxy.conntrack_socket import Cleaner
+from kproxy.counters_run import count_connections
 from kproxy.drive import Proxy
 from kproxy.health import Answer
 from kproxy.metrics import ProxyMetrics
@@ -22,6 +24,8 @@ from kproxy.node import NodeRules
 from kproxy.serve import HttpServer, text_answer
 from kproxy.surroundings import Surroundings
 from kube.client import Client
+from kube.events import Recorder
+from kube.objects import NamespacedName
 from linux import sysctl
 from linux.logging_kv import get_logger
 
@@ -103,6 +107,8 @@ async def _main(options: Options) -> None:
     proxy = Proxy(client, config, node_name(config), backends, metrics)
     cleaner = Cleaner(metrics)
     proxy.on_synced.append(cleaner.note)
+    recorder = Recorder(client, "kube-proxy", wall_clock=time.time, host=node_name(config))
+    proxy.on_check_failure = partial(_report_check, proxy, recorder)
     mode = next(iter(backends.values())).name
     metrics.mode.set(1, mode)
     garbage.calm()
@@ -117,6 +123,9 @@ async def _main(options: Options) -> None:
             tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, mode), config))
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
+            tasks.create_task(recorder.run())
+            tasks.create_task(count_connections(proxy, backends))
+            tasks.create_task(_announce(proxy, recorder))
             tasks.create_task(monitor(proxy, backends))
             tasks.create_task(_replace_others(proxy, mode))
             await stopping.wait()
@@ -127,6 +136,20 @@ async def _main(options: Options) -> None:
         for backend in backends.values():
             backend.close()
         await client.close()
+
+
+async def _announce(proxy: Proxy, recorder: Recorder) -> None:
+    """As kube-proxy does, on the Node; one that is not in the API gets none."""
+    await proxy.synced_once.wait()
+    if proxy.node is not None:
+        recorder.event(proxy.node, "Normal", "Starting", "Starting kproxy")
+
+
+def _report_check(proxy: Proxy, recorder: Recorder, service: NamespacedName, reason: str) -> None:
+    known = proxy.intake.services.get(service)
+    if known is not None:
+        text = f"node {proxy.place.node_name} failed to start healthcheck {service} on {reason}"
+        recorder.event(known, "Warning", "FailedToStartServiceHealthcheck", text)
 
 
 async def _replace_others(proxy: Proxy, mode: str) -> None:

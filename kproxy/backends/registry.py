@@ -55,6 +55,9 @@ class Backend(Protocol):
     def is_intact(self) -> bool:
         """Whether the rules are still there, as far as a quick look tells; asked regularly, in a thread."""
 
+    def connections(self) -> Mapping[str, int]:
+        """New connections by service since its counter was made; asked in a thread. Empty: nothing counts."""
+
     def watch(self) -> Watch | None:
         """For all families that share this backend's rules; None: nothing tells."""
 

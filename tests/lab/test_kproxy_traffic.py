@@ -131,7 +131,7 @@ def test_a_cluster_address_spreads_over_pods_here_and_elsewhere(proxied: Proxied
     vip = _VIPS[family == 6]
     assert set(_servers(pod, vip, 80)) == {other.name, remote.name}
     assert {ask(pod, vip, 80).seen_source for _ in range(20)} == {pod.ip(family)}
-    counted = proxied.backends[family].connections()
+    counted = proxied.town.node.run(proxied.backends[family].connections)
     assert counted["ns/web:p"] == 60
 
 
@@ -258,7 +258,7 @@ def test_a_restart_keeps_connections_counters_and_affinity(proxied: Proxied) -> 
         again.intake = proxied.intake
         report = again.backends[4].sync(again.intake.tables[4])
         assert (report.full, report.operations) == (True, 0)
-        assert again.backends[4].connections()["ns/web:p"] == 10
+        assert proxied.town.node.run(again.backends[4].connections)["ns/web:p"] == 10
         assert set(_servers(proxied.town.client, _VIPS[0], 80, 10)) == {chosen}
 
 

@@ -82,6 +82,10 @@ class IptablesBackend:
         except IptablesFailed:
             return True
 
+    def connections(self) -> Mapping[str, int]:
+        """Not counted: every restore of a chain starts its counters anew."""
+        return {}
+
     def watch(self) -> Watch | None:
         return None
 

@@ -152,11 +152,12 @@ class NftablesBackend:
         return wanted if existing.flags & k.TABLE_F_PERSIST else existing.flags
 
     def connections(self) -> dict[str, int]:
-        """New connections by service (`ns/name:port`) since its element was made, from the maps' counters."""
+        """From the maps' counters, over a socket of its own."""
         counted: dict[str, int] = {}
-        for name in (n.SERVICE_IPS, n.SERVICE_NODE_PORTS):
-            for element in self._socket.elements(self._plan.table, name):
-                counted[element.comment] = counted.get(element.comment, 0) + (element.packets or 0)
+        with NftSocket() as socket:
+            for name in (n.SERVICE_IPS, n.SERVICE_NODE_PORTS):
+                for element in socket.elements(self._plan.table, name):
+                    counted[element.comment] = counted.get(element.comment, 0) + (element.packets or 0)
         return counted
 
     def cleanup(self) -> None:

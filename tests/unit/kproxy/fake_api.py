@@ -24,6 +24,7 @@ class FakeApi:
         self._objects: dict[str, list[Object]] = {}
         self._streams: dict[str, list[asyncio.Queue[bytes]]] = {}
         self.held: set[str] = set()
+        self.missing: set[str] = set()
         self.let_go = asyncio.Event()
         for obj in objects:
             self._objects.setdefault(type(obj).resource.plural, []).append(obj)
@@ -35,6 +36,11 @@ class FakeApi:
     async def request(
         self, method: str, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
     ) -> Reply:
+        if path.endswith("/servicecidrs"):
+            status = 404 if "servicecidrs" in self.missing else 200
+            return Reply(
+                status, {}, b'{"kind":"Status","code":404,"reason":"NotFound","message":"no such kind"}'
+            )
         raise AssertionError(f"{method} {path}: the driver only watches")
 
     @asynccontextmanager
@@ -107,6 +113,9 @@ class FakeBackend:
 
     def is_intact(self) -> bool:
         return True
+
+    def connections(self) -> dict[str, int]:
+        return {}
 
     def watch(self) -> Watch | None:
         return None

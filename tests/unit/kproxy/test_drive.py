@@ -180,3 +180,14 @@ def test_health_follows_the_syncs() -> None:
             assert proxy.metrics.healthz.value("200") == 1
 
     _run(test)
+
+
+def test_a_cluster_without_service_ranges_is_served() -> None:
+    async def test() -> None:
+        api, backend = FakeApi(_NODE), FakeBackend()
+        api.missing = {"servicecidrs"}
+        async with _running(api, backend):
+            async with asyncio.timeout(1):
+                await backend.synced.wait()
+
+    _run(test)
