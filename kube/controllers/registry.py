@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from kube.controllers.aggregation.apply import AggregatedRoles
 from kube.controllers.context import Context, Controller
 from kube.controllers.cronjob.apply import CronJobs
 from kube.controllers.daemonset.apply import DaemonSets
@@ -41,6 +42,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     EndpointMirrors,
     ServiceAccounts,
     RootCertificates,
+    AggregatedRoles,
     Namespaces,
     GarbageCollector,
     PodCollector,

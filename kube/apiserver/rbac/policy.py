@@ -201,8 +201,11 @@ _NONE: dict[str, Binding] = {}
 
 
 def _aggregate(absent: Sequence[RoleKey]) -> str:
-    """Several errors as the server lists them."""
-    messages = list(dict.fromkeys(key.not_found().message for key in absent))
+    """Several errors as the server lists them: here it names the kind, elsewhere the resource."""
+    messages = [
+        f"{'role' if key.namespace else 'clusterrole'}.{GROUP} {status.quote(key.name)} not found"
+        for key in dict.fromkeys(absent)
+    ]
     return messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
 
 

@@ -32,7 +32,6 @@ _VIEWED: Rules = (
     f"{READ}: policy: poddisruptionbudgets poddisruptionbudgets/status",
     f"{READ}: networking.k8s.io: ingresses ingresses/status networkpolicies",
     f"{READ}: resource.k8s.io: resourceclaims resourceclaims/status resourceclaimtemplates",
-    f"{READ}: metrics.k8s.io: pods",
 )
 # Not endpoints and endpointslices: who writes those can lead Services of others anywhere (CVE-2021-25740).
 _EDITED: Rules = (
@@ -142,6 +141,7 @@ CLUSTER_ROLES: Mapping[str, Rules] = {
     "system:aggregate-to-admin": _ADMINISTERED,
     "system:aggregate-to-edit": _EDITED,
     "system:aggregate-to-view": _VIEWED,
+    "system:aggregated-metrics-reader": (f"{READ}: metrics.k8s.io: nodes pods",),
     "system:auth-delegator": (
         "create: authentication.k8s.io: tokenreviews",
         "create: authorization.k8s.io: subjectaccessreviews",
@@ -213,7 +213,7 @@ PATH_ROLES: Mapping[str, Sequence[str]] = {
 }
 # Roles whose rules are those of all roles labelled aggregate-to-NAME, and what is so labelled from the start.
 AGGREGATED: Mapping[str, Sequence[str]] = {
-    "view": ("system:aggregate-to-view",),
+    "view": ("system:aggregate-to-view", "system:aggregated-metrics-reader"),
     "edit": ("system:aggregate-to-edit", "view"),
     "admin": ("system:aggregate-to-admin", "edit"),
 }
