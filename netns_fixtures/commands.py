@@ -27,6 +27,7 @@ def hub_commands(lab: Lab, folder: Folder, bin_dir: str) -> tuple[Command, ...]:
         *("--load-balancer-pool", ",".join(lab.load_balancer_pool)),
         *("--profile", "lab"),
         *("--fsync", "normal"),
+        *("--authorization-mode", "Node,RBAC"),
     )
     return (
         Command("kcore", kcore),
