@@ -6,6 +6,8 @@ import ctypes
 from collections.abc import Iterable
 from threading import Lock
 
+import msgspec
+
 from dns.handlers.request import Lifetime, Observer
 
 MAX_ENTRIES = 100_000
@@ -16,36 +18,21 @@ ENTRY_BYTES = 600
 REPEAT_S = 20e-6
 
 
-class Entry:
-    """An answer in each of its orders. `addresses` point behind the ID of the bytes in `variants`."""
+class Entry(msgspec.Struct, gc=False):
+    """An answer in each of its orders. `addresses` point behind the ID of the bytes in `variants`.
 
-    __slots__ = (
-        "address",
-        "addresses",
-        "hits",
-        "keys",
-        "length",
-        "lengths",
-        "observers",
-        "single",
-        "variants",
-    )
+    A struct that the garbage collector does not walk: 100,000 of these would make each collection a pause.
+    """
 
-    def __init__(
-        self, variants: tuple[bytes, ...], keys: tuple[str, ...], observers: tuple[Observer, ...]
-    ) -> None:
-        self.variants = variants
-        self.single = len(variants) == 1
-        self.addresses: tuple[int, ...] = ()
-        self.lengths: tuple[int, ...] = ()
-        if not self.single:
-            self.addresses = tuple(address_of(one) + 2 for one in variants)
-            self.lengths = tuple(len(one) - 2 for one in variants)
-        self.address = address_of(variants[0]) + 2
-        self.length = len(variants[0]) - 2
-        self.hits = 1  # the question it was made for
-        self.keys = keys
-        self.observers = observers
+    variants: tuple[bytes, ...]
+    keys: tuple[str, ...]
+    observers: tuple[Observer, ...]
+    single: bool
+    address: int
+    length: int
+    addresses: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
+    hits: int = 1  # the question it was made for
 
     @property
     def size_bytes(self) -> int:
@@ -58,6 +45,16 @@ class Entry:
         if hits:
             for observer in self.observers:
                 observer(hits, self.length + 2, REPEAT_S)
+
+
+def entry_of(variants: tuple[bytes, ...], keys: tuple[str, ...], observers: tuple[Observer, ...]) -> Entry:
+    """Ready to be sent."""
+    first = variants[0]
+    if len(variants) == 1:
+        return Entry(variants, keys, observers, True, address_of(first) + 2, len(first) - 2)
+    addresses = tuple(address_of(one) + 2 for one in variants)
+    lengths = tuple(len(one) - 2 for one in variants)
+    return Entry(variants, keys, observers, False, addresses[0], lengths[0], addresses, lengths)
 
 
 def _asked_address(data: bytes) -> int:
@@ -103,7 +100,7 @@ class Memo:
 
         What is kept counts its first question itself.
         """
-        entry = Entry(variants, lifetime.keys, observers)
+        entry = entry_of(variants, lifetime.keys, observers)
         with self._lock:
             if version != self.version or question in self.lasting:
                 return False
@@ -114,8 +111,13 @@ class Memo:
                 self.passing[question] = entry
                 return True
             self.lasting[question] = entry
+            dependents = self._dependents
             for key in lifetime.keys:
-                self._dependents.setdefault(key, set()).add(question)
+                held = dependents.get(key)
+                if held is None:
+                    dependents[key] = {question}
+                else:
+                    held.add(question)
         return True
 
     def invalidate(self, keys: Iterable[str]) -> None:

@@ -8,11 +8,36 @@ from random import Random
 from dns.handlers.request import Later, Request, Response, failed
 from dns.memo import Memo
 from dns.server import Router, repeatable, reply_bytes, rotations
+from dns.tally import Tally
 from dns.wire.query import Malformed, parse
 
 Send = Callable[[bytes], None]
 # Runs the awaited response in the event loop and hands it on.
 Schedule = Callable[[Awaitable[Response], Callable[[Response], None]], None]
+
+
+# Questions seen once are remembered in this many places, and forgotten when half of them are taken.
+_SEEN_PLACES = 1 << 17
+
+
+class Seen:
+    """Which questions were asked before, roughly: one-off names, as search paths make them, do not fill the memory."""
+
+    def __init__(self) -> None:
+        self._places = bytearray(_SEEN_PLACES)
+        self._taken = 0
+
+    def again(self, question: bytes) -> bool:
+        """Whether it was here before; from now on it was. Another question in its place answers True, harmlessly."""
+        place = hash(question) & _SEEN_PLACES - 1
+        if self._places[place]:
+            return True
+        self._places[place] = 1
+        self._taken += 1
+        if self._taken > _SEEN_PLACES // 2:
+            self._places = bytearray(_SEEN_PLACES)
+            self._taken = 0
+        return False
 
 
 class Responder:
@@ -30,6 +55,8 @@ class Responder:
     ) -> None:
         self.router = router
         self.memo = Memo()
+        self.tally = Tally()
+        self._seen = Seen()
         self._proto = proto
         self._clock = clock
         self._rng = rng
@@ -72,7 +99,7 @@ class Responder:
             return None
         lifetime = repeatable(request.query, response)
         try:
-            if lifetime is None:
+            if lifetime is None or not self._seen.again(packet[2:]):
                 reply = reply_bytes(request, response, self._rng)
             else:
                 variants = rotations(request, response, self._rng)
@@ -82,7 +109,5 @@ class Responder:
         except Exception as problem:
             self._panicked(problem)
             reply = reply_bytes(request, failed("", "internal error"), self._rng)
-        took_s = self._clock() - began
-        for observer in response.observers:
-            observer(1, len(reply), took_s)
+        self.tally.add(response.observers, len(reply), self._clock() - began)
         return reply

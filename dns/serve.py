@@ -367,8 +367,9 @@ class ServerProcess:
 
     def _settle(self) -> None:
         for listener in self._listeners.values():
-            listener.datagrams.memo.settle()
-            listener.streams.memo.settle()
+            for responder in (listener.datagrams, listener.streams):
+                responder.memo.settle()
+                responder.tally.settle()
 
     def _local_ips(self) -> tuple[str, ...]:
         hosts = [place.host for place in (self._configuration.routers if self._configuration else ())]

@@ -11,7 +11,7 @@ from dns.cluster.records import NO_PORT, ServicePort, ServiceRecord
 from dns.cluster.zone import ClusterZone, ServiceEntry
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One address (or, for ExternalName, name) that answers. `owner` is its own name without the zone."""
 
     host: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from dns.cluster.hits import Hit, ZoneOptions, find_hits, is_address, namespace_exposed
@@ -18,7 +20,7 @@ MAX_CNAME_CHAIN = 10
 SERIAL_KEY = "serial"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`exists` False is NXDOMAIN; no records is NODATA. `chase`: ask elsewhere for this name, append what it has."""
 
     exists: bool = True
@@ -33,7 +35,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return not self.answer and not self.chase
 
 
-class Question(msgspec.Struct, frozen=True):
+class Question(msgspec.Struct, frozen=True, gc=False):
     """`zone` is the end of `name` that is the zone's, in the case it was asked in."""
 
     name: str
@@ -267,7 +269,10 @@ def _name_server_answer(
 def soa(cluster: ClusterZone, options: ZoneOptions, zone: str) -> Record:
     """The zone's SOA, in the case its name was asked in."""
     multicluster = zone.lower() in options.multicluster_zones
-    serial = cluster.import_serial if multicluster else cluster.serial
-    ttl_s = options.ttl_s
+    return _soa(zone, options.ttl_s, cluster.import_serial if multicluster else cluster.serial)
+
+
+@lru_cache(maxsize=256)
+def _soa(zone: str, ttl_s: int, serial: int) -> Record:
     timers = (serial, 7200, 1800, 86_400, ttl_s)
     return records.soa(zone, min(ttl_s, 300), f"ns.dns.{zone}", f"hostmaster.{zone}", timers)

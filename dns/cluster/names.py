@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class ClusterName(msgspec.Struct, frozen=True):
+class ClusterName(msgspec.Struct, frozen=True, gc=False):
     """`branch` is `svc` or `pod`, "" for the zone itself; an empty part was not in the name. Lower case."""
 
     branch: str = ""

@@ -18,6 +18,10 @@ from dns.wire.records import Record, target_of
 # What an answer without any TTL is kept for (CoreDNS's dnsutil.MinimalDefaultTTL).
 DEFAULT_TTL_S = 5
 
+# What this plugin answers is never kept: its zone is as new as the API.
+LIVE = "kubernetes"
+_WITH_TTL = frozenset((numbers.NOERROR, numbers.NXDOMAIN))
+
 SUCCESS, DENIAL, FAILURE = "success", "denial", "failure"
 
 __all__ = ["Cache", "Options", "build", "parse"]
@@ -100,12 +104,20 @@ def shortest_ttl_s(query: Query, response: Response) -> int:
 def with_ttl(response: Response, ttl_s: int) -> Response:
     """Every record with this TTL."""
     sections = (response.answer, response.authority, response.additional)
-    if all(record.ttl == ttl_s for section in sections for record in section):
+    if not _other_ttl(sections, ttl_s):
         return response
     answer, authority, additional = (
         tuple(replace(record, ttl=ttl_s) for record in section) for section in sections
     )
     return replace(response, answer=answer, authority=authority, additional=additional)
+
+
+def _other_ttl(sections: tuple[tuple[Record, ...], ...], ttl_s: int) -> bool:
+    for section in sections:
+        for record in section:
+            if record.ttl != ttl_s:
+                return True
+    return False
 
 
 def _wants_ad(request: Request) -> bool:
@@ -200,8 +212,25 @@ class Cache:
                 return self._from_stale(request, key, item, now)
         result = self._following(request)
         if isinstance(result, Response):
+            if result.plugin == LIVE and result.written and not result.silent:
+                return self._pass(result)
             return observed(self._keep(request, key, result), self._count_miss)
         return then(result, lambda late: observed(self._keep(request, key, late), self._count_miss))
+
+    def _pass(self, response: Response) -> Response:
+        """An answer of the cluster's own: not kept, but within the bounds that CoreDNS's cache sets to TTLs."""
+        section = response.answer or response.authority
+        low, high = self.options.success_ttl_s if response.answer else self.options.denial_ttl_s
+        ttl_s = section[0].ttl if section else DEFAULT_TTL_S
+        for record in section:
+            ttl_s = min(ttl_s, record.ttl)
+        for record in response.additional:
+            ttl_s = min(ttl_s, record.ttl)
+        if response.rcode not in _WITH_TTL:
+            bound = int(self.options.failure_ttl_s)
+        else:
+            bound = int(max(low, min(ttl_s, high)))
+        return observed(with_ttl(response, bound), self._count_miss)
 
     def _from(self, request: Request, item: Item, kind: str, ttl_s: int, now: float) -> Response:
         response = item.response if self.options.keep_ttl else with_ttl(item.response, ttl_s)
@@ -278,7 +307,7 @@ class Cache:
         if response.flags & numbers.AD and not _wants_ad(request):
             sent = replace(sent, flags=sent.flags & ~numbers.AD)
         off = options.success_off if kind == SUCCESS else options.denial_off
-        live = response.plugin == "kubernetes"
+        live = response.plugin == LIVE
         if not kind or ttl_s <= 0 or live or any(names.is_within(key[0], zone) for zone in off):
             return sent
         store = self._stores[SUCCESS if kind == SUCCESS else DENIAL]

@@ -196,12 +196,15 @@ class Kubernetes:
 
     def serve(self, request: Request) -> Result:
         query = request.query
-        zone = next((zone for zone in self._zones if names.is_within(query.lower, zone)), None)
-        if zone is None:
+        lower = query.lower
+        for zone in self._zones:
+            if lower.endswith(zone) and names.is_within(lower, zone):
+                break
+        else:
             return self._following(request)
-        question = Question(query.name, query.kind, query.name[len(query.name) - len(zone) :])
+        question = Question(query.name, query.kind, query.name[len(lower) - len(zone) :])
         answer = lookup(
-            self.cluster, self.options.zone, question, local_ips=self._local_ips(query.kind, query.lower)
+            self.cluster, self.options.zone, question, local_ips=self._local_ips(query.kind, lower)
         )
         if answer.refused:
             return replace(
@@ -209,7 +212,7 @@ class Kubernetes:
             )
         if answer.chase:
             return self._chase(request, answer)
-        if not answer.negative:
+        if answer.answer:
             return Response(
                 answer=answer.answer,
                 additional=answer.additional,

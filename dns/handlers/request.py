@@ -17,7 +17,7 @@ from dns.wire.records import Record
 Observer = Callable[[int, int, float], None]
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One question and where it came from. `zone` is the server block's zone that matched."""
 
     query: Query
@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True):
     local: str = ""  # the address it was sent to
 
 
-class Lifetime(msgspec.Struct, frozen=True):
+class Lifetime(msgspec.Struct, frozen=True, gc=False):
     """How long the same bytes may be given the same answer: until one of `keys` changes, or this second only."""
 
     keys: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ FOREVER = Lifetime()
 THIS_SECOND = Lifetime(volatile=True)
 
 
-class Response(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True, gc=False):
     """`written` False: a bare status that the server turns into an answer (CoreDNS's rcode without a message)."""
 
     rcode: int = numbers.NOERROR

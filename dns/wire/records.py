@@ -11,7 +11,7 @@ import msgspec
 from dns.wire import names, numbers
 
 
-class Named(msgspec.Struct, frozen=True):
+class Named(msgspec.Struct, frozen=True, gc=False):
     """Data that holds names: fixed bytes before, the names in order, fixed bytes behind."""
 
     prefix: bytes
@@ -19,7 +19,7 @@ class Named(msgspec.Struct, frozen=True):
     suffix: bytes = b""
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     name: str
     kind: int
     ttl: int  # seconds

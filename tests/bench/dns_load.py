@@ -55,7 +55,18 @@ COREFILE = """
     reload
     loadbalance
 }}
+{uncached}:{port} {{
+    bind 127.0.0.1
+    errors
+    prometheus 127.0.0.1:{metrics}
+    forward . {upstream} {{
+        max_concurrent 1000
+    }}
+}}
 """
+UNCACHED = "uncached.test."
+# Asked once over, each name new: what a question costs that nobody asked before.
+ONCE = frozenset(("first", "first_external"))
 
 
 def questions(mix: str, count: int) -> list[bytes]:
@@ -77,6 +88,14 @@ def questions(mix: str, count: int) -> list[bytes]:
             ]
         case "external":
             names = [(f"www{i}.example.com.", a) for i in range(min(count, 500))]
+        case "uncached":
+            names = [(f"www{i}.{UNCACHED}", a) for i in range(2000)]
+        case "first":
+            names = [(f"w{i}.example.com.bench.svc.{ZONE}", a) for i in range(10_000)]
+            names += [(f"x{i}.svc-{i % count}.bench.svc.{ZONE}", a) for i in range(10_000)]
+            names += [(_spelled(i, count), a) for i in range(10_000)]
+        case "first_external":
+            names = [(f"e{i}.example.com.", a) for i in range(10_000)]
         case "mix":
             names = [(f"svc-{i}.bench.svc.{ZONE}", kind) for i in range(count) for kind in (a, aaaa)]
             names += [(f"www{i}.example.com.bench.svc.{ZONE}", a) for i in range(count)]
@@ -88,6 +107,13 @@ def questions(mix: str, count: int) -> list[bytes]:
     while len(packets) < BATCH * SOCKETS:
         packets += packets
     return packets
+
+
+def _spelled(index: int, count: int) -> str:
+    """A Service's name in the index-th mixture of large and small letters (draft-vixie-dnsext-dns0x20)."""
+    name = f"svc-{index % count}.bench.svc.{ZONE}"
+    bits = index // count * 7919
+    return "".join(letter.upper() if bits >> place % 24 & 1 else letter for place, letter in enumerate(name))
 
 
 class Client:
@@ -129,8 +155,8 @@ class Client:
         self._keep += [iov, headers]
         return ctypes.addressof(headers)
 
-    def run(self, seconds: float) -> tuple[int, int, float]:
-        """Answered, lost, and the time it took."""
+    def run(self, seconds: float, *, once: bool = False) -> tuple[int, int, float]:
+        """Answered, lost, and the time it took. `once` ends when each question was asked."""
         send, receive = self._libc.sendmmsg, self._libc.recvmmsg
         batches, inside = self._batches, ctypes.c_void_p(self._in)
         answered = lost = turn = 0
@@ -147,7 +173,7 @@ class Client:
         for fd in fds:
             send(fd, ctypes.c_void_p(batches[turn % len(batches)]), BATCH, 0)
             turn += 1
-        while time.monotonic() < end:
+        while time.monotonic() < end and not (once and turn >= len(batches)):
             for fd in fds:
                 got = 0
                 while got < BATCH:
@@ -219,11 +245,9 @@ def tcp(port: int, pid: int, packets: Sequence[bytes], seconds: float) -> int:
 
 
 STANDINS = """
-import asyncio, sys
+import asyncio, socket, sys, threading
 from dns.fakes.objects import endpoint, endpoint_slice, namespace, service
 from dns.fakes.serve import FakeApi
-from dns.fakes.upstream_serve import FakeUpstream
-from dns.wire import numbers, records
 
 def objects(services, endpoints):
     yield namespace("bench")
@@ -238,12 +262,27 @@ def objects(services, endpoints):
         ends = [endpoint(f"10.{164 + e}.{a}.{b + 1}") for e in range(endpoints)]
         yield endpoint_slice(f"headless-{i}", *ends, ns="bench")
 
+def upstream():
+    # One A record for every name, TTL 3600; as cheap as it can be.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.bind(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            packet, client = sock.recvfrom(4096)
+            end = packet.index(0, 12) + 5
+            head = packet[:2] + bytes.fromhex("818000010001") + bytes(4)
+            record = bytes.fromhex("c00c0001000100000e100004c0000201")
+            sock.sendto(head + packet[12:end] + record, client)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return "127.0.0.1:%d" % sock.getsockname()[1]
+
 async def main():
     services, endpoints = int(sys.argv[1]), int(sys.argv[2])
     api = FakeApi(objects(services, endpoints))
-    names = {f"www{i}.example.com.": f"192.0.{i // 250}.{i % 250 + 1}" for i in range(500)}
-    upstream = FakeUpstream({(n, numbers.A): (records.address(n, 3600, ip),) for n, ip in names.items()})
-    print(await api.start(), await upstream.start(), flush=True)
+    print(await api.start(), upstream(), flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -305,7 +344,10 @@ def measure() -> dict[str, Any]:
 
 def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     """Each server on the same objects, one after the other."""
-    mixes = arguments.mix or ["cluster", "nodata", "search", "mix", "headless", "external"]
+    mixes = arguments.mix or [
+        *("cluster", "nodata", "search", "mix", "headless", "external"),
+        *("uncached", "first", "first_external"),
+    ]
     coredns = os.environ.get("COREDNS") or shutil.which("coredns")
     commands = {"kdns": [sys.executable, "-m", "dns.cli"]} | ({"coredns": [coredns]} if coredns else {})
     result: dict[str, Any] = {"services": arguments.services, "endpoints": arguments.endpoints, "servers": {}}
@@ -349,7 +391,8 @@ def measure_server(
 ) -> dict[str, Any]:
     port, metrics = free_port(), free_port()
     corefile = folder / f"Corefile.{server}"
-    corefile.write_text(COREFILE.format(port=port, metrics=metrics, api=api, upstream=upstream))
+    text = COREFILE.format(port=port, metrics=metrics, api=api, upstream=upstream, uncached=UNCACHED)
+    corefile.write_text(text)
     found: dict[str, Any] = {"qps_per_cpu_s": {}, "qps": {}, "lost": {}}
     first = encode.question(1, f"svc-{arguments.services - 1}.bench.svc.{ZONE}", numbers.A)
     with started(
@@ -362,11 +405,13 @@ def measure_server(
         for mix in mixes:
             packets = questions(mix, arguments.services)
             per_cpu, qps, lost = [], [], 0
-            for _ in range(arguments.rounds):
+            for _ in range(1 if mix in ONCE else arguments.rounds):
                 client = Client(port, packets)
-                client.run(0.2)  # the first pass fills the memory
+                once = mix in ONCE
+                if not once:
+                    client.run(0.2)  # the first pass fills the memory
                 before = cpu_s(process.pid)
-                answered, missing, took = client.run(arguments.seconds)
+                answered, missing, took = client.run(20.0 if once else arguments.seconds, once=once)
                 used = cpu_s(process.pid) - before
                 client.close()
                 per_cpu.append(answered / max(used, 0.01))
