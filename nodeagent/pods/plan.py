@@ -139,13 +139,13 @@ def runtime_names(pod: Pod) -> tuple[str, ...]:
 
 
 def _settle(pod: Pod, runtime: PodRuntime, facts: Facts) -> Plan:
-    """The pod has ended by itself: stop its sidecars, give its address back."""
+    """The pod has ended by itself: stop its sidecars, give its address back, keep its last runs' logs only."""
     living = [record for record in runtime.containers if record.exit is None]
     if living:
         return Plan(_kill_in_order(pod, living, facts, 0.0))
     if runtime.sandbox and not runtime.sandbox.torn_down:
         return Plan((RemoveSandbox(),))
-    return Plan()
+    return Plan(_old_runs(runtime))
 
 
 def _begin(pod: Pod, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:
