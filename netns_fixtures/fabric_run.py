@@ -82,7 +82,8 @@ class FabricDriver:
 async def run(folder: Folder) -> None:
     """Until cancelled. Changes that come together are applied together."""
     lab = folder.read()
-    client = Client.from_kubeconfig(str(folder.kubeconfig), user_agent="klab-fabric")
+    # It reads Nodes and Services, as a proxy does, and writes nothing.
+    client = Client.from_kubeconfig(str(folder.kubeconfig_of("kube-proxy")), user_agent="klab-fabric")
     changed = asyncio.Event()
     nodes = Informer(client, Node, on_change=lambda *_: changed.set())
     services = Informer(client, Service, on_change=lambda *_: changed.set())

@@ -1,0 +1,177 @@
+"""Rights in a running cluster, with the real kubectl: roles, nodes, ServiceAccounts, quotas."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from linux import process
+from linux.process import Completed
+from netns_fixtures.cluster_run import Cluster
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        not shutil.which("kubectl"), reason="the real kubectl is not installed on this machine"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster.up(f"access-{os.getpid()}", node_count=2) as up:
+        yield up
+
+
+def refused(cluster: Cluster, *arguments: str, input: bytes = b"") -> str:  # noqa: A002 - as run has it
+    """The error of a command that must fail."""
+    done = cluster.kubectl(*arguments, input=input, check=False)
+    assert done.code != 0, done.stdout
+    return done.stderr
+
+
+def with_kubeconfig(cluster: Cluster, identity: str, *arguments: str) -> Completed:
+    path = cluster.folder.kubeconfig_of(identity)
+    environment = {**os.environ, "KUBECONFIG": str(path), "HOME": str(cluster.folder.root)}
+    return process.run(["kubectl", *arguments], env=environment, check=False, timeout_s=30)
+
+
+def eventually(check: Callable[[], bool], what: str, within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+# --- roles
+
+
+def test_daemons_run_without_a_refusal(cluster: Cluster) -> None:
+    """knode, kproxy, kdns, the fabric, scheduler and controllers have all the rights they need."""
+    cluster.kubectl(
+        "create", "deployment", "any", "--image=podnet/toolbox", "--replicas=2", "--", "sleep", "1d"
+    )
+    cluster.kubectl("expose", "deployment", "any", "--port=80")
+    cluster.kubectl("rollout", "status", "deployment/any", "--timeout=60s")
+    cluster.kubectl("delete", "deployment,service", "any", "--timeout=60s")
+    found = {
+        str(log.relative_to(cluster.folder.logs)): line
+        for log in Path(cluster.folder.logs).rglob("*.log")
+        for line in log.read_text(errors="replace").splitlines()
+        if "forbidden" in line.lower()
+    }
+    assert found == {}
+
+
+def test_can_i_and_whoami(cluster: Cluster) -> None:
+    assert cluster.kubectl("auth", "can-i", "*", "*").stdout.strip() == "yes"
+    assert cluster.kubectl("auth", "can-i", "list", "pods", "--as", "jane", check=False).stdout == "no\n"
+    cluster.kubectl("create", "rolebinding", "jane", "--clusterrole=view", "--user=jane")
+    assert cluster.kubectl("auth", "can-i", "list", "pods", "--as", "jane").stdout.strip() == "yes"
+    for question in (("delete", "pods"), ("list", "secrets"), ("list", "pods", "-n", "kube-system")):
+        done = cluster.kubectl("auth", "can-i", *question, "--as", "jane", check=False)
+        assert (done.code, done.stdout.strip()) == (1, "no")
+    listed = cluster.kubectl("auth", "can-i", "--list", "--as", "jane").stdout
+    assert re.search(r"^pods/log +\[\] +\[\] +\[get list watch\]", listed, re.MULTILINE)
+    assert re.search(r"^ +\[/api/\*\] +\[\] +\[get\]", listed, re.MULTILINE)
+    whoami = cluster.kubectl("auth", "whoami", "--as", "jane", "--as-group", "ops").stdout
+    assert re.search(r"Username +jane", whoami)
+    assert re.search(r"Groups +\[ops system:authenticated\]", whoami)
+    assert refused(cluster, "get", "pods", "-n", "kube-system", "--as", "jane") == (
+        'Error from server (Forbidden): pods is forbidden: User "jane" cannot list resource "pods" in API group "" '
+        'in the namespace "kube-system"\n'
+    )
+    cluster.kubectl("delete", "rolebinding", "jane")
+
+
+def test_nobody_gives_more_than_they_have(cluster: Cluster) -> None:
+    verbs = "--verb=create,get,update,patch"
+    cluster.kubectl(
+        "create",
+        "role",
+        "keeper",
+        verbs,
+        "--resource=roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io",
+    )
+    cluster.kubectl("create", "rolebinding", "keeper", "--role=keeper", "--user=kim")
+    message = refused(cluster, "create", "role", "all", "--verb=get,list", "--resource=pods", "--as", "kim")
+    assert 'user "kim" (groups=["system:authenticated"]) is attempting to grant RBAC permissions' in message
+    assert '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}' in message
+    message = refused(
+        cluster, "create", "rolebinding", "me", "--clusterrole=edit", "--user=kim", "--as", "kim"
+    )
+    assert "attempting to grant RBAC permissions not currently held" in message
+
+
+def test_reconcile_and_aggregation(cluster: Cluster, tmp_path: Path) -> None:
+    """A role labelled aggregate-to-view is part of view, edit and admin a moment later."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRole",
+                "metadata": {
+                    "name": "driver-reader",
+                    "labels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"},
+                },
+                "rules": [{"apiGroups": ["storage.k8s.io"], "resources": ["csidrivers"], "verbs": ["get"]}],
+            },
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": "admins-of-all"},
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": "admin",
+                },
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "chiefs"}],
+            },
+        ],
+    }
+    path = tmp_path / "roles.json"
+    path.write_text(json.dumps(manifest))
+    first, second = (cluster.kubectl("auth", "reconcile", "-f", str(path)) for _ in range(2))
+    assert "clusterrole.rbac.authorization.k8s.io/driver-reader reconciled" in first.stdout
+    assert "missing rules added" in first.stdout + first.stderr
+    assert "missing rules added" not in second.stdout + second.stderr
+    question = ("get", "csidrivers.storage.k8s.io", "--as", "x", "--as-group", "chiefs")
+
+    def allowed() -> bool:
+        return cluster.kubectl("auth", "can-i", *question, check=False).stdout.strip() == "yes"
+
+    eventually(allowed, "the rule did not reach the role admin")
+    cluster.kubectl("delete", "clusterrole", "driver-reader")
+    eventually(lambda: not allowed(), "the rule stayed in the role admin")
+
+
+# --- nodes
+
+
+def test_a_node_sees_what_is_its_own(cluster: Cluster) -> None:
+    one, two = (node.name for node in cluster.lab.nodes)
+    assert with_kubeconfig(cluster, f"node-{one}", "get", "node", one).code == 0
+    for arguments, message in (
+        (("get", "node", two), f"node '{one}' cannot read '{two}', only its own Node object"),
+        (("get", "secrets", "-A"), "can only read namespaced object of this type"),
+        (("get", "pods", "-A"), "can only list/watch pods with spec.nodeName field selector"),
+        (("label", "node", one, "node-role.kubernetes.io/master="), "is not allowed to modify labels"),
+        (("delete", "node", one), 'cannot delete resource "nodes"'),
+    ):
+        done = with_kubeconfig(cluster, f"node-{one}", *arguments)
+        assert done.code == 1
+        assert message in done.stderr, done.stderr
+
+
+def test_the_proxy_s_identity_may_not_write(cluster: Cluster) -> None:
+    assert with_kubeconfig(cluster, "kube-proxy", "get", "services", "-A").code == 0
+    assert with_kubeconfig(cluster, "kube-proxy", "get", "secrets", "-A").code == 1
+    assert with_kubeconfig(cluster, "kdns", "get", "endpointslices", "-A").code == 0
+    assert with_kubeconfig(cluster, "kdns", "delete", "service", "kubernetes").code == 1
