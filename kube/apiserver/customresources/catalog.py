@@ -75,10 +75,11 @@ def is_shadowed(definition: Object) -> bool:
 class _Known:
     """One definition as it is served."""
 
-    __slots__ = ("definition", "kinds", "since")
+    __slots__ = ("definition", "group", "kinds", "since")
 
     def __init__(self, definition: Object, since: int) -> None:
         self.definition = definition
+        self.group: str = definition["spec"]["group"]
         self.since = since
         self.kinds = () if is_shadowed(definition) else kinds_of(definition, since)
 
@@ -110,11 +111,7 @@ class Catalog:
 
     def definitions_of(self, group: str) -> Iterable[Object]:
         """The stored definitions of a group."""
-        return [
-            known.definition
-            for known in self._known.values()
-            if known.definition["spec"].get("group") == group
-        ]
+        return [known.definition for known in self._known.values() if known.group == group]
 
     def definition(self, name: str) -> Object | None:
         known = self._known.get(name)
@@ -133,7 +130,8 @@ class Catalog:
         if event.new is not None:
             name, before = event.new.name, self._known.get(event.new.name)
             self._take(event.new)
-            changed = before is not None and before.since != self._known[name].since
+            now = self._known.get(name)
+            changed = before is not None and (now is None or before.since != now.since)
         else:
             assert event.old is not None
             name = event.old.name
@@ -153,6 +151,7 @@ class Catalog:
         except (KeyError, TypeError, StopIteration, AttributeError) as error:
             # Stored by something that did not check it. Its objects stay; only they cannot be reached.
             _log.error("definition %s cannot be served: %r", entry.name, error)
+            self._known.pop(entry.name, None)
 
     def _index(self) -> None:
         rows = [kind for name in sorted(self._known) for kind in self._known[name].kinds]

@@ -73,6 +73,8 @@ class DefinitionUpkeep:
             except (StoreError, status.StatusError) as error:
                 _log.error("definition %s: %s", name, error)
                 failed.append(name)
+            except Exception:
+                _log.exception("definition %s", name)
         return failed
 
     async def _look_at(self, name: str) -> None:
@@ -84,6 +86,8 @@ class DefinitionUpkeep:
         if definition["metadata"].get("deletionTimestamp"):
             await self._end(name, definition)
             return
+        if self._api.catalog.definition(name) is None:
+            return  # it cannot be read, which the catalog has told
         others = self._api.catalog.definitions_of(definition["spec"].get("group"))
         wanted = naming.status_of(definition, others, self._api.now())
         if wanted != definition.get("status"):
