@@ -68,6 +68,8 @@ def _slots(type_name: str) -> dict[int, _Slot]:
 def _is_pointer(struct_name: str, name: str, kind: str) -> bool:
     if kind == "string":
         return keeps_empty_text(struct_name, name)
+    if kind == "special:IntOrString":
+        return struct_name != "ServicePort"  # everywhere else zero is a choice: maxUnavailable: 0
     return keeps_false(struct_name, name) if kind == "bool" else keeps_zero(struct_name, name)
 
 

@@ -224,3 +224,13 @@ def test_damaged_bodies_end_in_an_object_or_a_decode_error(data: st.DataObject) 
         decode(bytes(good))
     except DecodeError:
         pass
+
+
+def test_no_disruption_allowed_is_not_the_same_as_nothing_said() -> None:
+    budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": {"maxUnavailable": 0}}
+    assert decode(body(budget))["spec"] == {"maxUnavailable": 0}
+
+
+def test_a_target_port_of_zero_means_the_port() -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80, "targetPort": 0}]}}
+    assert decode(body(service))["spec"] == {"ports": [{"port": 80}]}

@@ -1,0 +1,93 @@
+"""Delete in every form: propagation, grace, finalizers, selectors, preconditions, namespaces."""
+
+from tests.lab.kubectl_chapters.step import Chapter, Step
+
+READY = '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}'
+STEPS = (
+    Step("create cm a", "configmap/a created"),
+    Step("delete cm a", 'configmap "a" deleted'),
+    Step("delete cm a", code=1, err=r'configmaps "a" not found'),
+    Step("delete cm a --ignore-not-found", err="^$", out=""),
+    Step("create cm a", "configmap/a created"),
+    Step("delete cm a --dry-run=server", 'configmap "a" deleted (server dry run)'),
+    Step("delete cm a --dry-run=client", 'configmap "a" deleted (dry run)'),
+    Step("get cm a -o name", "configmap/a"),
+    Step("delete cm/a sa/default -o name", "configmap/a\nserviceaccount/default"),
+    Step("create cm x1", "configmap/x1 created"),
+    Step("create cm x2", "configmap/x2 created"),
+    Step("label cm x1 x2 del=yes", "configmap/x1 labeled\nconfigmap/x2 labeled"),
+    Step("delete cm -l del=yes", 'configmap "x1" deleted\nconfigmap "x2" deleted'),
+    Step(
+        "delete --raw /api/v1/namespaces/deleting/configmaps?labelSelector=none%3Dany",
+        like='"kind":"ConfigMapList"',
+    ),
+    Step("create -f {dir}/held.yaml", "configmap/held created"),
+    Step("delete cm held --wait=false", 'configmap "held" deleted'),
+    Step("get cm held -o jsonpath={.metadata.deletionTimestamp}", like=r"^20\d\d-"),
+    Step("wait --for=delete cm/held --timeout=300ms", code=1, err="timed out waiting for the condition"),
+    Step(
+        """patch cm held --type=merge -p '{"metadata":{"finalizers":["a.test/x","b.test/y"]}}'""",
+        code=1,
+        err="metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted",
+    ),
+    Step("""patch cm held --type=merge -p '{"metadata":{"finalizers":null}}'""", "configmap/held patched"),
+    Step("wait --for=delete cm/held --timeout=5s", out="", err="^$"),
+    Step("get cm held", code=1, err="not found"),
+    Step("create deployment back --image=i --replicas=2", "deployment.apps/back created"),
+    Step("get pods -l app=back --no-headers", like=r"^back-.*\nback-.*$", eventually=True),
+    Step("delete deployment back --cascade=background", 'deployment.apps "back" deleted'),
+    Step("get rs,pods -l app=back", err="No resources found", eventually=True),
+    Step("create deployment fore --image=i --replicas=2", "deployment.apps/fore created"),
+    Step("get pods -l app=fore --no-headers", like=r"^fore-.*\nfore-.*$", eventually=True),
+    Step("delete deployment fore --cascade=foreground --timeout=20s", 'deployment.apps "fore" deleted'),
+    Step("get rs,pods -l app=fore", err="No resources found"),
+    Step("create deployment orphan --image=i", "deployment.apps/orphan created"),
+    Step("get rs -l app=orphan --no-headers", like=r"^orphan-", eventually=True),
+    Step("delete deployment orphan --cascade=orphan", 'deployment.apps "orphan" deleted'),
+    Step(
+        "get rs -l app=orphan -o jsonpath={.items[0].metadata.ownerReferences}{.items[0].spec.replicas}",
+        "1",
+        eventually=True,
+    ),
+    Step("delete rs -l app=orphan --cascade=orphan", like=r'^replicaset.apps "orphan-.*" deleted$'),
+    Step(
+        "get pods -l app=orphan -o jsonpath={.items[0].metadata.ownerReferences}{.items[0].status.phase}",
+        "Pending",
+        eventually=True,
+    ),
+    Step("delete pods -l app=orphan --now", like=r'^pod "orphan-.*" deleted$'),
+    Step("run p --image=i", "pod/p created"),
+    Step(
+        "delete pod p --grace-period=0 --force",
+        'pod "p" force deleted',
+        err="Immediate deletion does not wait",
+    ),
+    Step("get pod p", code=1, err="not found"),
+    Step("create job j --image=i -- true", "job.batch/j created"),
+    Step("get pods -l job-name=j --no-headers", like="^j-", eventually=True),
+    Step("delete job j", 'job.batch "j" deleted'),
+    Step("get pods -l job-name=j", err="No resources found", eventually=True),
+    Step("create namespace deleting-inner", "namespace/deleting-inner created"),
+    Step("create -n deleting-inner -f {dir}/held.yaml", "configmap/held created"),
+    Step("delete namespace deleting-inner --wait=false", 'namespace "deleting-inner" deleted'),
+    Step("get namespace deleting-inner -o jsonpath={.status.phase}", "Terminating"),
+    Step(
+        "create cm late -n deleting-inner",
+        code=1,
+        err=r'failed to create configmap: configmaps "late" is forbidden: unable to create new content in namespace deleting-inner because it is being terminated',
+    ),
+    Step(
+        "get namespace deleting-inner -o jsonpath='{.status.conditions[?(@.type==\"NamespaceFinalizersRemaining\")].status}'",
+        "True",
+        eventually=True,
+    ),
+    Step(
+        """patch cm held -n deleting-inner --type=merge -p '{"metadata":{"finalizers":null}}'""",
+        "configmap/held patched",
+    ),
+    Step("wait --for=delete namespace/deleting-inner --timeout=20s", err="^$"),
+    Step("delete namespace kube-system", code=1, err="this namespace may not be deleted"),
+    Step("delete all --all", like='service "kubernetes" deleted|No resources', err="|No resources"),
+)
+FILES = {"held.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: held, finalizers: [a.test/x]}}"}
+CHAPTER = Chapter("deleting", STEPS, FILES)
