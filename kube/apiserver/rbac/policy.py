@@ -4,7 +4,7 @@ A change of a role or binding costs that role or binding; a decision costs a few
 bound to in the namespace. Bindings find their role when they are asked, so that either may come first.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -51,20 +51,12 @@ class Role:
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """`subjects` with the words that messages have for them; `namespace` is empty for a ClusterRoleBinding."""
+    """`namespace` is empty for a ClusterRoleBinding; `subjects` with the sentence that says why they are allowed."""
 
     namespace: str
     name: str
     role: RoleKey
-    subjects: tuple[tuple[SubjectKey, str], ...]
-
-    def describe(self, subject: SubjectKey) -> str:
-        """Why somebody is allowed, as the server says it."""
-        words = dict(self.subjects)[subject]
-        kind = "RoleBinding" if self.namespace else "ClusterRoleBinding"
-        name = f"{self.name}/{self.namespace}" if self.namespace else self.name
-        role = "Role" if self.role.namespace else "ClusterRole"
-        return f"{kind} {status.quote(name)} of {role} {status.quote(self.role.name)} to {words}"
+    subjects: Mapping[SubjectKey, str]
 
 
 class _Metadata(msgspec.Struct):
@@ -105,19 +97,25 @@ def role_of(body: bytes) -> Role:
 
 def binding_of(body: bytes) -> Binding:
     found = _BINDING.decode(body)
-    namespace = found.metadata.namespace
+    name, namespace = found.metadata.name, found.metadata.namespace
     role = RoleKey(namespace if found.role.kind == "Role" else "", found.role.name)
-    subjects = tuple(_subject(subject, namespace) for subject in found.subjects or ())
-    return Binding(namespace, found.metadata.name, role, subjects)
+    title = (
+        f"RoleBinding {status.quote(f'{name}/{namespace}')}"
+        if namespace
+        else f"ClusterRoleBinding {status.quote(name)}"
+    )
+    reason = f"RBAC: allowed by {title} of {found.role.kind} {status.quote(role.name)} to "
+    subjects = dict(_subject(subject, namespace, reason) for subject in found.subjects or ())
+    return Binding(namespace, name, role, subjects)
 
 
-def _subject(subject: _Subject, namespace: str) -> tuple[SubjectKey, str]:
+def _subject(subject: _Subject, namespace: str, reason: str) -> tuple[SubjectKey, str]:
     name = subject.name
     if subject.kind == "ServiceAccount":
         namespace = subject.namespace or namespace
         words = f"ServiceAccount {status.quote(f'{name}/{namespace}')}"
-        return SubjectKey("User", f"{_SERVICE_ACCOUNT}{namespace}:{name}"), words
-    return SubjectKey(subject.kind, name), f"{subject.kind} {status.quote(name)}"
+        return SubjectKey("User", f"{_SERVICE_ACCOUNT}{namespace}:{name}"), reason + words
+    return SubjectKey(subject.kind, name), f"{reason}{subject.kind} {status.quote(name)}"
 
 
 class Policy:
@@ -140,10 +138,10 @@ class Policy:
     def replace_binding(self, old: Binding | None, new: Binding | None) -> None:
         """Either is None when the binding is made or deleted."""
         if old is not None:
-            for subject, _ in old.subjects:
+            for subject in old.subjects:
                 self._unbind(subject, old)
         if new is not None:
-            for subject, _ in new.subjects:
+            for subject in new.subjects:
                 self._bound.setdefault(subject, {}).setdefault(new.namespace, {})[new.name] = new
 
     def _unbind(self, subject: SubjectKey, binding: Binding) -> None:
@@ -165,7 +163,7 @@ class Policy:
             if role is None:
                 absent.append(binding.role)
             elif role.table.allows(asked, keys):
-                return Decision(allowed=True, reason=f"RBAC: allowed by {binding.describe(subject)}")
+                return Decision(allowed=True, reason=binding.subjects[subject])
         return Decision(allowed=False, reason=f"RBAC: {_aggregate(absent)}" if absent else "")
 
     def _bindings(self, user: User, namespace: str) -> Iterator[tuple[Binding, SubjectKey]]:

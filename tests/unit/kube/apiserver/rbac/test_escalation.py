@@ -25,7 +25,7 @@ def policy_of(*held: str, namespace: str = "") -> Policy:
     policy = Policy()
     key = RoleKey(namespace, "held")
     policy.put_role(key, Role(parse_rules(rule(text) for text in held)))
-    subjects = ((SubjectKey("User", "jane"), 'User "jane"'),)
+    subjects = {SubjectKey("User", "jane"): ""}
     policy.replace_binding(None, Binding(namespace, "jane", key, subjects))
     return policy
 

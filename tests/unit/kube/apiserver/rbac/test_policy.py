@@ -100,7 +100,7 @@ def test_an_account_without_a_namespace_is_of_the_binding_s() -> None:
     body = b"""{"metadata":{"name":"b","namespace":"ci"},"roleRef":{"kind":"Role","name":"r"},
         "subjects":[{"kind":"ServiceAccount","name":"bot"}]}"""
     found = binding_of(body)
-    assert [subject for subject, _ in found.subjects] == [SubjectKey("User", BOT.name)]
+    assert list(found.subjects) == [SubjectKey("User", BOT.name)]
     assert found.role == RoleKey("ci", "r")
 
 
