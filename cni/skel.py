@@ -68,7 +68,7 @@ def run(
         raw = netconf.decode(stdin)
         version = _known(raw) or version
         _check_config(raw, command)
-        return _dispatch(plugin, load, command, env, stdin, world)
+        return _dispatch(plugin, load, command, env, stdin, raw, world)
     except CniError as error:
         return Outcome(1, gojson.encode(error.to_json(version)) + "\n")
 
@@ -132,9 +132,9 @@ def _dispatch(
     command: str,
     env: Mapping[str, str],
     stdin: bytes,
+    raw: dict[str, object],
     world: World,
 ) -> Outcome:
-    raw = netconf.decode(stdin)
     version = netconf.config_version(raw)
     _check_version(plugin, command, version)
     call = Call(

@@ -24,13 +24,12 @@ class BridgeAttach(VethAttach):
         self.step("bridge")
         mtu, bridge = ensure_bridge(self.host, conf, self.host_name, layer3.gateways)
         self.step("gateway")
-        ensure_gateways(self.host, conf, self.host_name, bridge, layer3)
+        bridge = ensure_gateways(self.host, conf, self.host_name, bridge, layer3)
         name = self.create_pair(name, bridge.ifindex, container_mac(conf, layer3.ips), mtu)
         port = self._configure_port(conf, name)
         container = self.configure_container(layer3)
         self.masquerade(name, layer3)
         self.settle(name, layer3)
-        bridge = self.host.link_by_index(bridge.ifindex) or bridge
         self.record_done(name, layer3)
         interfaces = (
             Interface(bridge.name, bridge.mac, mtu=bridge.mtu),

@@ -73,13 +73,13 @@ def _uplink_mtus(host: Rtnl) -> list[int]:
     return [link.mtu for link in host.links() if link.ifindex in indexes]
 
 
-def ensure_gateways(host: Rtnl, conf: BridgeConf, host_name: str, bridge: Link, layer3: Addressing) -> None:
-    """The bridge has the gateways' addresses and the host forwards for their families.
+def ensure_gateways(host: Rtnl, conf: BridgeConf, host_name: str, bridge: Link, layer3: Addressing) -> Link:
+    """The bridge, with the gateways' addresses; the host forwards for their families.
 
     Done before the bridge gets its port: a bridge whose MAC nobody has set takes its first port's.
     """
     if not conf.is_gateway:
-        return
+        return bridge
     present = host.addresses(bridge.ifindex)
     for gateway in layer3.gateways:
         ops = plan.bridge_address_ops(conf.bridge, present, gateway, force=conf.force_address)
@@ -89,12 +89,14 @@ def ensure_gateways(host: Rtnl, conf: BridgeConf, host_name: str, bridge: Link, 
                 plan.bridge_mac(conf, host_name, layer3.gateways) if bridge.mac == _NO_MAC else bridge.mac
             )
             host.set_link(bridge.ifindex, mac=pinned)
+            bridge = bridge._replace(mac=pinned)
         for op in ops:
             _apply(host, bridge.ifindex, op)
     if layer3.has_ipv4:
         sysctl.ensure("net/ipv4/ip_forward", 1)
     if layer3.has_ipv6:
         sysctl.ensure("net/ipv6/conf/all/forwarding", 1)
+    return bridge
 
 
 def _apply(host: Rtnl, index: int, op: AddressOp) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from errno import ENOBUFS
 
 from linux.logging_kv import get_logger
-from linux.netlink.codec import iter_messages
+from linux.netlink.codec import Message, attr_str, iter_messages
 from linux.netlink.socket import NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket
 from linux.rtnl import constants as c
 from linux.rtnl.messages import parse_link
@@ -17,6 +17,7 @@ from linux.rtnl.messages import parse_link
 logger = get_logger("cni.daemon.events")
 _NFT_GROUP = 7
 _NFT_DELETIONS = frozenset((10 << 8) | kind for kind in (2, 5, 8, 11))  # table, chain, rule, set
+_IS_BRIDGE = attr_str(c.IFLA_INFO_KIND, "bridge")[:11]  # found without reading the whole message
 _NETCONF = (80, 81)  # RTM_NEWNETCONF, RTM_DELNETCONF: forwarding was switched
 _ROUTE_GROUPS = (c.RTNLGRP_LINK, c.RTNLGRP_IPV4_IFADDR, c.RTNLGRP_IPV6_IFADDR, 24, 25)
 _SETTLE_S = 0.1  # a flush is many events; one look afterwards
@@ -84,13 +85,10 @@ class Watch:
             return any(message.type in _NFT_DELETIONS for message in messages)
         return any(self._is_damage(message.type, message) for message in messages)
 
-    def _is_damage(self, kind: int, message: object) -> bool:
+    def _is_damage(self, kind: int, message: Message) -> bool:
         """Ours are bridges: a veth that goes is an everyday DEL."""
         if kind == c.RTM_DELADDR or kind in _NETCONF:
             return True
-        if kind not in (c.RTM_DELLINK, c.RTM_NEWLINK):
+        if kind not in (c.RTM_DELLINK, c.RTM_NEWLINK) or _IS_BRIDGE not in message.payload:
             return False
-        link = parse_link(message)  # type: ignore[arg-type]
-        if link.kind != "bridge":
-            return False
-        return kind == c.RTM_DELLINK or not link.up
+        return kind == c.RTM_DELLINK or not parse_link(message).up

@@ -18,6 +18,7 @@ from linux import logging_kv
 from linux.logging_kv import get_logger
 
 logger = get_logger("cni.daemon")
+_SWITCH_INTERVAL_S = 0.0005  # calls are short: a thread that reads the kernel's news must not hold them up
 
 
 class Service:
@@ -67,6 +68,7 @@ def main(metrics_address: str, level: str, *, json: bool) -> int:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     service = Service()
     service.start()
     server = _serve_metrics(service, metrics_address) if metrics_address else None

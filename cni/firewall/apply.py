@@ -151,9 +151,8 @@ def _remove(call: Call, found: Record) -> None:
 def _remove_nftables(ips: Sequence[IP]) -> None:
     from cni import nft_run
     from cni.firewall import nftables_plan as plan
-    from linux.nft.socket import NftSocket
 
-    with NftSocket() as nft:
+    with nft_run.Reading() as nft:
         present = {e.key for bits in _families(ips) for e in nft.elements(plan.TABLE, plan.set_name(bits))}
     nft_run.transact(plan.delete([ip for ip in ips if ip.packed in present]))
 
@@ -178,10 +177,10 @@ def _missing(conf: FirewallConf, backend: str, ips: Sequence[IP]) -> list[str]:
             )
         ]
     if backend == "nftables":
+        from cni import nft_run
         from cni.firewall import nftables_plan as plan
-        from linux.nft.socket import NftSocket
 
-        with NftSocket() as nft:
+        with nft_run.Reading() as nft:
             present = {
                 e.key for bits in _families(ips) for e in nft.elements(plan.TABLE, plan.set_name(bits))
             }

@@ -119,11 +119,24 @@ def _add_rules(call: Call, conf: PortmapConf, backend: str, wanted: dict[int, Ci
     from cni import nft_run
     from cni.portmap import nftables_plan
 
-    for target in wanted.values():
+    for bits, target in wanted.items():
         try:
-            nft_run.transact(nftables_plan.add(conf, call.container_id, target))
+            operations = nftables_plan.add(conf, call.container_id, target)
+            if not _frame_is_there(bits):
+                operations = [*nftables_plan.set_up(bits), *operations]
+            nft_run.transact(operations)
         except OSError as error:
             raise CniError(f"failed to map ports in nf_tables: {error}") from error
+
+
+def _frame_is_there(bits: int) -> bool:
+    from cni import nft_run
+    from cni.portmap import nftables_plan
+
+    table = nftables_plan.table_of(bits)
+    with nft_run.Reading() as nft:
+        names = {item.name for item in nft.tables(table.family)}
+        return table.name in names and nftables_plan.is_set_up(bits, nft.rules(table))
 
 
 def _route_localnet(target: Cidr) -> None:
@@ -211,10 +224,9 @@ def _delete_nftables(call: Call, found: Record, mappings: tuple[Mapping, ...], t
     """Elements that are this container's; others may have got the same keys after ours were wiped."""
     from cni import nft_run
     from cni.portmap import nftables_plan
-    from linux.nft.socket import NftSocket
 
     conf = _conf_of(call, found, mappings)
-    with NftSocket() as nft:
+    with nft_run.Reading() as nft:
         for target in targets:
             table = nftables_plan.table_of(target.ip.bits)
             present = {}
@@ -227,10 +239,9 @@ def _delete_nftables(call: Call, found: Record, mappings: tuple[Mapping, ...], t
 def _delete_nftables_by_comment(call: Call) -> None:
     from cni import nft_run
     from cni.portmap import nftables_plan
-    from linux.nft.socket import NftSocket
 
     note = nftables_plan.note(call.conf.name, call.container_id)
-    with NftSocket() as nft:
+    with nft_run.Reading() as nft:
         for bits in _FAMILIES:
             table = nftables_plan.table_of(bits)
             if table.name not in {item.name for item in nft.tables(table.family)}:
@@ -266,12 +277,12 @@ def _missing(call: Call, conf: PortmapConf, backend: str, target: Cidr) -> Itera
         table = iptables.save(target.ip.bits, "nat")
         yield from iptables_plan.missing(table, conf, call.container_id, target)
         return
+    from cni import nft_run
     from cni.portmap import nftables_plan
-    from linux.nft.socket import NftSocket
 
-    with NftSocket() as nft:
+    with nft_run.Reading() as nft:
         table_name = nftables_plan.table_of(target.ip.bits)
-        if not nft.rules(table_name, {}).get("prerouting"):
+        if not _frame_is_there(target.ip.bits):
             yield f"table {table_name.name} has lost its rules"
         for name, items in nftables_plan.elements(conf, call.container_id, target).items():
             present = {(e.key, e.end): e.data for e in nft.elements(table_name, name)}

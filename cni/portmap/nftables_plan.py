@@ -18,9 +18,10 @@ from linux.nft.values import Chain, Element, Hook, Rule, Table, named_map, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from cni.portmap.config import Mapping, PortmapConf
+    from cni.portmap.config import Mapping as PortMapping
+    from cni.portmap.config import PortmapConf
     from cni.spec.addresses import Cidr
     from linux.nft.batch import Operation
 
@@ -76,7 +77,7 @@ def _chains(table: Table) -> list[Chain]:
     ]
 
 
-def _key(item: Mapping) -> bytes:
+def _key(item: PortMapping) -> bytes:
     """Each part on a word of its own, as concatenations are."""
     protocol = bytes((PROTOCOLS[item.protocol], 0, 0, 0))
     port = item.host_port.to_bytes(2, "big") + b"\0\0"
@@ -112,10 +113,20 @@ def _masqueraded(conf: PortmapConf, target: Cidr) -> Iterable[tuple[bytes, bytes
     return [network, (loopback + address, loopback + address)]
 
 
+def is_set_up(bits: int, present: Mapping[str, tuple[Rule, ...]]) -> bool:
+    """Do the rules by chain say what the frame's do? Rewriting it would make the next change wait for RCU."""
+    return all(
+        [rule.expressions for rule in present.get(chain.name, ())]
+        == [rule.expressions for rule in chain.rules]
+        for chain in _chains(table_of(bits))
+    )
+
+
 def add(conf: PortmapConf, container_id: str, target: Cidr) -> list[Operation]:
+    """The elements alone, for a table whose frame is there."""
     table = table_of(target.ip.bits)
     added = elements(conf, container_id, target)
-    return [*set_up(target.ip.bits), *(AddElements(table, name, items) for name, items in added.items())]
+    return [AddElements(table, name, items) for name, items in added.items()]
 
 
 def delete(bits: int, found: dict[str, list[Element]]) -> list[Operation]:

@@ -168,8 +168,7 @@ class VethAttach:
         self.step("addresses")
         if not conf.leave_down:
             self._add_layer3(link.ifindex, layer3, extra)
-        self.step("mac")
-        return self.inside.link_by_index(link.ifindex) or link
+        return link
 
     def _add_layer3(self, index: int, layer3: Addressing, extra: Sequence[Request]) -> None:
         """One system call for all."""
