@@ -29,24 +29,24 @@ class Plan(NamedTuple):
     """The command line, checked."""
 
     command: str
-    data_dir: Path
+    data_dir: Path | None  # None: objects are kept in memory
     bind_address: str
     advertise_address: str
     secure_port: int
     service_cidrs: tuple[str, ...]
-    node_ports: tuple[int, int]
-    fsync: str
-    token_auth_file: Path | None
-    compaction_interval_s: float
-    etcd_servers: str
-    etcd_prefix: str
-    etcd_tls: tuple[str, str, str]  # CA, certificate, key
-    kubeconfig: str
     cluster_cidrs: tuple[str, ...]
-    mask_sizes: tuple[int, int]
-    load_balancer_pool: tuple[str, ...]
-    profile: str
     authorization_modes: tuple[str, ...]
+    profile: str
+    node_ports: tuple[int, int] = (30000, 32767)
+    fsync: str = "full"
+    token_auth_file: Path | None = None
+    compaction_interval_s: float = 300.0
+    etcd_servers: str = ""
+    etcd_prefix: str = "/registry"
+    etcd_tls: tuple[str, str, str] = ("", "", "")  # CA, certificate, key
+    kubeconfig: str = ""
+    mask_sizes: tuple[int, int] = (24, 64)
+    load_balancer_pool: tuple[str, ...] = ()
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -62,14 +62,27 @@ async def _main(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        loops = await stack.enter_async_context(_clients(plan, pki, listener))
-        tasks = [asyncio.ensure_future(_forever(name, start)) for name, start in loops]
+    async with running(plan, pki, listener):
         gc.freeze()
+        if pki is None:
+            print(f"kcore: {plan.command} started", flush=True)
+        else:
+            host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
+            print(f"kcore: serving on https://{host}:{plan.secure_port}", flush=True)
         await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> AsyncIterator[None]:
+    """The parts at work inside the block: the server answers when it begins, nothing runs when it has ended."""
+    async with _clients(plan, pki, listener) as loops:
+        tasks = [asyncio.ensure_future(_forever(name, start)) for name, start in loops]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _forever(name: str, start: _Start) -> None:
@@ -93,7 +106,6 @@ async def _clients(
         from kube.client import Client
 
         client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
-        print(f"kcore: {plan.command} started", flush=True)
         try:
             yield [(plan.command, partial(_elected, plan, plan.command, client, ""))]
         finally:
@@ -117,8 +129,6 @@ async def _clients(
         etcd=etcd_options(plan.etcd_servers, plan.etcd_tls, plan.etcd_prefix, plan.compaction_interval_s),
     )
     async with serving(pki, listener, settings, options) as server:
-        host = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
-        print(f"kcore: serving on https://{host}:{plan.secure_port}", flush=True)
         names = ("scheduler", "controllers") if plan.command == "all" else ()
         yield [(name, partial(_local_loop, plan, name, server, pki)) for name in names]
 

@@ -59,6 +59,15 @@ def missing(request: pytest.FixtureRequest) -> object:
     return say
 
 
+@pytest.fixture
+def cluster_api() -> Iterator[object]:
+    """API server, scheduler and controllers in this process, empty, for one test: a `kube.cluster_run.Cluster`."""
+    from kube.cluster_run import Cluster
+
+    with Cluster() as cluster:
+        yield cluster
+
+
 @pytest.fixture(scope="session")
 def lab_name() -> str:
     """Unlike any lab a person would start; two test runs do not meet."""
