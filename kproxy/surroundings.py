@@ -77,7 +77,9 @@ def node_rules(config: Configuration, around: Surroundings, family: int) -> Node
 
 
 def _localhost_node_ports(config: Configuration, family: int) -> bool:
-    """Of iptables and IPv4: unless switched off, or left out by nodePortAddresses."""
+    """Of iptables and IPv4: unless switched off, or left out by nodePortAddresses. Userspace listens where asked."""
+    if config.effective_mode == "userspace":
+        return not config.node_port_addresses
     if config.effective_mode != "iptables" or family != IPV4 or config.iptables.localhost_node_ports is False:
         return False
     written = [cidr for cidr in _canonical(config.node_port_addresses or ()) if family_of(cidr) == IPV4]

@@ -109,4 +109,5 @@ class Entry(NamedTuple):
 BACKENDS = (
     Entry("nftables", "kproxy.backends.nftables.apply"),
     Entry("iptables", "kproxy.backends.iptables.apply"),
+    Entry("userspace", "kproxy.backends.userspace.apply"),
 )
