@@ -14,6 +14,7 @@ from dns.corefile.tokens import CorefileError
 from dns.handlers import HANDLERS, Handler, load
 from dns.handlers.request import Request, Response, Serve, failed
 from dns.handlers.site import Site, World
+from dns.relay import Lane, lane_of, lanes_of
 from dns.server import Chain, Router
 from dns.wire import numbers
 
@@ -106,6 +107,7 @@ def assemble(
     """Build all handlers. `addresses_of` turns a word of `bind` (an address or an interface) into addresses."""
     chains: dict[Place, dict[str, Chain]] = {}
     tls: dict[Place, tuple[str, ...]] = {}
+    lanes: dict[Place, dict[str, Lane | None]] = {}
     strict = False
     for one in parsed:
         places = [
@@ -125,6 +127,8 @@ def assemble(
                     message = f"{key.zone} is served twice on {place.text}"
                     raise CorefileError(message, one.block.token)
                 held[key.zone] = Chain(key.zone, serve if one.handlers else _refuse, site.any_class)
+                lane = lane_of(key.zone, place.text, site.handlers, site.relay, world.rng)
+                lanes.setdefault(place, {})[key.zone] = lane
                 if key.transport == "tls":
                     tls[place] = one.options("tls") or ()
                     if not tls[place]:
@@ -137,6 +141,7 @@ def assemble(
             strict=strict,
             unrouted=_unrouted(world, place.text),
             bake=baker(world.secret, world.now) if strict else None,
+            lanes=lanes_of(lanes[place]) if not strict else None,
         )
         for place, held in chains.items()
     }

@@ -63,8 +63,17 @@ class Responder:
         self._schedule = schedule
         self._panicked = panicked
 
-    def respond(self, packet: bytes, client: str, port: int, send: Send, local: str = "") -> bytes | None:
-        """The answer; None when there is none, or when it comes through `send`."""
+    def respond(
+        self,
+        packet: bytes,
+        client: str,
+        port: int,
+        send: Send,
+        local: str = "",
+        *,
+        reply: tuple[int, bytes] | None = None,
+    ) -> bytes | None:
+        """The answer; None when there is none, or when it comes through `send`. `reply`: as Request.reply."""
         query = parse(packet)
         if query is None:
             return None
@@ -72,7 +81,7 @@ class Responder:
             return query.reply
         began = self._clock()
         version = self.memo.version
-        request = Request(query, client, port, self._proto, local=local)
+        request = Request(query, client, port, self._proto, local=local, reply=reply)
         try:
             result = self.router.answer(request)
         except Exception as problem:
@@ -82,9 +91,9 @@ class Responder:
             return self._finish(packet, request, result, began, version)
 
         def finish(response: Response) -> None:
-            reply = self._finish(packet, request, response, began, version)
-            if reply is not None:
-                send(reply)
+            answer = self._finish(packet, request, response, began, version)
+            if answer is not None:
+                send(answer)
 
         if isinstance(result, Later):
             result.on_done(finish)

@@ -10,6 +10,7 @@ import msgspec
 
 from dns.cookies import Baker, is_valid_length
 from dns.handlers.request import FOREVER, Lifetime, Request, Response, Result, Serve, failed, then
+from dns.relay import Lanes
 from dns.wire import encode, names, numbers
 from dns.wire.query import Query
 from dns.wire.records import Record
@@ -35,6 +36,7 @@ class Router(msgspec.Struct, frozen=True, dict=True):
     strict: bool = False
     unrouted: Serve | None = None  # counts what no block serves
     bake: Baker | None = None  # makes server cookies
+    lanes: Lanes | None = None  # for forwarded questions that no handler need see
 
     @cached_property
     def by_length(self) -> tuple[tuple[str, Chain], ...]:
@@ -65,6 +67,7 @@ class Router(msgspec.Struct, frozen=True, dict=True):
                 request.depth,
                 request.explain,
                 request.local,
+                request.reply,
             )
         )
         return (

@@ -9,9 +9,11 @@ import msgspec
 from msgspec.structs import replace
 
 from dns.handlers.cache_options import Options, parse
+from dns.handlers.forward import forwarded
 from dns.handlers.request import THIS_SECOND, Observer, Request, Response, Result, Serve, observed, then
 from dns.handlers.site import Site
 from dns.wire import names, numbers
+from dns.wire.message import decode
 from dns.wire.query import Query
 from dns.wire.records import Record, target_of
 
@@ -27,19 +29,26 @@ SUCCESS, DENIAL, FAILURE = "success", "denial", "failure"
 __all__ = ["Cache", "Options", "build", "parse"]
 
 
-Key = tuple[str, int, int, bool, bool]
+# Name on the wire in lower case, type, class, DO, CD.
+Key = tuple[bytes, int, int, bool, bool]
 
 
 class Item(msgspec.Struct):
-    """One kept answer."""
+    """One kept answer: a response, or another server's bytes until it is wanted."""
 
-    response: Response
+    kept: Response | bytes
     stored_at_s: float
     ttl_s: float
     kind: str
     hits: int = 0
     last_hit_s: float = 0.0
     refreshing: bool = False
+
+    @property
+    def response(self) -> Response:
+        if isinstance(self.kept, bytes):
+            self.kept = replace(forwarded(decode(self.kept)), options=None)
+        return self.kept
 
     def left_s(self, now: float) -> float:
         """Counted in whole seconds of age, as a TTL is."""
@@ -125,8 +134,14 @@ def _wants_ad(request: Request) -> bool:
     return request.query.dnssec_ok or bool(request.query.flags & numbers.AD)
 
 
+def key_of(query: Query) -> Key:
+    name = query.question[:-4].lower() if query.question else names.encode(query.lower)
+    return name, query.kind, query.dns_class, query.dnssec_ok, query.checking_disabled
+
+
 def build(options: Options, site: Site, following: Serve) -> Serve:
-    return Cache(options, site, following).serve
+    cache = site.relay.cache = Cache(options, site, following)
+    return cache.serve
 
 
 class Cache:
@@ -179,8 +194,36 @@ class Cache:
                 entries.set(len(store), site.server, kind, zones, "")
 
         site.world.collectors.append(count)
-        self._count_miss = self._counter(None)
+        self.count_miss = self._counter(None)
         self._count_hit = {kind: self._counter(kind) for kind in (SUCCESS, DENIAL)}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing else to it than keeping answers."""
+        return bool(self.options.success_capacity)
+
+    def has(self, key: Key) -> bool:
+        """Whether there is an answer, fresh or such as may be served stale."""
+        now = self._world.clock()
+        stale_s = self.options.stale_s
+        for store in self._stores.values():
+            item = store.get(key)
+            if item is not None and item.left_s(now) > -stale_s:
+                return True
+        return False
+
+    def keep_reply(self, key: Key, reply: bytes, ttl_s: int) -> None:
+        """Store another server's answer as it came."""
+        self._stores[DENIAL].pop(key, None)
+        self._store(key, Item(reply, self._world.clock(), ttl_s, SUCCESS), self.options.success_capacity)
+
+    def _store(self, key: Key, item: Item, capacity: int) -> None:
+        kind = DENIAL if item.kind == FAILURE else item.kind
+        store = self._stores[kind]
+        if capacity and len(store) >= capacity and key not in store:
+            self._evict(store, kind)
+        if capacity:
+            store[key] = item
 
     def _counter(self, hit: str | None) -> Observer:
         server, zones, view = self._labels
@@ -198,7 +241,7 @@ class Cache:
         query = request.query
         if not any(names.is_within(query.lower, zone) for zone in self.options.zones):
             return self._following(request)
-        key: Key = (query.lower, query.kind, query.dns_class, query.dnssec_ok, query.checking_disabled)
+        key = key_of(query)
         now = self._world.clock()
         for kind in (DENIAL, SUCCESS):
             item = self._stores[kind].get(key)
@@ -214,8 +257,8 @@ class Cache:
         if isinstance(result, Response):
             if result.plugin == LIVE and result.written and not result.silent:
                 return self._pass(result)
-            return observed(self._keep(request, key, result), self._count_miss)
-        return then(result, lambda late: observed(self._keep(request, key, late), self._count_miss))
+            return observed(self._keep(request, key, result), self.count_miss)
+        return then(result, lambda late: observed(self._keep(request, key, late), self.count_miss))
 
     def _pass(self, response: Response) -> Response:
         """An answer of the cluster's own: not kept, but within the bounds that CoreDNS's cache sets to TTLs."""
@@ -230,7 +273,7 @@ class Cache:
             bound = int(self.options.failure_ttl_s)
         else:
             bound = int(max(low, min(ttl_s, high)))
-        return observed(with_ttl(response, bound), self._count_miss)
+        return observed(with_ttl(response, bound), self.count_miss)
 
     def _from(self, request: Request, item: Item, kind: str, ttl_s: int, now: float) -> Response:
         response = item.response if self.options.keep_ttl else with_ttl(item.response, ttl_s)
@@ -257,7 +300,7 @@ class Cache:
             def choose(fresh: Response) -> Response:
                 if fresh.rcode == numbers.SERVFAIL or not fresh.written:
                     return old()
-                return observed(self._keep(request, key, fresh), self._count_miss)
+                return observed(self._keep(request, key, fresh), self.count_miss)
 
             return then(self._following(request), choose)
         self._refresh(request, key, item)
@@ -308,7 +351,7 @@ class Cache:
             sent = replace(sent, flags=sent.flags & ~numbers.AD)
         off = options.success_off if kind == SUCCESS else options.denial_off
         live = response.plugin == LIVE
-        if not kind or ttl_s <= 0 or live or any(names.is_within(key[0], zone) for zone in off):
+        if not kind or ttl_s <= 0 or live or any(names.is_within(request.query.lower, zone) for zone in off):
             return sent
         store = self._stores[SUCCESS if kind == SUCCESS else DENIAL]
         capacity = options.success_capacity if kind == SUCCESS else options.denial_capacity

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from random import Random
+from typing import Protocol
 
 import msgspec
 
 from dns.handlers.forward_options import Options, parse
-from dns.handlers.request import Later, Request, Response, Result, Serve, failed
+from dns.handlers.request import Later, Observer, Request, Response, Result, Serve, failed
 from dns.handlers.site import Site, Task
 from dns.upstream.targets import Target, parse_target, resolv_conf_targets
 from dns.wire import message, names, numbers
@@ -29,8 +30,20 @@ def build(options: tuple[Options, ...], site: Site, following: Serve) -> Serve:
         forward = Forward(options[index], site, serve, chained=index + 1 < len(options))
         site.world.tasks.append(Task("forward", forward.run))
         serve = forward.serve
+        site.relay.forward = forward if len(options) == 1 else None
     site.any_class = True
     return serve
+
+
+class Relayed(Protocol):
+    """Sockets of `dns.udp.relay_socket` that ask one server."""
+
+    server: str
+    asked_count: int
+    opened_count: int
+
+    @property
+    def waiting(self) -> Sized: ...
 
 
 class Health(msgspec.Struct):
@@ -84,6 +97,7 @@ class Forward:
         world.notices += notices
         self.health = [Health(target) for target in self.targets]
         self.concurrent = 0
+        self.relayed: list[Relayed] = []
         self._following = following
         self._chained = chained
         self._rng = world.rng
@@ -128,13 +142,61 @@ class Forward:
         )
 
         def count() -> None:
-            for server, proto, kept, opened in self._pool.counts():
+            sums: dict[tuple[str, str], tuple[int, int]] = {}
+            relayed = [(one.server, "udp", one.asked_count, one.opened_count) for one in self.relayed]
+            for server, proto, kept, opened in (*self._pool.counts(), *relayed):
+                before = sums.get((server, proto), (0, 0))
+                sums[server, proto] = before[0] + kept, before[1] + opened
+            for (server, proto), (kept, opened) in sums.items():
                 hits.set(kept, "forward", server, proto)
                 misses.set(opened, "forward", server, proto)
 
         world.collectors.append(count)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether one question over UDP is all there is to forwarding, as long as it is answered."""
+        options = self.options
+        special = (
+            options.prefer_udp,
+            options.force_tcp,
+            options.failover_rcodes,
+            options.source_address,
+            options.exceptions,
+            self._chained,
+            any(target.transport != "dns" for target in self.targets),
+        )
+        return options.zone == "." and bool(self.targets) and not any(special)
+
+    def pick(self) -> int | None:
+        """The server a relayed question goes to; None when the long way has to say what is wrong."""
+        limit = self.options.max_concurrent
+        if limit and limit <= self.concurrent + self._pool.quick_count + self._relayed_count():
+            return None
+        self._turn += 1
+        count = len(self.targets)
+        index = order(self.options.policy, count, self._turn, self._rng)[0] if count > 1 else 0
+        return None if self._down(index) else index
+
+    def _relayed_count(self) -> int:
+        return sum(len(one.waiting) for one in self.relayed)
+
+    def suspect_soon(self, index: int) -> None:
+        """A relayed question was not answered; from any thread."""
+        self._pool.soon(lambda: self._suspect(index))
+
+    def observer(self, index: int) -> Observer:
+        """Counts answers that were relayed."""
+        target = self.targets[index].text
+
+        def observe(times: int, size_bytes: int, took_s: float) -> None:
+            self._took.observe(took_s, "forward", target, "NOERROR", times=times)
+
+        return observe
+
     def serve(self, request: Request) -> Result:
+        if request.reply is not None:
+            return self._relayed(request, *request.reply)
         lower = request.query.lower
         if not names.is_within(lower, self.options.zone) or self._excepted(lower):
             return self._following(request)
@@ -147,6 +209,13 @@ class Forward:
                 "forward", f"concurrent queries exceeded maximum {limit}", rcode=numbers.REFUSED, reason=0
             )
         return self._quickly(request) or self._exchange(request)
+
+    def _relayed(self, request: Request, index: int, data: bytes) -> Result:
+        """The question was asked already: with an answer that is not plain, or with none."""
+        if not data:
+            return self._exchange(request)
+        found = self._read(index, data, request, self._clock())
+        return failed("forward", found, rcode=numbers.FORMERR) if isinstance(found, str) else found
 
     def _quickly(self, request: Request) -> Later | None:
         """One attempt by callback; None where the long way has to be gone from the start."""
@@ -258,16 +327,8 @@ class Forward:
         self._took.observe(self._clock() - began, "forward", target, numbers.rcode_name(reply.rcode))
         if reply.name.lower() != request.query.lower or reply.kind != request.query.kind:
             return f"{target} answered another question"
-        return Response(
-            rcode=reply.rcode,
-            answer=reply.answer,
-            authority=reply.authority,
-            additional=reply.additional,
-            flags=reply.flags & (numbers.AA | numbers.TC | numbers.RA | numbers.AD),
-            plugin="forward",
-            lifetime=None,
-            options=reply.edns.options if reply.edns is not None else None,
-            trace=(f"forward: answered by {target}",) if request.explain else (),
+        return msgspec.structs.replace(
+            forwarded(reply), trace=(f"forward: answered by {target}",) if request.explain else ()
         )
 
     def _down(self, index: int) -> bool:
@@ -300,6 +361,19 @@ class Forward:
                     return
         finally:
             health.probing = False
+
+
+def forwarded(reply: message.Message) -> Response:
+    """Another server's message as a response."""
+    return Response(
+        rcode=reply.rcode,
+        answer=reply.answer,
+        authority=reply.authority,
+        additional=reply.additional,
+        flags=reply.flags & (numbers.AA | numbers.TC | numbers.RA | numbers.AD),
+        plugin="forward",
+        options=reply.edns.options if reply.edns is not None else None,
+    )
 
 
 def query_bytes(request: Request) -> bytes:

@@ -171,6 +171,7 @@ def _some(line: Line) -> None:
 
 def build(options: Options, site: Site, following: Serve) -> Serve:
     kubernetes = Kubernetes(options, site, following)
+    site.relay.own_zones += options.zone.zones
     feed = kubernetes.feed()
     site.world.tasks.append(Task("kubernetes", feed.run))
     site.world.startup.append(feed.wait_ready)

@@ -18,6 +18,8 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> None:
 
 
 def build(options: None, site: Site, following: Serve) -> Serve:
+    site.relay.shuffle = True
+
     def serve(request: Request) -> Result:
         return then(following(request), mark)
 

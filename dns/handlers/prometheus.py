@@ -129,6 +129,7 @@ def build(options: Options, site: Site, following: Serve) -> Serve:
     world = site.world
     registry = world.registry
     meters = Meters(registry)
+    site.relay.meter = meters.observer
     registry.gauge(
         "coredns_build_info",
         "A metric with a constant '1' value labeled by version.",

@@ -29,6 +29,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     depth: int = 0  # 1 and more: asked by one of our own handlers
     explain: bool = False  # say in Response.trace how the answer came about
     local: str = ""  # the address it was sent to
+    reply: tuple[int, bytes] | None = (
+        None  # another server's, which was asked already; b"": it did not answer
+    )
 
 
 class Lifetime(msgspec.Struct, frozen=True, gc=False):

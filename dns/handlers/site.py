@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,7 @@ from dns.cluster.hits import ZoneOptions
 from dns.cluster.zone import ClusterZone
 from dns.corefile.blocks import Line
 from dns.corefile.config import ServerBlock
-from dns.handlers.request import Request, Response, Result
+from dns.handlers.request import Observer, Request, Response, Result
 from dns.metrics import Registry
 
 # status, content type, body
@@ -66,6 +67,16 @@ class World(msgspec.Struct):
     notices: list[str] = msgspec.field(default_factory=list)  # said once at start
 
 
+class RelayParts(msgspec.Struct):
+    """What the handlers of one block leave for `dns.relay`, which does their work for plain forwarded questions."""
+
+    forward: Any = None  # handlers.forward.Forward
+    cache: Any = None  # handlers.cache.Cache
+    meter: Callable[[Request, Response, str, str], Observer] | None = None
+    shuffle: bool = False
+    own_zones: list[str] = msgspec.field(default_factory=list)  # never forwarded unseen
+
+
 class Site(msgspec.Struct):
     """One server block while its handlers are built."""
 
@@ -75,6 +86,7 @@ class Site(msgspec.Struct):
     handlers: tuple[str, ...] = ()  # names of all handlers in the block
     any_class: bool = False  # classes other than IN are let in
     root: str = ""  # folder of relative paths
+    relay: RelayParts = msgspec.field(default_factory=RelayParts)
 
     @property
     def zones(self) -> tuple[str, ...]:

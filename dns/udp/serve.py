@@ -11,6 +11,7 @@ from threading import Thread
 
 from dns.memo import Entry, address_of
 from dns.responder import Responder
+from dns.udp.relay_socket import Passing, Relay
 from dns.udp.socket import (
     HAS_MMSG,
     MAX_QUERY_BYTES,
@@ -59,6 +60,14 @@ class UdpServer:
     def _batches(self) -> None:
         """The hot loop. Memory views and bound methods are local: this is where the time goes."""
         batch = Batch(self._sock)
+        responder = self._responder
+        relay = Relay(self._sock, responder.tally, self._handed_back, control=batch.with_control)
+        try:
+            self._answer(batch, relay)
+        finally:
+            relay.close()
+
+    def _answer(self, batch: Batch, relay: Relay) -> None:
         responder, memo = self._responder, self._responder.memo
         view, received, reply = batch.view, batch.received, batch.reply
         monotonic = time.monotonic
@@ -66,11 +75,21 @@ class UdpServer:
         alive: list[Entry | bytes] = []  # what replies point into must live until they are sent
         keep = alive.append
         while True:
-            count = batch.receive()
+            if relay.waiting_count:
+                if not relay.wait():
+                    continue
+                try:
+                    count = batch.receive(wait=False)
+                except BlockingIOError:
+                    continue
+            else:
+                count = batch.receive()
             if self._stopping and not received[8 * (count - 1) + 7] & 0xFFFFFFFF:
                 return  # a socket that was shut down gives empty datagrams once its buffer is drained
-            memo.tick(int(monotonic()))
+            now = monotonic()
+            memo.tick(int(now))
             passing = memo.passing
+            lanes = responder.router.lanes
             first = 0
             for slot in range(count):
                 start = slot * MAX_QUERY_BYTES
@@ -87,8 +106,11 @@ class UdpServer:
                         reply[4 * slot + 3] = entry.lengths[turn]
                     keep(entry)
                     continue
-                packet = bytes(view[start : start + 2]) + question
-                answer = self._slow(responder, batch, slot, packet)
+                head = bytes(view[start : start + 2])
+                if lanes is not None and relay.ask(lanes, question, head, batch, slot, now):
+                    answer = None
+                else:
+                    answer = self._slow(responder, batch, slot, head + question)
                 if answer is None:
                     if slot > first:
                         batch.send(first, slot - first)
@@ -100,6 +122,24 @@ class UdpServer:
             if count > first:
                 batch.send(first, count - first)
             alive.clear()
+            if relay.waiting_count:
+                relay.flush()
+
+    def _handed_back(self, passing: Passing, reply: bytes) -> None:
+        """A relayed question that the handlers have to answer after all."""
+        sender, sock = passing.sender, self._sock
+
+        def send(answer: bytes) -> None:
+            with contextlib.suppress(OSError):
+                address = client_address(sender.name, sock.family)
+                sock.sendmsg([answer], ancillary(sender.control), 0, address)
+
+        packet = sender.packet_id + passing.asked.question
+        where = destination(sender.control)
+        asked = passing.server_index, reply
+        answer = self._responder.respond(packet, sender.host, sender.port, send, where, reply=asked)
+        if answer is not None:
+            send(answer)
 
     def _slow(self, responder: Responder, batch: Batch, slot: int, packet: bytes) -> bytes | None:
         host, port = batch.client(slot)

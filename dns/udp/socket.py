@@ -88,6 +88,8 @@ class Batch:
         self._in = ctypes.create_string_buffer(BATCH * _WORDS * 8)
         self._out = ctypes.create_string_buffer(BATCH * _WORDS * 8)
         self.view = memoryview(self.packets).cast("B")
+        self._name_view = memoryview(self._names).cast("B")
+        self._control_view = memoryview(self._controls).cast("B")
         self.received = memoryview(self._in).cast("B").cast("Q")
         self.sent = memoryview(self._out).cast("B").cast("Q")
         self.reply = memoryview(self._out_iov).cast("B").cast("Q")
@@ -129,12 +131,14 @@ class Batch:
                 headers[base + _CONTROL] = controls + slot * _CONTROL_BYTES if self.with_control else 0
                 headers[base + _CONTROL_LENGTH] = _CONTROL_BYTES if self.with_control else 0
 
-    def receive(self) -> int:
+    def receive(self, *, wait: bool = True) -> int:
         """How many packets came; waits for the first. 0 when the socket was shut down. Raises OSError."""
         if self.with_control:
             for slot in range(BATCH):
                 self.received[slot * _WORDS + _CONTROL_LENGTH] = _CONTROL_BYTES
-        count: int = self._recvmmsg(self._fd, self._in_address, BATCH, MSG_WAITFORONE, None)
+        count: int = self._recvmmsg(
+            self._fd, self._in_address, BATCH, MSG_WAITFORONE if wait else socket.MSG_DONTWAIT, None
+        )
         if count < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
@@ -159,11 +163,11 @@ class Batch:
         length = self.received[slot * _WORDS + _CONTROL_LENGTH]
         self.sent[slot * _WORDS + _CONTROL_LENGTH] = length
         if length:
-            clear_interface(memoryview(self._controls).cast("B")[slot * _CONTROL_BYTES :][:length])
+            clear_interface(self._control_view[slot * _CONTROL_BYTES :][:length])
 
     def client(self, slot: int) -> tuple[str, int]:
         """Address and port of the sender."""
-        raw = self._names.raw[slot * _NAME_BYTES : (slot + 1) * _NAME_BYTES]
+        raw = bytes(self._name_view[slot * _NAME_BYTES : (slot + 1) * _NAME_BYTES])
         port = int.from_bytes(raw[2:4], "big")
         if self._family == socket.AF_INET:
             return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
@@ -172,11 +176,13 @@ class Batch:
         return socket.inet_ntop(socket.AF_INET6, raw[8:24]), port
 
     def raw_name(self, slot: int) -> bytes:
-        return self._names.raw[slot * _NAME_BYTES : (slot + 1) * _NAME_BYTES]
+        return bytes(self._name_view[slot * _NAME_BYTES : (slot + 1) * _NAME_BYTES])
 
     def control(self, slot: int) -> bytes:
-        length = self.received[slot * _WORDS + _CONTROL_LENGTH] if self.with_control else 0
-        return self._controls.raw[slot * _CONTROL_BYTES : slot * _CONTROL_BYTES + length]
+        if not self.with_control:
+            return b""
+        start = slot * _CONTROL_BYTES
+        return bytes(self._control_view[start : start + self.received[slot * _WORDS + _CONTROL_LENGTH]])
 
 
 def clear_interface(control: memoryview) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dns.upstream.targets import Target
@@ -31,6 +31,7 @@ class Pool:
         self._upstreams: list[Upstream | None] = [None] * len(targets)
         self._background: set[asyncio.Task[None]] = set()
         self._quick: tuple[QuickAsker | None, ...] = (None,) * len(targets)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def exchange(self, index: int, packet: bytes, *, stream: bool) -> bytes:
         from dns.upstream.socket import UpstreamError
@@ -42,6 +43,11 @@ class Pool:
             return await upstream.exchange(packet, stream=stream)
         except UpstreamError as problem:
             raise ExchangeFailed(str(problem)) from problem
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have work done in the event loop; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(work)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         import asyncio
@@ -99,6 +105,7 @@ class Pool:
         """Wait to be cancelled, then close everything."""
         import asyncio
 
+        self._loop = asyncio.get_running_loop()
         try:
             await self._keep_quick()
             await asyncio.Event().wait()
