@@ -10,7 +10,7 @@ from typing import Any
 
 from kube.apiserver.kinds import disk
 from kube.apiserver.kinds.schema import scalars
-from kube.apiserver.kinds.schema.pointers import keeps_empty_text
+from kube.apiserver.kinds.schema.pointers import keeps_empty_text, keeps_false, keeps_zero
 from kube.apiserver.kinds.schema.scalars import Reader, TypeFault, go_value
 
 Object = dict[str, Any]
@@ -44,10 +44,10 @@ Walker = Callable[[Any, str, str, Findings], None]
 class FieldReader:
     """One field: a scalar reader, or a walker for lists, maps and structs.
 
-    Where `drops_empty`, empty text, lists and maps mean that the field is absent.
+    An empty value of type `absent_type` (text, number, bool, list or map) means that the field is absent.
     """
 
-    __slots__ = ("drops_empty", "exact", "go_type", "json_type", "scalar", "walk")
+    __slots__ = ("absent_type", "exact", "go_type", "json_type", "scalar", "walk")
 
     def __init__(
         self,
@@ -57,23 +57,23 @@ class FieldReader:
         walk: Walker | None = None,
         json_type: type = dict,
         go_type: str = "",
-        drops_empty: bool = False,
+        absent_type: type | None = None,
     ) -> None:
         self.exact = exact  # values of this type need no further look
         self.scalar = scalar
         self.walk = walk
         self.json_type = json_type
         self.go_type = go_type
-        self.drops_empty = drops_empty
+        self.absent_type = absent_type
 
-    def dropping_empty(self) -> "FieldReader":
+    def dropping_empty(self, absent_type: type) -> "FieldReader":
         return FieldReader(
             exact=self.exact,
             scalar=self.scalar,
             walk=self.walk,
             json_type=self.json_type,
             go_type=self.go_type,
-            drops_empty=True,
+            absent_type=absent_type,
         )
 
 
@@ -98,7 +98,7 @@ class StructReader:
                     dropped = []
                 dropped.append(key)
                 continue
-            if not item and field.drops_empty and (item == "" or type(item) is field.json_type):
+            if not item and type(item) is field.absent_type:
                 if dropped is None:
                     dropped = []
                 dropped.append(key)
@@ -236,10 +236,17 @@ def _opaque(short: str) -> bool:
 _OR_SOMETHING_ELSE = {"JSONSchemaPropsOrArray": "OrArray", "JSONSchemaPropsOrBool": "OrBool"}
 
 
-def _omits_empty(struct: str, key: str, field: FieldReader, schema: Object) -> bool:
+def _absent_type(struct: str, key: str, field: FieldReader, schema: Object) -> type | None:
+    """The type whose empty value Go's encoder leaves out (omitempty on what is no pointer)."""
     if field is _STRING:
-        return not keeps_empty_text(struct, key)
-    return schema.get("type") == "array" or "additionalProperties" in schema
+        return None if keeps_empty_text(struct, key) else str
+    if field is _BOOL:
+        return None if keeps_false(struct, key) else bool
+    if field is _INT32 or field is _INT64:
+        return None if keeps_zero(struct, key) else int
+    if schema.get("type") == "array":
+        return list
+    return dict if "additionalProperties" in schema else None
 
 
 _READERS: dict[str, StructReader] = {}
@@ -254,7 +261,8 @@ def struct_reader(name: str) -> StructReader:
         required = definition.get("required", ())
         for key, schema in definition.get("properties", {}).items():
             field = _field(schema)
-            if key not in required and _omits_empty(reader.name, key, field, schema):
-                field = field.dropping_empty()
+            absent_type = None if key in required else _absent_type(reader.name, key, field, schema)
+            if absent_type is not None:
+                field = field.dropping_empty(absent_type)
             reader.fields[key] = field
     return reader

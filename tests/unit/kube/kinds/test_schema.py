@@ -27,7 +27,7 @@ def deployment(**spec: object) -> dict:
 
 
 def test_a_good_object_is_left_as_it_is() -> None:
-    obj = deployment(replicas=0, paused=False)
+    obj = deployment(replicas=0, paused=True)
     before = msgspec.json.encode(obj)
     assert check(DEPLOYMENT, obj) == SchemaReport()
     assert msgspec.json.encode(obj) == before
@@ -46,6 +46,33 @@ def test_nulls_and_empty_text_and_lists_are_absent() -> None:
     }
     check(POD, obj)
     assert obj == {"metadata": {"name": "a"}, "spec": {"containers": [], "securityContext": {}}}
+
+
+def test_zero_and_false_are_absent_where_go_has_no_pointer() -> None:
+    probe = {"timeoutSeconds": 0, "initialDelaySeconds": 0, "terminationGracePeriodSeconds": 0}
+    security = {"runAsUser": 0, "privileged": False}
+    obj = {
+        "metadata": {"name": "a", "generation": 0},
+        "spec": {
+            "hostNetwork": False,
+            "automountServiceAccountToken": False,
+            "containers": [
+                {"name": "c", "stdin": False, "readinessProbe": probe, "securityContext": security}
+            ],
+        },
+    }
+    check(POD, obj)
+    assert obj["metadata"] == {"name": "a"}
+    assert obj["spec"] == {
+        "automountServiceAccountToken": False,
+        "containers": [
+            {"name": "c", "readinessProbe": {"terminationGracePeriodSeconds": 0}, "securityContext": security}
+        ],
+    }
+
+
+def test_a_zero_of_another_type_is_a_type_error() -> None:
+    assert check(POD, {"metadata": {"name": "a"}, "spec": {"nodeName": 0}}).error
 
 
 def test_what_go_keeps_by_pointer_is_kept_empty() -> None:
