@@ -49,6 +49,11 @@ def check(call: Call) -> None:
             found = drift.find(conf, prev, drift.observe(call.ifname, conf, prev, host, inside))
     finally:
         os.close(fd)
+    if conf.mac_spoof_check:
+        from cni.bridge import spoofcheck_apply
+
+        if not spoofcheck_apply.is_present(call.container_id, call.ifname):
+            found.append(f"the MAC check of {call.ifname} is gone")
     if found:
         raise CniError(found[0], details="; ".join(found[1:]))
     if conf.ipam_type:

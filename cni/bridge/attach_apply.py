@@ -24,10 +24,12 @@ class BridgeAttach(VethAttach):
         self.step("bridge")
         mtu, bridge = ensure_bridge(self.host, conf, self.host_name, layer3.gateways)
         self.step("gateway")
-        bridge = ensure_gateways(self.host, conf, self.host_name, bridge, layer3)
+        gateway = self._gateway_device(conf, bridge)
+        bridge = ensure_gateways(self.host, conf, self.host_name, bridge, layer3, gateway)
         name = self.create_pair(name, bridge.ifindex, container_mac(conf, layer3.ips), mtu)
         port = self._configure_port(conf, name)
         container = self.configure_container(layer3)
+        self._check_spoofing(conf, name, container.mac)
         self.masquerade(name, layer3)
         self.settle(name, layer3)
         self.record_done(name, layer3)
@@ -35,8 +37,27 @@ class BridgeAttach(VethAttach):
             Interface(bridge.name, bridge.mac, mtu=bridge.mtu),
             Interface(name, port.mac, mtu=port.mtu),
             Interface(self.call.ifname, container.mac, self.call.netns, mtu=container.mtu),
+            *((Interface(gateway.name, gateway.mac, mtu=gateway.mtu),) if gateway is not None else ()),
         )
         return Result(interfaces, layer3.ips, layer3.routes, self.dns(found))
+
+    def _gateway_device(self, conf: BridgeConf, bridge: Link) -> Link | None:
+        """With a VLAN the gateway's address is on a device of that VLAN, else on the bridge itself."""
+        if not conf.is_gateway or not conf.vlan:
+            return None
+        from cni.bridge.vlan_apply import ensure_gateway_device
+
+        return ensure_gateway_device(self.host, conf, bridge)
+
+    def _check_spoofing(self, conf: BridgeConf, name: str, mac: str) -> None:
+        if not conf.mac_spoof_check:
+            return
+        from cni.bridge import spoofcheck_apply
+
+        self.step("macspoofchk")
+        container_id, ifname = self.call.container_id, self.call.ifname
+        self.undo("remove the MAC check", lambda: spoofcheck_apply.delete(container_id, ifname))
+        spoofcheck_apply.add(container_id, ifname, name, mac)
 
     def _configure_port(self, conf: BridgeConf, name: str) -> Link:
         port = self.mark_host_end(name)

@@ -85,7 +85,7 @@ def _bridge(conf: BridgeConf, prev: Result, seen: Observed) -> Iterator[str]:
 
 
 def _gateways(conf: BridgeConf, prev: Result, seen: Observed) -> Iterator[str]:
-    if not conf.is_gateway:
+    if not conf.is_gateway or conf.vlan:
         return
     present = {f"{a.ip}/{a.prefix}" for a in seen.bridge_addresses}
     for gateway in plan.addressing(conf, prev._replace(routes=())).gateways:
@@ -94,7 +94,9 @@ def _gateways(conf: BridgeConf, prev: Result, seen: Observed) -> Iterator[str]:
 
 
 def _ends(conf: BridgeConf, prev: Result, seen: Observed) -> Iterator[str]:
-    port = next((i for i in prev.interfaces if not i.sandbox and i.name != conf.bridge), None)
+    vlan_gateway = f"{conf.bridge}.{conf.vlan}"
+    names = (conf.bridge, vlan_gateway)
+    port = next((i for i in prev.interfaces if not i.sandbox and i.name not in names), None)
     own = next((i for i in prev.interfaces if i.sandbox), None)
     if own is None:
         yield "prevResult has no container interface"

@@ -73,16 +73,24 @@ def _uplink_mtus(host: Rtnl) -> list[int]:
     return [link.mtu for link in host.links() if link.ifindex in indexes]
 
 
-def ensure_gateways(host: Rtnl, conf: BridgeConf, host_name: str, bridge: Link, layer3: Addressing) -> Link:
-    """The bridge, with the gateways' addresses; the host forwards for their families.
+def ensure_gateways(
+    host: Rtnl,
+    conf: BridgeConf,
+    host_name: str,
+    bridge: Link,
+    layer3: Addressing,
+    device: Link | None = None,
+) -> Link:
+    """The bridge, with the gateways' addresses on it or on device; the host forwards for their families.
 
     Done before the bridge gets its port: a bridge whose MAC nobody has set takes its first port's.
     """
     if not conf.is_gateway:
         return bridge
-    present = host.addresses(bridge.ifindex)
+    target = device or bridge
+    present = host.addresses(target.ifindex)
     for gateway in layer3.gateways:
-        ops = plan.bridge_address_ops(conf.bridge, present, gateway, force=conf.force_address)
+        ops = plan.bridge_address_ops(target.name, present, gateway, force=conf.force_address)
         if ops:
             # Setting even the same address pins it; a bridge that was adopted would else follow its ports.
             pinned = (
@@ -91,7 +99,7 @@ def ensure_gateways(host: Rtnl, conf: BridgeConf, host_name: str, bridge: Link, 
             host.set_link(bridge.ifindex, mac=pinned)
             bridge = bridge._replace(mac=pinned)
         for op in ops:
-            _apply(host, bridge.ifindex, op)
+            _apply(host, target.ifindex, op)
     if layer3.has_ipv4:
         sysctl.ensure("net/ipv4/ip_forward", 1)
     if layer3.has_ipv6:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from cni.bridge.vlans import ranges
+from cni.spec.errors import CniError
+from cni.veth.plan import host_ifname
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +12,22 @@ if TYPE_CHECKING:
     from linux.rtnl import Link, Rtnl
 
 _DEFAULT_VLAN = 1
+
+
+def ensure_gateway_device(host: Rtnl, conf: BridgeConf, bridge: Link) -> Link:
+    """`<bridge>.<vlan>`: one end of a veth pair whose other end is a port of that VLAN."""
+    name = f"{bridge.name}.{conf.vlan}"
+    link = host.link(name)
+    if link is None:
+        port_name = host_ifname(bridge.name, "gateway", str(conf.vlan))
+        host.add_veth(port_name, name, mtu=bridge.mtu, master=bridge.ifindex, up=True)
+        port, link = host.link(port_name), host.link(name)
+        if port is None or link is None:
+            raise CniError(f"{name} vanished while it was being set up")
+        configure_port(host, conf._replace(trunk=()), port)
+    if not link.up:
+        host.set_link(link.ifindex, up=True)
+    return link
 
 
 def configure_port(host: Rtnl, conf: BridgeConf, port: Link) -> None:

@@ -19,7 +19,7 @@ from linux.rtnl import constants, requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from cni.attachments.disk import Held
@@ -54,6 +54,10 @@ class VethAttach:
         self._held = held
         self._undo = undo
         self._facts: dict[str, Any] = {}
+
+    def undo(self, what: str, function: Callable[[], object]) -> None:
+        """How to take back what comes next, should a later step fail."""
+        self._undo.push(what, function)
 
     def step(self, name: str) -> None:
         self.call.world.fault(f"{self.plugin}: {name}")

@@ -78,6 +78,10 @@ def _detach(call: Call, conf: VethConf, plugin: str, found: Record | None, host:
         known = () if found is None else found.facts.get("ips", ())
         ips = [parse_cidr(text).ip for text in known]
         masquerade.delete(conf.network, call.container_id, call.ifname, ips)
+    if call.conf.fields.boolean("macspoofchk"):
+        from cni.bridge import spoofcheck_apply
+
+        spoofcheck_apply.delete(call.container_id, call.ifname)
     call.world.fault(f"{plugin}: release address")
     if conf.ipam_type:
         ipam.ipam_delete(call, conf.ipam_type)

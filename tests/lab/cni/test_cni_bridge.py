@@ -154,6 +154,69 @@ def test_with_dad_add_waits_for_it(host):
     assert host.sh("cat", "/proc/sys/net/ipv6/conf/eth0/accept_dad", inside=path) == "1\n"
 
 
+def test_a_container_may_send_with_its_own_mac_only(host):
+    conf, path = host.conf(isGateway=True, macspoofchk=True), host.container()
+    result = host.add(conf, path)
+    host.check(conf, path, result)
+    assert ping(host, path, "10.77.0.1")
+    text = host.sh("nft", "list", "table", "bridge", "nat")
+    assert f"cni-br-iface-{os.path.basename(path)}-eth0-mac" in text
+    host.sh("ip", "link", "set", "eth0", "address", "c2:11:22:33:44:55", inside=path)
+    host.sh("ip", "neigh", "flush", "all", inside=path)
+    assert not ping(host, path, "10.77.0.1")
+    host.delete(conf, "", container=os.path.basename(path))
+    assert "cni-br-iface" not in host.sh("nft", "list", "ruleset")
+
+
+@pytest.mark.parametrize("kill", [True, False], ids=["killed", "failed"])
+def test_the_mac_check_goes_with_a_dead_add(host, kill):
+    conf, path = host.conf(macspoofchk=True), host.container()
+    step = 1
+    while host.dying("ADD", conf, path, step, kill=kill) != 0:
+        if kill:
+            host.delete(conf, "", container=os.path.basename(path))
+        assert "cni-br-iface" not in host.sh("nft", "list", "ruleset"), f"step {step}"
+        assert host.left_over() == ([], [], [])
+        step += 1
+
+
+@pytest.fixture
+def vlans(host, missing):
+    """Skips where the kernel has no VLAN filtering; the guest of `make guest` has."""
+    with host.rtnl() as rtnl:
+        try:
+            rtnl.add_bridge("probe0", vlan_filtering=True, default_pvid=0)
+            rtnl.add_bridge_vlan(rtnl.link("probe0").ifindex, 7, self_=True)
+        except OSError:
+            missing("VLAN filtering of bridges (CONFIG_BRIDGE_VLAN_FILTERING)")
+        rtnl.delete_link_named("probe0")
+
+
+def test_vlans_keep_containers_apart(host, vlans):
+    ten, twenty = (host.conf(vlan=vlan, isGateway=vlan == 10) for vlan in (10, 20))
+    first, second, third = (host.container() for _ in range(3))
+    result = host.add(ten, first)
+    host.add(ten, second)
+    host.add(twenty, third)
+    assert [i["name"] for i in result["interfaces"]][3] == "cni0.10"
+    assert ping(host, first, "10.77.0.1")
+    assert ping(host, first, "10.77.0.3")
+    assert not ping(host, first, "10.77.0.4")
+    host.check(ten, first, result)
+
+
+def test_without_vlan_filtering_the_error_says_so(host):
+    with host.rtnl() as rtnl:
+        try:
+            rtnl.add_bridge("probe0", vlan_filtering=True, default_pvid=0)
+        except OSError:
+            pass
+        else:
+            pytest.skip("this kernel has VLAN filtering")
+    assert "CONFIG_BRIDGE_VLAN_FILTERING" in refused(host, host.conf(vlan=10), host.container()).msg
+    assert host.left_over() == ([], [], [])
+
+
 def test_layer_two_only(host):
     conf, path = host.conf(subnets=()), host.container()
     result = host.add(conf, path)
