@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.apiserver import status
+from kube.apiserver.bound_tokens import AUTHENTICATED, BoundTokens
 from kube.apiserver.request import User
-from kube.apiserver.reviews import AUTHENTICATED, user_of
-from kube.apiserver.tokens import TokenError, TokenSigner
+from kube.apiserver.tokens import TokenError
 
 
 def user_of_certificate(certificate: Mapping[str, Any] | None) -> User | None:
@@ -37,9 +37,9 @@ def parse_token_file(text: str) -> dict[str, User]:
 class Authenticator:
     """Certificates are checked by TLS before; tokens are checked here."""
 
-    def __init__(self, tokens: Mapping[str, User], signer: TokenSigner | None) -> None:
+    def __init__(self, tokens: Mapping[str, User], bound: BoundTokens | None) -> None:
         self._tokens = tokens
-        self._signer = signer
+        self._bound = bound
 
     def authenticate(self, peer: User | None, headers: Mapping[str, str], now: float) -> User | None:
         """None for a caller without credentials; StatusError 401 for one whose token is no good."""
@@ -50,9 +50,9 @@ class Authenticator:
         known = self._tokens.get(token)
         if known is not None:
             return known
-        if self._signer is not None and token.count(".") == 2:
+        if self._bound is not None and token.count(".") == 2:
             try:
-                return user_of(self._signer.verify(token, now))
+                return self._bound.verify(token, now)[0]
             except TokenError:
                 pass
         raise status.unauthorized()

@@ -4,9 +4,7 @@ from kube.apiserver import access_reviews, bodies
 from kube.apiserver.kinds import Kind
 from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, User, json_answer
 from kube.apiserver.state import Api
-from kube.apiserver.tokens import TokenError, service_account_user
-
-AUTHENTICATED = "system:authenticated"
+from kube.apiserver.tokens import TokenError
 
 
 def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | None:
@@ -40,28 +38,18 @@ def _self(api: Api, obj: Object, user: User) -> Object:
 def _token(api: Api, obj: Object, user: User) -> Object:
     spec = obj.get("spec") or {}
     audiences = tuple(spec.get("audiences") or ())
-    if api.signer is None:
+    if api.tokens is None or api.signer is None:
         return {"authenticated": False, "error": "this server has no key for ServiceAccount tokens"}
     try:
-        claims = api.signer.verify(spec.get("token", ""), api.clock(), audiences)
+        found, claims = api.tokens.verify(spec.get("token", ""), api.clock(), audiences)
     except TokenError as error:
         return {"authenticated": False, "error": str(error)}
+    wanted = audiences or api.signer.audiences
     return {
         "authenticated": True,
-        "user": user_info(user_of(claims)),
-        "audiences": [
-            name for name in claims.get("aud") or () if name in (audiences or api.signer.audiences)
-        ],
+        "user": user_info(found),
+        "audiences": [name for name in claims.get("aud") or () if name in wanted],
     }
-
-
-def user_of(claims: Object) -> User:
-    """Whom a verified ServiceAccount token names."""
-    bound = claims.get("kubernetes.io") or {}
-    account = bound.get("serviceaccount") or {}
-    return service_account_user(
-        bound.get("namespace", ""), account.get("name", ""), account.get("uid", ""), bound.get("pod")
-    )
 
 
 _REVIEWS = {

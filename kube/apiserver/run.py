@@ -14,6 +14,7 @@ from typing import NamedTuple
 from kube.apiserver import allocation, bootstrap, serve
 from kube.apiserver.authentication import Authenticator, parse_token_file
 from kube.apiserver.authorizers import authorizers
+from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.core import ApiServer
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.customresources.drive import DefinitionUpkeep
@@ -64,7 +65,18 @@ async def open_api(
     metrics = ServerMetrics()
     authorizer, policy = authorizers(settings.authorization_modes, watch_cache)
     api = Api(
-        store, watch_cache, clock, rng, settings, allocator, authorizer, metrics, catalog, signer, policy
+        store=store,
+        cache=watch_cache,
+        clock=clock,
+        rng=rng,
+        settings=settings,
+        allocator=allocator,
+        authorizer=authorizer,
+        metrics=metrics,
+        catalog=catalog,
+        signer=signer,
+        tokens=BoundTokens(signer, watch_cache) if signer is not None else None,
+        policy=policy,
     )
     await bootstrap.ensure(api)
     if alone:
@@ -104,7 +116,7 @@ async def serving(
     try:
         api = await open_api(store, settings, signer=signer, alone=options.etcd is None)
         server = ApiServer(api)
-        front = serve.Front(server, Authenticator(tokens, signer), _node_tls(pki), api.clock)
+        front = serve.Front(server, Authenticator(tokens, api.tokens), _node_tls(pki), api.clock)
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
         await listener.start(listening, tls)

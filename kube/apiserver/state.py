@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from kube.apiserver.authorization import Authorizer
+from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.services import ServiceAllocator
@@ -56,6 +57,7 @@ class Api(NamedTuple):
     metrics: ServerMetrics
     catalog: Catalog
     signer: TokenSigner | None = None
+    tokens: BoundTokens | None = None
     policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it
 
     def now(self) -> str:

@@ -68,8 +68,14 @@ def _bound_object(api: Api, target: Target, reference: Object | None) -> Object:
     entry = api.get(kind, target.namespace if kind.namespaced else "", reference.get("name", ""))
     if entry is None:
         raise status.not_found(kind.resource, reference.get("name", ""))
-    metadata = entry.decode()["metadata"]
+    found = entry.decode()
+    metadata = found["metadata"]
     if reference.get("uid") and reference["uid"] != metadata["uid"]:
         why = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record"
         raise status.conflict(kind.resource, metadata["name"], why)
-    return {kind.kind.lower(): {"name": metadata["name"], "uid": metadata["uid"]}}
+    bound: Object = {kind.kind.lower(): {"name": metadata["name"], "uid": metadata["uid"]}}
+    node_name = (found.get("spec") or {}).get("nodeName") if kind is PODS else ""
+    node = api.get(NODES, "", node_name) if node_name else None
+    if node is not None:
+        bound["node"] = {"name": node_name, "uid": node.decode()["metadata"]["uid"]}
+    return bound

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from kube.apiserver.request import Object, User
+from kube.apiserver.request import Object
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 _DEFAULT_AUDIENCES = (ISSUER, "api", "podnet")
@@ -100,15 +100,3 @@ class TokenSigner:
         if not set(claims.get("aud") or ()) & set(audiences or self.audiences):
             raise TokenError("the token is for another audience")
         return dict(claims)
-
-
-def service_account_user(namespace: str, name: str, uid: str = "", pod: Object | None = None) -> User:
-    """The user a ServiceAccount is."""
-    extra = {}
-    if pod:
-        extra = {
-            "authentication.kubernetes.io/pod-name": (str(pod.get("name", "")),),
-            "authentication.kubernetes.io/pod-uid": (str(pod.get("uid", "")),),
-        }
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
-    return User(f"system:serviceaccount:{namespace}:{name}", groups, uid, extra)
