@@ -14,7 +14,9 @@ from linux import completion
 _EXAMPLES = """examples:
   kcni install --bin-dir /opt/cni/bin
   kcni install --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --subnet 10.244.1.0/24 --subnet fd00:10:244:1::/64
+  kcni exec add podnet /run/netns/blue --bin-dir /opt/cni/bin
   kcni ls
+  kcni daemon
   kcni doctor
 """
 
@@ -75,6 +77,20 @@ def _parser() -> argparse.ArgumentParser:
     daemon.add_argument("--log-json", action="store_true", help="logs as JSON lines")
     daemon.set_defaults(run=_daemon)
 
+    call = verbs.add_parser("exec", help="call a network's plugins by hand, as a runtime does")
+    call.add_argument("command", choices=("add", "del", "check", "gc", "status"))
+    call.add_argument("network", help="name in its configuration")
+    call.add_argument("netns", nargs="?", default="", help="path of the container's namespace")
+    call.add_argument("--conf-dir", default="/etc/cni/net.d")
+    call.add_argument("--bin-dir", default="/opt/cni/bin", help="folders of the plugins, separated by colons")
+    call.add_argument("--container-id", default="", help="default: made from the namespace's path")
+    call.add_argument("--ifname", default="eth0")
+    call.add_argument("--args", default="", help="CNI_ARGS, as KEY=VALUE;KEY=VALUE")
+    call.add_argument(
+        "--capability-args", default="{}", metavar="JSON", help='for instance {"portMappings": […]}'
+    )
+    call.set_defaults(run=_exec)
+
     collect = verbs.add_parser("gc", help="remove what attachments whose namespaces are gone have left")
     collect.set_defaults(run=_gc)
 
@@ -119,6 +135,20 @@ def _daemon(options: argparse.Namespace) -> int:
     from cni.daemon import run
 
     return run.main(options.metrics_bind_address, options.log_level, json=options.log_json)
+
+
+def _exec(options: argparse.Namespace) -> int:
+    import json
+
+    from cni.invoke import run
+    from cni.spec.digest import sha512_hex
+
+    container = options.container_id or f"kcni-{sha512_hex(options.netns)[:20]}"
+    attachment = run.Attachment(container, options.netns, options.ifname, options.args)
+    network = run.load(options.conf_dir, options.network)
+    return run.main(
+        options.command.upper(), network, attachment, options.bin_dir, json.loads(options.capability_args)
+    )
 
 
 def _gc(_options: argparse.Namespace) -> int:

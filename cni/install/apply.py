@@ -22,6 +22,7 @@ _PACKAGES = ("cni", "linux")
 _NOT_ON_EXEC_PATH = (
     "cni.daemon",
     "cni.shim",
+    "cni.invoke",
     "cni.cli",
     "cni.install",
     "cni.doctor",
