@@ -104,8 +104,18 @@ def _to_node(api: Api, name: str, target: str) -> Relay:
     return Relay(host, int(endpoint.get("Port") or api.settings.kubelet_port), target, tls="node")
 
 
-def proxy(api: Api, target: Target, request: Request) -> Relay:
+def proxy(api: Api, target: Target, request: Request) -> Relay | Answer:
     """pods/NAME[:PORT]/proxy, services/…, nodes/…: `https:NAME:PORT` asks for TLS."""
+    if not target.rest and request.method in ("GET", "HEAD") and "upgrade" not in request.headers:
+        # Relative links of the page need the slash.
+        query = f"?{request.raw_query}" if request.raw_query else ""
+        return Answer(301, b"", "text/plain", (("Location", f"{request.path}/{query}"),))
+    relay = _proxied(api, target, request)
+    prefix = request.path.removesuffix(target.rest)
+    return relay._replace(prefix=prefix, headers=(("X-Forwarded-Uri", request.path),))
+
+
+def _proxied(api: Api, target: Target, request: Request) -> Relay:
     scheme, name, port = _proxied_name(target.name)
     path = target.rest or "/"
     if request.raw_query:

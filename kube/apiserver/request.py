@@ -90,7 +90,8 @@ class Relay(NamedTuple):
     """Pass the connection on to another server, raw bytes in both directions from the response on.
 
     `tls`: none, "node" (present the kubelet-client certificate, check the peer against the cluster's CA), or
-    "unchecked" (a pod that serves https with a certificate of its own).
+    "unchecked" (a pod that serves https with a certificate of its own). With a `prefix`, the proxy's own path,
+    redirects and pages in the response are made to lead through it.
     """
 
     host: str
@@ -98,6 +99,7 @@ class Relay(NamedTuple):
     target: str  # path and query of the forwarded request
     tls: Literal["none", "node", "unchecked"]
     headers: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
 
 
 Response: TypeAlias = Answer | Streaming | Relay

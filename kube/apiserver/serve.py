@@ -11,6 +11,8 @@ from kube.apiserver import http, status
 from kube.apiserver.authentication import Authenticator, user_of_certificate
 from kube.apiserver.bodies import MAX_BYTES
 from kube.apiserver.core import ApiServer, refusal
+from kube.apiserver.relay.pages import Origin
+from kube.apiserver.relay.response import ResponseRewriter
 from kube.apiserver.relay.socket import FarSide, connect
 from kube.apiserver.request import Answer, Query, Relay, Request, Streaming, User
 
@@ -201,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._early += self._reader.take_rest()
         self._relaying = True
         try:
-            far = await connect(relay, self, self._front.node_tls)
+            far = await connect(relay, self, self._front.node_tls, _rewriter(raw.head, relay))
         except (OSError, TimeoutError) as error:
             self._relaying = False
             reason = str(error) or "no answer in time"
@@ -253,6 +255,13 @@ class Connection(asyncio.Protocol):
         limit_s = IDLE_S if self._reader.idle else HEAD_S
         if now - self.since > limit_s:
             self.finish()
+
+
+def _rewriter(head: http.Head, relay: Relay) -> ResponseRewriter | None:
+    if not relay.prefix or head.upgrade:
+        return None
+    hosts = frozenset({f"{relay.host}:{relay.port}", relay.host, head.headers.get("host", "")})
+    return ResponseRewriter(Origin(relay.prefix, hosts), head_only=head.method == "HEAD")
 
 
 class Listener:

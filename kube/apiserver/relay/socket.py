@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from kube.apiserver.relay.response import ResponseRewriter
 from kube.apiserver.request import Relay
 
 CONNECT_S = 10.0
@@ -27,15 +28,16 @@ class Near(Protocol):
 class FarSide(asyncio.Protocol):
     """Writes what it reads to the client; when it cannot keep up, the client is not read either."""
 
-    def __init__(self, near: Near) -> None:
+    def __init__(self, near: Near, rewriter: ResponseRewriter | None = None) -> None:
         self._near = near
+        self._rewriter = rewriter
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
 
     def data_received(self, data: bytes) -> None:
-        self._near.write(data)
+        self._near.write(data if self._rewriter is None else self._rewriter.feed(data))
 
     def pause_writing(self) -> None:
         self._near.pause_reading()
@@ -47,6 +49,8 @@ class FarSide(asyncio.Protocol):
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._rewriter is not None:
+            self._near.write(self._rewriter.finish())
         self._near.finish()
 
     def write(self, data: bytes) -> None:
@@ -66,7 +70,12 @@ class FarSide(asyncio.Protocol):
             self._transport.close()
 
 
-async def connect(relay: Relay, near: Near, node_tls: Callable[[], ssl.SSLContext]) -> FarSide:
+async def connect(
+    relay: Relay,
+    near: Near,
+    node_tls: Callable[[], ssl.SSLContext],
+    rewriter: ResponseRewriter | None = None,
+) -> FarSide:
     """Raises OSError (ssl.SSLError is one) and TimeoutError."""
     loop = asyncio.get_running_loop()
     context: ssl.SSLContext | None = None
@@ -78,7 +87,7 @@ async def connect(relay: Relay, near: Near, node_tls: Callable[[], ssl.SSLContex
         context.verify_mode = ssl.CERT_NONE
     async with asyncio.timeout(CONNECT_S):
         _, far = await loop.create_connection(
-            lambda: FarSide(near),
+            lambda: FarSide(near, rewriter),
             relay.host,
             relay.port,
             ssl=context,

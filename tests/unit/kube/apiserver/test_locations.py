@@ -43,7 +43,7 @@ def test_requests_find_the_node_the_pod_and_the_endpoint(run: Any, make: Any) ->
             (f"{base}/pods/p/proxy/x/y", "", "10.244.1.5", 80, "/x/y", "none"),
             (f"{base}/pods/https:p:8443/proxy/", "", "10.244.1.5", 8443, "/", "unchecked"),
             (f"{base}/services/s:http/proxy/hello", "", "10.244.1.5", 8080, "/hello", "none"),
-            (f"{base}/services/s:80/proxy", "", "10.244.1.5", 8080, "/", "none"),
+            (f"{base}/services/s:80/proxy/", "", "10.244.1.5", 8080, "/", "none"),
             (f"{base}/pods/p/log", "follow=true&pretty=1", "10.0.0.11", 10250,
              "/containerLogs/default/p/c?follow=true", "node"),
             (f"{base}/pods/p/attach", "stdin=true&tty=true", "10.0.0.11", 10250,
@@ -52,6 +52,23 @@ def test_requests_find_the_node_the_pod_and_the_endpoint(run: Any, make: Any) ->
         ):  # fmt: skip
             found = await _relay(call.server, user, path, query)
             assert (found.host, found.port, found.target, found.tls) == (host, port, target, tls), path
+
+    run(body)
+
+
+def test_a_proxied_page_has_a_path_that_ends_with_a_slash(run: Any, make: Any) -> None:
+    async def body(call: Any) -> None:
+        await _fill(call, make)
+        user, base = call.transport._user, "/api/v1/namespaces/default/pods/p/proxy"
+        moved = await call.server.handle(Request("GET", base, Query.parse("a=b"), {}, b"", user, "a=b"))
+        assert (moved.status, moved.headers) == (301, (("Location", f"{base}/?a=b"),))
+        for method in ("POST", "OPTIONS"):
+            relay = await call.server.handle(Request(method, base, Query.parse(""), {}, b"", user, ""))
+            assert isinstance(relay, Relay)
+            assert (relay.target, relay.prefix) == ("/", base)
+        below = await _relay(call.server, user, f"{base}/x/y")
+        assert below.prefix == base
+        assert below.headers == (("X-Forwarded-Uri", f"{base}/x/y"),)
 
     run(body)
 
