@@ -175,3 +175,72 @@ def test_the_proxy_s_identity_may_not_write(cluster: Cluster) -> None:
     assert with_kubeconfig(cluster, "kube-proxy", "get", "secrets", "-A").code == 1
     assert with_kubeconfig(cluster, "kdns", "get", "endpointslices", "-A").code == 0
     assert with_kubeconfig(cluster, "kdns", "delete", "service", "kubernetes").code == 1
+
+
+# --- ServiceAccounts
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+ASK = (
+    f"import json, ssl, sys, urllib.request; t = open('{ACCOUNT}/token').read(); "
+    "r = urllib.request.Request('https://kubernetes.default.svc' + sys.argv[1], headers={'Authorization': 'Bearer ' + t}); "
+    f"c = ssl.create_default_context(cafile='{ACCOUNT}/ca.crt'); "
+    "print(urllib.request.urlopen(r, context=c, timeout=10).read().decode())"
+)
+
+
+def test_a_pod_reaches_the_api_with_its_token(cluster: Cluster) -> None:
+    """By the Service's name, trusting the CA it was given, as its ServiceAccount."""
+    cluster.kubectl("create", "serviceaccount", "reader")
+    cluster.kubectl(
+        "create", "rolebinding", "reader", "--clusterrole=view", "--serviceaccount=default:reader"
+    )
+    overrides = json.dumps({"spec": {"serviceAccountName": "reader"}})
+    cluster.kubectl(
+        *("run", "asker", "--image=podnet/host", "--restart=Never", f"--overrides={overrides}"),
+        *("--", "sleep", "1d"),
+    )
+    cluster.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=30s")
+
+    def ask(path: str, *, check: bool = True) -> Completed:
+        return cluster.kubectl("exec", "asker", "--", "python3", "-c", ASK, path, check=check)
+
+    assert cluster.kubectl("exec", "asker", "--", "cat", f"{ACCOUNT}/namespace").stdout == "default"
+    names = [
+        pod["metadata"]["name"] for pod in json.loads(ask("/api/v1/namespaces/default/pods").stdout)["items"]
+    ]
+    assert "asker" in names
+    assert "HTTP Error 403" in ask("/api/v1/namespaces/kube-system/pods", check=False).stderr
+    review = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+    token = cluster.kubectl("exec", "asker", "--", "cat", f"{ACCOUNT}/token").stdout
+    environment = {**os.environ, "KUBECONFIG": "/dev/null", "HOME": str(cluster.folder.root)}
+    pki = (
+        "--server",
+        cluster.lab.api_url,
+        "--certificate-authority",
+        str(cluster.folder.core / "pki" / "ca.crt"),
+    )
+    who = ["kubectl", *pki, "--token", token, "create", "-o", "json", "-f", "-"]
+    info = json.loads(process.run(who, input=review.encode(), env=environment).stdout)["status"]["userInfo"]
+    assert info["username"] == "system:serviceaccount:default:reader"
+    assert "system:serviceaccounts:default" in info["groups"]
+    assert info["extra"]["authentication.kubernetes.io/pod-name"] == ["asker"]
+    cluster.kubectl("delete", "pod", "asker", "--now", "--timeout=30s")
+    done = process.run(who, input=review.encode(), env=environment, check=False)
+    assert "the server has asked for the client to provide credentials" in done.stderr
+
+
+def test_an_account_or_a_pod_may_do_without_a_token(cluster: Cluster) -> None:
+    cluster.kubectl("create", "serviceaccount", "quiet")
+    cluster.kubectl("patch", "serviceaccount", "quiet", "-p", '{"automountServiceAccountToken": false}')
+    overrides = json.dumps({"spec": {"serviceAccountName": "quiet"}})
+    cluster.kubectl("run", "silent", "--image=podnet/toolbox", f"--overrides={overrides}")
+    spec = json.loads(cluster.kubectl("get", "pod", "silent", "-o", "json").stdout)["spec"]
+    assert "volumes" not in spec
+    cluster.kubectl("delete", "pod", "silent", "--now")
+
+
+def test_create_token(cluster: Cluster) -> None:
+    token = cluster.kubectl("create", "token", "default", "--duration", "10m").stdout.strip()
+    assert token.count(".") == 2
+    message = refused(cluster, "create", "token", "default", "--duration", "1s")
+    assert "may not specify a duration less than 10 minutes" in message
