@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dns.crew_run import Seat
+    from dns.serve import Settings
 
 USAGE = """usage: kdns [-conf FILE] [-dns.port PORT] [-quiet]
        kdns check [FILE]
@@ -101,10 +106,8 @@ def _port(options: dict[str, str]) -> int:
 
 
 def serve(options: dict[str, str]) -> int:
-    import asyncio
-
-    from dns.corefile.tokens import CorefileError
-    from dns.serve import ServerProcess, Settings
+    from dns import crew_run
+    from dns.serve import Settings
     from linux.logging_kv import setup
 
     path = options.get("conf", "Corefile")
@@ -112,7 +115,20 @@ def serve(options: dict[str, str]) -> int:
         sys.stderr.write(f"kdns: there is no Corefile at {path}: name one with -conf FILE\n")
         return 1
     setup("kdns", "error" if "quiet" in options else "info")
-    process = ServerProcess(Settings(corefile=path, default_port=_port(options)))
+    settings = Settings(corefile=path, default_port=_port(options))
+    if (count := crew_run.worker_count(path)) > 1:
+        return crew_run.run(count, lambda seat: work(settings, seat))
+    return work(settings, None)
+
+
+def work(settings: Settings, seat: Seat | None) -> int:
+    """Answer until told to stop; the exit status."""
+    import asyncio
+
+    from dns.corefile.tokens import CorefileError
+    from dns.serve import ServerProcess
+
+    process = ServerProcess(settings, seat)
     try:
         asyncio.run(process.run())
     except (CorefileError, OSError) as problem:

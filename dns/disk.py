@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from glob import glob
@@ -79,3 +80,8 @@ def own_addresses() -> tuple[str, ...]:
         if not value.is_loopback and not value.is_link_local:
             kept.append(ip)
     return tuple(kept)
+
+
+def processor_count() -> int:
+    """Processors this process may run on."""
+    return len(os.sched_getaffinity(0))

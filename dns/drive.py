@@ -132,7 +132,7 @@ class ClusterFeed:
                 self._world.invalidate(frozenset(("all",)))
                 self._ready.set()
                 _logger.info("synced", services=len(services.cache), namespaces=len(namespaces.cache))
-                if source.snapshot:
+                if source.snapshot and self._world.is_first:
                     group.create_task(self._keep_snapshot())
         finally:
             await client.close()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +30,9 @@ from dns.tcp.serve import open_tcp, serve_tcp
 from dns.udp.serve import UdpServer
 from dns.udp.socket import open_udp
 from linux.logging_kv import get_logger
+
+if TYPE_CHECKING:
+    from dns.crew_run import Seat
 
 MAX_REENTRIES = 10
 SERIAL_EVERY_S = 1.0
@@ -58,8 +62,9 @@ class Listener(msgspec.Struct):
 class ServerProcess:
     """Runs until SIGTERM or SIGINT; SIGUSR1 reads the Corefile again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seat: Seat | None = None) -> None:
         self._settings = settings
+        self._seat = seat
         self._registry = Registry()
         self._rng: Random = SystemRandom()
         self._fast_rng = Random(self._rng.getrandbits(64))
@@ -96,6 +101,11 @@ class ServerProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
         self._loop.add_signal_handler(signal.SIGUSR1, self._reload_now.set)
+        seat = self._seat
+        if seat is not None and seat.is_first:
+            self._registry.others = seat.others
+        elif seat is not None:
+            self._loop.add_reader(seat.fileno(), seat.answer, self._registry)
         configuration = self._load(self._read())
         try:
             await self._take(configuration)
@@ -134,8 +144,13 @@ class ServerProcess:
             hostname=socket.gethostname(),
             secret=self._secret,
             registry=self._registry,
+            is_first=self._seat is None or self._seat.is_first,
         )
-        return assemble(parsed, world, text=text, addresses_of=disk.interface_addresses)
+        found = assemble(parsed, world, text=text, addresses_of=disk.interface_addresses)
+        if not world.is_first:  # the first worker serves HTTP, and puts away what was set up
+            world.routes.clear()
+            world.cleanup.clear()
+        return found
 
     async def _take(self, new: Configuration) -> None:
         """Make a configuration the one that answers. On an error the old one stays as it was."""

@@ -255,7 +255,7 @@ class Cache:
                 return self._from_stale(request, key, item, now)
         result = self._following(request)
         if isinstance(result, Response):
-            if result.plugin == LIVE and result.written and not result.silent:
+            if result.plugin == LIVE and result.written and not query.flags & 0x7800:
                 return self._pass(result)
             return observed(self._keep(request, key, result), self.count_miss)
         return then(result, lambda late: observed(self._keep(request, key, late), self.count_miss))

@@ -65,6 +65,7 @@ class World(msgspec.Struct):
     collectors: list[Callable[[], None]] = msgspec.field(default_factory=list)  # before metrics are read
     cleanup: list[Callable[[], None]] = msgspec.field(default_factory=list)  # when the process ends
     notices: list[str] = msgspec.field(default_factory=list)  # said once at start
+    is_first: bool = True  # of the processes that answer together: the one that does what is done once
 
 
 class RelayParts(msgspec.Struct):
