@@ -37,7 +37,13 @@ def definition(obj: Object, errors: Errors) -> None:
     if spec.get("preserveUnknownFields"):
         detail = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         errors.append(status.invalid_value("spec.preserveUnknownFields", True, detail))
-    _stored_versions((obj.get("status") or {}).get("storedVersions") or (), versions, errors)
+    definition_status(obj, errors)
+
+
+def definition_status(obj: Object, errors: Errors) -> None:
+    """A version stays in mind until a migration says that nothing is stored in it."""
+    stored = (obj.get("status") or {}).get("storedVersions") or ()
+    _stored_versions(stored, (obj.get("spec") or {}).get("versions") or (), errors)
 
 
 def definition_update(new: Object, old: Object, errors: Errors) -> None:

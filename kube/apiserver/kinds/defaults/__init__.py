@@ -6,7 +6,16 @@ DEFAULTS is the one table: the kind's key to the function that fills in its obje
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kube.apiserver.kinds.defaults import autoscaling, core, networking, pods, services, storage, workloads
+from kube.apiserver.kinds.defaults import (
+    autoscaling,
+    core,
+    extension,
+    networking,
+    pods,
+    services,
+    storage,
+    workloads,
+)
 from kube.apiserver.kinds.kind import Kind
 
 Object = dict[str, Any]
@@ -43,6 +52,14 @@ DEFAULTS: Mapping[str, Callable[[Object], None]] = {
     "customresourcedefinitions.apiextensions.k8s.io": core.default_custom_resource_definition,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": core.default_webhooks,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": core.default_webhooks,
+    "validatingadmissionpolicies.admissionregistration.k8s.io": extension.default_policy,
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": extension.default_policy_binding,
+    "mutatingadmissionpolicies.admissionregistration.k8s.io": extension.default_policy,
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io": extension.default_policy_binding,
+    "flowschemas.flowcontrol.apiserver.k8s.io": extension.default_flow_schema,
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": extension.default_priority_level,
+    "resourceclaims.resource.k8s.io": extension.default_claim,
+    "resourceclaimtemplates.resource.k8s.io": extension.default_claim_template,
 }
 
 

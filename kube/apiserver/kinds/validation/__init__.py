@@ -13,7 +13,11 @@ from kube.apiserver.kinds.validation import (
     access,
     cluster,
     core,
+    devices,
+    drivers,
     endpoints,
+    extension,
+    flow,
     jobs,
     metadata,
     networking,
@@ -66,8 +70,29 @@ RULES: Mapping[str, Rules] = {
     "persistentvolumes": Rules(storage.volume, storage.volume_update),
     "persistentvolumeclaims": Rules(storage.claim, storage.claim_update),
     "storageclasses.storage.k8s.io": Rules(storage.storage_class, storage.storage_class_update),
+    "volumeattributesclasses.storage.k8s.io": Rules(
+        drivers.attributes_class, drivers.attributes_class_update
+    ),
+    "csidrivers.storage.k8s.io": Rules(drivers.driver, drivers.driver_update),
+    "csinodes.storage.k8s.io": Rules(drivers.node, drivers.node_update),
+    "csistoragecapacities.storage.k8s.io": Rules(drivers.capacity, drivers.capacity_update),
+    "volumeattachments.storage.k8s.io": Rules(drivers.attachment, drivers.attachment_update),
+    "controllerrevisions.apps": Rules(workloads.revision, workloads.revision_update),
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": Rules(extension.webhooks),
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": Rules(extension.webhooks),
+    "validatingadmissionpolicies.admissionregistration.k8s.io": Rules(extension.validating_policy),
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": Rules(extension.policy_binding),
+    "mutatingadmissionpolicies.admissionregistration.k8s.io": Rules(extension.mutating_policy),
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io": Rules(extension.policy_binding),
+    "apiservices.apiregistration.k8s.io": Rules(extension.api_service),
+    "flowschemas.flowcontrol.apiserver.k8s.io": Rules(flow.flow_schema),
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": Rules(flow.priority_level),
+    "resourceclaims.resource.k8s.io": Rules(devices.claim, devices.claim_update),
+    "resourceclaimtemplates.resource.k8s.io": Rules(devices.claim_template, devices.claim_update),
+    "deviceclasses.resource.k8s.io": Rules(devices.device_class),
+    "resourceslices.resource.k8s.io": Rules(devices.slice_of_devices, devices.slice_update),
     "customresourcedefinitions.apiextensions.k8s.io": Rules(
-        definitions.definition, definitions.definition_update
+        definitions.definition, definitions.definition_update, definitions.definition_status
     ),
 }
 
@@ -85,13 +110,15 @@ def validate_create(kind: Kind, obj: Object) -> list[FieldError]:
 
 
 def validate_update(kind: Kind, new: Object, old: Object, subresource: str = "") -> list[FieldError]:
-    """`subresource` is "" for the object itself; of the others only the metadata is judged."""
+    """`subresource` is "" for the object itself; of the others little more than the metadata is judged."""
     errors = metadata.on_update(kind, new.get("metadata") or {}, old.get("metadata") or {})
     if kind.custom is not None:
         return errors + kind.custom.validate(new, old)
+    rules = RULES.get(kind.key, _NONE)
+    if subresource == "status" and rules.status is not None:
+        rules.status(new, errors)
     if subresource:
         return errors
-    rules = RULES.get(kind.key, _NONE)
     if rules.update is not None:
         rules.update(new, old, errors)
     if rules.create is not None and kind.key != "pods":

@@ -15,10 +15,14 @@ NOT_A_PORT = "must be between 1 and 65535, inclusive"
 
 
 class Rules(NamedTuple):
-    """`create` also holds for updates; `update` compares with what is stored. Both append to the errors."""
+    """`create` also holds for updates; `update` compares with what is stored; `status` is for writes of it alone.
+
+    All append to the errors.
+    """
 
     create: Callable[[Object, Errors], None] | None = None
     update: Callable[[Object, Object, Errors], None] | None = None
+    status: Callable[[Object, Errors], None] | None = None
 
 
 def immutable(errors: Errors, field: str, new: Any, old: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from kube.apiserver.kinds.selectors import from_object
 from kube.apiserver.kinds.validation.pods import template
 from kube.apiserver.kinds.validation.rules import (
+    NOT_NEGATIVE,
     Errors,
     immutable,
     label_selector,
@@ -180,6 +181,16 @@ def stateful_set_update(new: Object, old: Object, errors: Errors) -> None:
             f"'{_STATEFUL_CHANGES[-1]}' are forbidden"
         )
         errors.append(forbidden_value("spec", detail))
+
+
+def revision(obj: Object, errors: Errors) -> None:
+    number = obj.get("revision") or 0
+    if number < 0:
+        errors.append(invalid_value("revision", number, NOT_NEGATIVE))
+
+
+def revision_update(new: Object, old: Object, errors: Errors) -> None:
+    immutable(errors, "data", new.get("data"), old.get("data"))
 
 
 def same_selector(new: Object, old: Object, errors: Errors) -> None:

@@ -74,6 +74,7 @@ def test_a_new_storage_version_is_written_by_the_next_update(run: Any) -> None:
         assert (
             b'"apiVersion":"example.com/v2"' in call.api.cache.get("things.example.com", "default", "a").body
         )
+        await call.patch(f"{PATH}/status", {"status": {"storedVersions": ["v1"]}}, expect=422)
         done = await call.patch(f"{PATH}/status", {"status": {"storedVersions": ["v2"]}})
         assert done["status"]["storedVersions"] == ["v2"]
         await call.patch(PATH, {"spec": {"versions": versions[1:]}})
