@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kube.apiserver.kinds import disk
-from kube.apiserver.kinds.protobuf.specials import ABSENT, SPECIALS, text
+from kube.apiserver.kinds.protobuf.specials import ABSENT, SPECIALS, UNIONS, text
 from kube.apiserver.kinds.protobuf.wire import (
     BYTES,
     FIXED64,
@@ -66,6 +66,8 @@ def _slots(type_name: str) -> dict[int, _Slot]:
 
 
 def _is_pointer(struct_name: str, name: str, kind: str) -> bool:
+    if kind == "msg":
+        return True  # false in place of a schema
     if kind == "string":
         return keeps_empty_text(struct_name, name)
     if kind == "special:IntOrString":
@@ -161,7 +163,8 @@ def _value(slot: _Slot, field: Field, depth: int) -> Any:
     match slot.kind:
         case "int":
             if field.wire == FIXED64:
-                return struct.unpack("<d", field.data)[0]
+                real: float = struct.unpack("<d", field.data)[0]
+                return int(real) if real.is_integer() else real  # as Go's JSON writes it
             if field.wire != VARINT:
                 raise DecodeError(f"field {slot.json} has wire type {field.wire}")
             return signed(field.number)
@@ -176,7 +179,9 @@ def _value(slot: _Slot, field: Field, depth: int) -> Any:
         case "bytes":
             return base64.b64encode(field.data).decode()
         case "msg":
-            return _message(slot.type, field.data, depth + 1)
+            message = _message(slot.type, field.data, depth + 1)
+            union = UNIONS.get(slot.type)
+            return message if union is None else union(message)
         case "[]string":
             return [text(item.data) for item in fields(field.data) if item.tag == 1]
         case _:

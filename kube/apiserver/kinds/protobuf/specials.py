@@ -116,3 +116,19 @@ SPECIALS: Mapping[str, Callable[[bytes], Any]] = {
     "special:RawExtension": raw_json,
     "special:FieldsV1": raw_json,
 }
+
+
+def _either(message: dict[str, Any], *names: str) -> Any:
+    """The first of the fields that is set."""
+    return next((message[name] for name in names if name in message), None)
+
+
+_EXTENSIONS = "apiextensions-apiserver/pkg/apis/apiextensions/v1."
+# Messages of which one field is set, and JSON knows only that field's value.
+UNIONS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    f"{_EXTENSIONS}JSONSchemaPropsOrArray": lambda message: _either(message, "schema", "jSONSchemas"),
+    f"{_EXTENSIONS}JSONSchemaPropsOrBool": lambda message: _either(
+        {"allows": False} | message, "schema", "allows"
+    ),
+    f"{_EXTENSIONS}JSONSchemaPropsOrStringArray": lambda message: _either(message, "schema", "property"),
+}

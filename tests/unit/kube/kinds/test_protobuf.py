@@ -234,3 +234,33 @@ def test_no_disruption_allowed_is_not_the_same_as_nothing_said() -> None:
 def test_a_target_port_of_zero_means_the_port() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80, "targetPort": 0}]}}
     assert decode(body(service))["spec"] == {"ports": [{"port": 80}]}
+
+
+def test_a_schemas_choices_are_their_values() -> None:
+    """`items`, `additionalProperties` and `dependencies` are messages of which one field is set."""
+    kind = "apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaProps"
+    sent = {
+        "items": {"schema": {"type": "string"}},
+        "additionalProperties": {"allows": True, "schema": {"type": "object"}},
+        "properties": {
+            "open": {"additionalProperties": {"allows": True}},
+            "closed": {"additionalProperties": {"allows": False}},
+            "rows": {"items": {"jSONSchemas": [{"type": "integer"}]}},
+        },
+        "dependencies": {"a": {"property": ["b"]}},
+    }
+    crd = "apiextensions.k8s.io/v1/CustomResourceDefinition"
+    versions = [{"name": "v1", "schema": {"openAPIV3Schema": sent}}]
+    body = encode(TABLES["kinds"][crd], {"spec": {"versions": versions}})
+    assert kind in TABLES["types"]
+    read = decode(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", body))
+    assert read["spec"]["versions"][0]["schema"]["openAPIV3Schema"] == {
+        "items": {"type": "string"},
+        "additionalProperties": {"type": "object"},
+        "properties": {
+            "open": {"additionalProperties": True},
+            "closed": {"additionalProperties": False},
+            "rows": {"items": [{"type": "integer"}]},
+        },
+        "dependencies": {"a": ["b"]},
+    }
