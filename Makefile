@@ -44,6 +44,7 @@ check: lint types layering layout unit ## format, lint, types, layering, unit an
 
 lab: setup-test ## tests in real namespaces (root)
 	@$(PYTEST) -m lab tests
+	@PODNET_TEST_SHIM=python $(PYTEST) tests/lab/cni/test_cni_daemon.py
 
 pythons: setup ## the unit tests on the other Pythons found here
 	@tools/other_pythons.sh

@@ -16,7 +16,7 @@ _READ_BYTES = 1 << 16
 _databases: dict[str, object] = {}
 
 
-def main() -> None:
+def main(*, ask_daemon: bool = False) -> None:
     """Never returns: os._exit skips the interpreter's tear-down, 1 ms."""
     gc.disable()
     name = os.path.basename(sys.argv[0])
@@ -25,8 +25,19 @@ def main() -> None:
         known = " ".join(row.name for row in plugins.PLUGINS)
         _write_all(2, f"{name}: not a plugin of podnet: install it as one of: {known}\n")
         os._exit(2)
+    read_stdin = _read_stdin
+    if ask_daemon and os.environ.get("CNI_COMMAND") not in (None, "", "VERSION"):
+        from cni.shim import exchange_socket
+
+        stdin = _read_stdin()
+        answer = exchange_socket.ask(os.path.abspath(sys.argv[0]), os.environ, stdin)
+        if answer is not None:
+            _write_all(2, answer.stderr)
+            _write_all(1, answer.stdout)
+            os._exit(answer.code)
+        read_stdin = lambda: stdin  # noqa: E731 - it can be read once only
     try:
-        outcome = skel.run(plugin, plugins.load, os.environ, _read_stdin, world(os.path.abspath(sys.argv[0])))
+        outcome = skel.run(plugin, plugins.load, os.environ, read_stdin, world(os.path.abspath(sys.argv[0])))
     except BaseException as error:  # the caller must get an error object whatever happened
         _trace(error)
         outcome = skel.failed(error)

@@ -8,8 +8,12 @@ and standard error. cni/shim/shim.c speaks the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import NamedTuple
+else:
+    from linux.records import NamedTuple  # the executables read this file too
 
 HERE = b"A"
 DO_IT_YOURSELF = 9

@@ -50,8 +50,9 @@ def read_bundle():
 
 
 sys.path.append(ROOT)
-if len(sys.argv) == 2:
-    sys.argv = sys.argv[1:]  # started by the C program, which says what it was called by
+ALONE = len(sys.argv) != 2
+if not ALONE:
+    sys.argv = sys.argv[1:]  # started by the C program, which says what it was called by, and has asked the daemon
 try:
     MODULES = read_bundle()
 except (OSError, ValueError, EOFError, TypeError):
@@ -62,7 +63,7 @@ else:
 
 from cni.run import main
 
-main()
+main(ask_daemon=ALONE)
 '''
 
 

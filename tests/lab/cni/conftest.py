@@ -194,7 +194,7 @@ class Host:
 @pytest.fixture(scope="session")
 def bin_dir(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("plugins") / "bin")
-    install_plugins(folder)
+    install_plugins(folder, shim=os.environ.get("PODNET_TEST_SHIM", "auto"))
     return folder
 
 
