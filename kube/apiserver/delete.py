@@ -13,6 +13,27 @@ from kube.store import Conflict, Delete, Put
 from kube.store.entries import Entry
 
 _ATTEMPTS = 16
+# The server's registries that answer with what they deleted, where others answer with a Status; typed clients
+# are generated from that (OpenAPI, response 200 of each delete).
+_RETURNED = {
+    "": (
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    ),
+    "resource.k8s.io": ("deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"),
+    "storage.k8s.io": (
+        "csidrivers",
+        "csinodes",
+        "storageclasses",
+        "volumeattachments",
+        "volumeattributesclasses",
+    ),
+}
 
 
 class Deleted(NamedTuple):
@@ -21,6 +42,11 @@ class Deleted(NamedTuple):
     entry: Entry
     uid: str
     gone: bool
+
+
+def returns_object(kind: Kind) -> bool:
+    """The answer to a delete is the object, also when nothing is left of it."""
+    return kind.plural in _RETURNED.get(kind.group, ())
 
 
 async def delete(api: Api, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> Deleted:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from kube.apiserver import admission, bodies, read, reviews, status
 from kube.apiserver.binding import bind
-from kube.apiserver.delete import delete, delete_all
+from kube.apiserver.delete import delete, delete_all, returns_object
 from kube.apiserver.kinds import Kind, managed_fields, patch
 from kube.apiserver.options import delete_options, list_options, revision_of
 from kube.apiserver.path import Target
@@ -163,7 +163,7 @@ async def _delete(api: Api, call: Call) -> Response:
     options = delete_options(request.query, _options_body(request))
     admission.admit_deletion_by(api, kind, target.namespace, target.name, request.user or ANONYMOUS)
     deleted = await delete(api, kind, target.namespace, target.name, options)
-    if deleted.gone:
+    if deleted.gone and not returns_object(kind):
         return json_answer(status.success(kind.resource, target.name, deleted.uid))
     return Answer(200, _shown(api, call).object(View(deleted.entry)))
 

@@ -175,7 +175,7 @@ _SPECIAL: dict[str, FieldReader] = {
     "Quantity": FieldReader(scalar=scalars.read_quantity, go_type="resource.Quantity"),
     "IntOrString": FieldReader(exact=str, scalar=scalars.read_int_or_string, go_type="intstr.IntOrString"),
     "Time": FieldReader(scalar=scalars.read_time, go_type="v1.Time"),
-    "MicroTime": FieldReader(scalar=scalars.read_time, go_type="v1.MicroTime"),
+    "MicroTime": FieldReader(scalar=scalars.read_micro_time, go_type="v1.MicroTime"),
     "Duration": FieldReader(exact=str, scalar=scalars.read_string, go_type="v1.Duration"),
 }
 _ANYTHING = FieldReader(scalar=scalars.read_anything, go_type="interface {}")

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -91,19 +92,42 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\
 
 
 @lru_cache(1024)
-def _is_time(text: str) -> bool:
-    return _TIME.fullmatch(text) is not None
+def _moment(text: str) -> datetime | None:
+    """In UTC; None when it is no time."""
+    if _TIME.fullmatch(text) is None:
+        return None
+    whole, dot, fraction = text.upper().partition(".")
+    if dot:  # of any length, where fromisoformat wants six digits at most
+        digits = fraction.rstrip("Z").partition("+")[0].partition("-")[0]
+        text = f"{whole}.{digits[:6].ljust(6, '0')}{fraction[len(digits) :]}"
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
-def read_time(value: Any) -> Any:
+def _read_moment(value: Any) -> datetime:
     if type(value) is not str:
         raise TypeFault("string")
-    if not _is_time(value):
+    moment = _moment(value)
+    if moment is None:
         pattern = '"2006-01-02T15:04:05Z07:00"'
         raise TypeFault(
             "", f'parsing time {quote(value)} as {pattern}: cannot parse {quote(value)} as "2006"'
         )
-    return value
+    return moment
+
+
+def read_time(value: Any) -> Any:
+    """To whole seconds in UTC, as the server keeps every metav1.Time: clients send other zones and fractions."""
+    text = f"{_read_moment(value).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return value if text == value else text
+
+
+def read_micro_time(value: Any) -> Any:
+    """The same with six digits behind the point."""
+    text = f"{_read_moment(value).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return value if text == value else text
 
 
 def read_bytes(value: Any) -> Any:

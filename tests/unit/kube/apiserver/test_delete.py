@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 CMS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -44,7 +46,7 @@ def test_a_running_pod_stays_for_its_grace_and_zero_removes_it(run: Any, make: A
         shorter = await call.do("DELETE", f"{PODS}/p", {"gracePeriodSeconds": 5})
         assert shorter["metadata"]["deletionGracePeriodSeconds"] == 5
         gone = await call.do("DELETE", f"{PODS}/p", query={"gracePeriodSeconds": "0"})
-        assert gone["kind"] == "Status"
+        assert gone["kind"] == "Pod"
         await call.get(f"{PODS}/p", expect=404)
 
     run(body)
@@ -53,7 +55,8 @@ def test_a_running_pod_stays_for_its_grace_and_zero_removes_it(run: Any, make: A
 def test_a_pod_that_has_no_node_goes_at_once(run: Any, make: Any) -> None:
     async def body(call: Any) -> None:
         await call.create(PODS, make.pod("p"))
-        assert (await call.do("DELETE", f"{PODS}/p"))["kind"] == "Status"
+        await call.do("DELETE", f"{PODS}/p")
+        await call.get(f"{PODS}/p", expect=404)
 
     run(body)
 
@@ -127,5 +130,22 @@ def test_eviction_asks_the_budget(run: Any, make: Any) -> None:
         refused = await call.create(f"{PODS}/q/eviction", eviction, expect=429)
         assert refused["details"]["causes"][0]["reason"] == "DisruptionBudget"
         assert "deletionTimestamp" not in (await call.get(f"{PODS}/q"))["metadata"]
+
+    run(body)
+
+
+@pytest.mark.parametrize("plural", ["services", "serviceaccounts", "pods"])
+def test_some_kinds_are_answered_with_what_was_deleted(run: Any, plural: str) -> None:
+    spec = {
+        "services": {"ports": [{"port": 80}]},
+        "pods": {"containers": [{"name": "c", "image": "i"}], "terminationGracePeriodSeconds": 0},
+    }.get(plural)
+
+    async def body(caller: Any) -> None:
+        path = f"/api/v1/namespaces/default/{plural}"
+        await caller.create(path, {"metadata": {"name": "a"}, **({"spec": spec} if spec else {})})
+        gone = await caller.do("DELETE", f"{path}/a")
+        assert gone["kind"] in {"Service", "ServiceAccount", "Pod"}
+        await caller.get(f"{path}/a", expect=404)
 
     run(body)

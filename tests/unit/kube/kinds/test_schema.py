@@ -168,3 +168,38 @@ def test_type_errors_are_refused_whatever_the_validation() -> None:
 )
 def test_fields_given_twice(body: str, expected: list[str]) -> None:
     assert duplicate_fields(body.encode(), json.loads(body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("2026-11-21T10:08:27Z", "2026-11-21T10:08:27Z"),
+        ("2026-11-21T10:08:27+00:00", "2026-11-21T10:08:27Z"),
+        ("2026-11-21T12:08:27.123456789+02:00", "2026-11-21T10:08:27Z"),
+        ("2026-11-21T10:08:27.5Z", "2026-11-21T10:08:27Z"),
+    ],
+)
+def test_times_are_kept_in_utc_to_the_second(sent: str, kept: str) -> None:
+    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "creationTimestamp": sent}}
+    assert check(kind("", "configmaps"), obj).error == ""
+    assert obj["metadata"]["creationTimestamp"] == kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("2026-11-21T10:08:27.123456Z", "2026-11-21T10:08:27.123456Z"),
+        ("2026-11-21T10:08:27.12+00:00", "2026-11-21T10:08:27.120000Z"),
+        ("2026-11-21T10:08:27+01:00", "2026-11-21T09:08:27.000000Z"),
+    ],
+)
+def test_micro_times_are_kept_in_utc_with_six_digits(sent: str, kept: str) -> None:
+    obj = {"metadata": {"name": "a"}, "spec": {"renewTime": sent}}
+    assert check(kind("coordination.k8s.io", "leases"), obj).error == ""
+    assert obj["spec"]["renewTime"] == kept
+
+
+@pytest.mark.parametrize("sent", ["2026-13-21T10:08:27Z", "2026-11-21", "9999-12-31T23:59:59-10:00", "now"])
+def test_what_is_no_time_is_refused(sent: str) -> None:
+    obj = {"metadata": {"name": "a", "creationTimestamp": sent}}
+    assert "parsing time" in check(kind("", "configmaps"), obj).error

@@ -1,0 +1,95 @@
+"""The official Python client and lightkube against `kcore all`, each in an environment of its own."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from linux import process
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parent / "python_clients"
+KCORE = ROOT / ".venv" / "bin" / "kcore"
+UV = ROOT / ".venv-uv" / "bin" / "uv"
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> Path:
+    """Of an environment with the clients, made once for each list of versions, beside the project's own."""
+    wanted = SCRIPTS / "requirements.txt"
+    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]
+    folder = UV.parents[1] / f"clients-{digest}"
+    python = folder / "bin" / "python"
+    if python.exists():
+        return python
+    if not UV.exists():
+        pytest.skip(f"{UV} IS MISSING: make setup")
+    making = folder.with_name(f"{folder.name}.{os.getpid()}")
+    environment = {**os.environ, "UV_NO_PROGRESS": "1"}
+    try:
+        process.run([str(UV), "venv", "-q", "--python", "/usr/bin/python3", str(making)], env=environment)
+        process.run(
+            [str(UV), "pip", "install", "-q", "--python", str(making / "bin/python"), "-r", str(wanted)],
+            env=environment,
+            timeout_s=100,
+        )
+        making.rename(folder)
+    except process.ProgramFailed as error:
+        pytest.skip(f"THE PYTHON CLIENTS CANNOT BE INSTALLED, no package index in reach? {error}")
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return python
+
+
+def _serve(folder: Path) -> "subprocess.Popen[bytes]":
+    argv = [str(KCORE), "all", "--data-dir", str(folder), "--bind-address", "127.0.0.1"]
+    argv += ["--secure-port", "0", "--advertise-address", "127.0.0.1", "--profile", "lab"]
+    argv += ["--compaction-interval", "0.5"]
+    with (folder / "log").open("ab") as log:
+        server = process.spawn(argv, stdout=subprocess.PIPE, stderr=log)
+    assert server.stdout is not None
+    assert b"serving on" in server.stdout.readline(), (folder / "log").read_text()
+    return server
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    server.terminate()
+    server.wait(20)
+    assert server.stdout is not None
+    server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of a server that was restarted, so that its first revisions are neither in its memory nor in its store."""
+    folder = tmp_path_factory.mktemp("kcore")
+    first = _serve(folder)
+    time.sleep(1.5)
+    _end(first)
+    server = _serve(folder)
+    try:
+        yield folder / "kubeconfig" / "admin.kubeconfig"
+    finally:
+        _end(server)
+        assert "Traceback" not in (folder / "log").read_text()
+
+
+@pytest.mark.parametrize("script", ["kubernetes_calls.py", "lightkube_calls.py"])
+def test_a_python_client_is_served_as_by_the_real_server(
+    script: str, interpreter: Path, kubeconfig: Path
+) -> None:
+    done = process.run(
+        [str(interpreter), "-W", "error::UserWarning", str(SCRIPTS / script)],
+        env={"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)},
+        timeout_s=100,
+        check=False,
+    )
+    assert done.code == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == "every call was answered as expected"
