@@ -29,13 +29,13 @@ class FakeApi:
         self._revision = 100
         self._watches: dict[str, set[asyncio.StreamWriter]] = {kind: set() for kind in PATHS}
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         for obj in objects:
             self.put(obj)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """The URL it is served at."""
-        self._server = await asyncio.start_server(self._serve, host, port, family=socket.AF_INET)
+        self._server = await asyncio.start_server(self._accept, host, port, family=socket.AF_INET)
         found = self._server.sockets[0].getsockname()
         return f"http://{found[0]}:{found[1]}"
 
@@ -44,11 +44,14 @@ class FakeApi:
         if self._server is not None:
             self._server.close()
             self._server = None
-        connections = list(self._connections)
-        for connection in connections:
-            connection.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
-        await asyncio.sleep(0)  # for the transports to close
+        for writer in list(self._connections):
+            writer.transport.abort()
+        tasks = list(self._connections.values())
+        for task in tasks:
+            task.cancel()
+        self._connections.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)  # for the transports to close
 
     def put(self, obj: Json) -> None:
         kind = obj["kind"]
@@ -75,10 +78,11 @@ class FakeApi:
         for writer in self._watches[kind]:
             writer.write(line)
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Known from the first moment, so that `stop` also ends what has not begun."""
+        self._connections[writer] = asyncio.create_task(self._serve(reader, writer))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.current_task()
-        assert connection is not None
-        self._connections.add(connection)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -87,7 +91,7 @@ class FakeApi:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(writer, None)
             for writers in self._watches.values():
                 writers.discard(writer)
             writer.transport.abort()

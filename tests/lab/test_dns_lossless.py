@@ -67,19 +67,10 @@ class Stand:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.call(self._end())
+        self.call(self.api.stop())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
         self.loop.close()
-
-    async def _end(self) -> None:
-        """Also what was accepted while the API was stopping."""
-        await self.api.stop()
-        late = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
