@@ -98,7 +98,10 @@ def _custom(kinds: Iterable[Kind]) -> Object:
     found: Object = {}
     for kind in kinds:
         if kind.custom is not None:
-            found.update(openapi.for_v2(openapi.definitions(kind, prefix="#/definitions/")))
+            made = openapi.definitions(kind, prefix="#/definitions/")
+            found.update(
+                {name: {**openapi.for_v2(schema), "type": "object"} for name, schema in made.items()}
+            )
     return found
 
 

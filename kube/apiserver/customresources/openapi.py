@@ -22,11 +22,8 @@ _NOT_IN_V2 = (
     "allOf",
     "not",
     "default",
-    "x-kubernetes-validations",
-    "x-kubernetes-int-or-string",
-    "example",
-    "externalDocs",
 )
+_SHAPE = ("type", "items", "properties", "additionalProperties", "required")
 
 
 def name_of(group: str, version: str, kind: str) -> str:
@@ -102,15 +99,15 @@ def _list(kind: Kind, prefix: str, name: str) -> Object:
 
 
 def for_v2(schema: Any) -> Any:
-    """The same, without what OpenAPI v2 lacks; content that is free stays free."""
+    """The same, without what OpenAPI v2 lacks; what may be null or free has no shape there."""
     if isinstance(schema, list):
         return [for_v2(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    free = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
+    shapeless = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("nullable")
     kept: Object = {}
     for word, value in schema.items():
-        if word in _NOT_IN_V2 or (free and word in ("type", "items", "properties", "required")):
+        if word in _NOT_IN_V2 or (shapeless and word in _SHAPE):
             continue
         if word == "properties":
             kept[word] = {name: for_v2(part) for name, part in value.items()}

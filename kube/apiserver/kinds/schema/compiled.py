@@ -134,9 +134,11 @@ def _list_walker(item: FieldReader) -> Walker:
 
     def walk(value: Any, path: str, go_path: str, findings: Findings) -> None:
         for index, element in enumerate(value):
-            if type(element) is exact or (element is None and scalar is None):
+            if type(element) is exact:
                 continue
-            if scalar is not None:
+            if element is None and scalar is None:
+                value[index] = json_type()  # Go's zero value
+            elif scalar is not None:
                 try:
                     value[index] = scalar(element)
                 except TypeFault as fault:
@@ -157,7 +159,7 @@ def _map_walker(item: FieldReader) -> Walker:
             if type(element) is exact:
                 continue
             if element is None:
-                value[key] = "" if exact is str else element
+                value[key] = "" if exact is str else json_type() if scalar is None else element
             elif scalar is not None:
                 try:
                     value[key] = scalar(element)

@@ -68,6 +68,8 @@ def test_v2_has_the_definition_as_json_and_as_protobuf(run: Any) -> None:
         assert document["definitions"]["com.example.v1.ThingList"]["properties"]["items"]["items"] == {
             "$ref": "#/definitions/com.example.v1.Thing"
         }
+        spec = document["definitions"]["com.example.v1.Thing"]["properties"]["spec"]
+        assert spec["properties"]["maybe"] == {}
         operation = document["paths"]["/apis/example.com/v1/namespaces/{namespace}/things/{name}"]["patch"]
         assert operation["x-kubernetes-action"] == "patch"
         assert "application/strategic-merge-patch+json" not in operation["consumes"]
@@ -106,8 +108,9 @@ def _references(value: Any) -> list[str]:
 
 def test_v2_loses_what_it_has_no_words_for() -> None:
     shown = openapi.for_v2(SPEC)
-    assert shown["properties"]["maybe"] == {"type": "string"}
-    assert shown["properties"]["port"] == {"description": "Where."}
+    assert shown["properties"]["maybe"] == {}
+    assert shown["properties"]["port"] == SPEC["properties"]["port"]
+    assert shown["description"] == "What is wished for."
     assert "type" not in shown["properties"]["pod"]
 
 
