@@ -93,7 +93,10 @@ def decode(body: bytes) -> Object:
         elif field.tag == 3 and field.data:
             raise DecodeError("encoded content is not taken")
     group, _, version = api_version.rpartition("/")
-    type_name = _tables()["kinds"].get(f"{group}/{version}/{kind}")
+    kinds = _tables()["kinds"]
+    type_name = kinds.get(f"{group}/{version}/{kind}")
+    if type_name is None and kind.endswith("Options"):
+        type_name = kinds.get(f"/v1/{kind}")  # clients name the options of a custom group after the group
     if type_name is None:
         raise DecodeError(f'no kind "{kind}" is registered for version "{api_version}"')
     return {"apiVersion": api_version, "kind": kind, **_message(type_name, raw, 0)}

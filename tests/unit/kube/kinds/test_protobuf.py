@@ -264,3 +264,9 @@ def test_a_schemas_choices_are_their_values() -> None:
         },
         "dependencies": {"a": ["b"]},
     }
+
+
+def test_options_may_be_named_after_any_group() -> None:
+    options = encode(TABLES["kinds"]["/v1/DeleteOptions"], {"propagationPolicy": "Orphan"})
+    read = decode(envelope("example.com/v1", "DeleteOptions", options))
+    assert read == {"apiVersion": "example.com/v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"}
