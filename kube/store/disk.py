@@ -270,7 +270,13 @@ class SqliteStore:
         while self._compacted < bound and not self._closed:
             start, end = self._compacted + 1, min(self._compacted + _COMPACT_STEP, bound) + 1
             self._compacted = end - 1
-            await self._exclusively(partial(self._forget, start, end))
+            try:
+                await self._exclusively(partial(self._forget, start, end))
+            except Unavailable:
+                self._compacted = (
+                    start - 1
+                )  # these rows are there still; the next compaction has to take them
+                raise
 
     def _forget(self, start: int, end: int) -> None:
         seqs = (start << _OPS_BITS, end << _OPS_BITS)

@@ -121,3 +121,27 @@ def test_a_failed_commit_fails_its_writers_and_the_next_write_starts_from_what_i
         await store.close()
 
     asyncio.run(main())
+
+
+def test_a_compaction_that_fails_is_done_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: SqliteStore, start: int, end: int) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def main() -> None:
+        store = await SqliteStore.open(tmp_path / "state.db")
+        for number in range(6):
+            await store.txn([Put("/a", b"%d" % number)])
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteStore, "_forget", full)
+            with pytest.raises(Unavailable, match="full"):
+                await store.compact(5)
+        assert store.compacted == 0
+        assert (await store.list("/", revision=2)).rows[0].value == b"1"
+        await store.compact(5)
+        assert store.compacted == 5
+        await store.close()
+        with sqlite3.connect(tmp_path / "state.db") as file:
+            assert file.execute("SELECT count(*) FROM log").fetchone() == (2,)
+        file.close()
+
+    asyncio.run(main())
