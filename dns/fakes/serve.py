@@ -80,6 +80,9 @@ class FakeApi:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Known from the first moment, so that `stop` also ends what has not begun."""
+        if self._server is None:  # accepted before, made only now
+            writer.transport.abort()
+            return
         self._connections[writer] = asyncio.create_task(self._serve(reader, writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
