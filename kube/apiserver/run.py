@@ -23,6 +23,7 @@ from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.servers import Servers
 from kube.apiserver.state import Api, Settings
 from kube.apiserver.tokens import TokenSigner
+from kube.apiserver.turns import Turns
 from kube.apiserver.upkeep import EventExpiry, compact, forget
 from kube.certs import Pki
 from kube.store import Store
@@ -74,6 +75,7 @@ async def open_api(
         authorizer=authorizer,
         metrics=metrics,
         catalog=catalog,
+        turns=Turns(),
         signer=signer,
         tokens=BoundTokens(signer, watch_cache) if signer is not None else None,
         policy=policy,

@@ -16,6 +16,7 @@ from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.rbac.policy import Policy
 from kube.apiserver.request import Object
 from kube.apiserver.tokens import TokenSigner
+from kube.apiserver.turns import Turns
 from kube.store import Store
 from kube.store.cache import WatchCache, store_key
 from kube.store.entries import Entry, served
@@ -56,6 +57,7 @@ class Api(NamedTuple):
     authorizer: Authorizer
     metrics: ServerMetrics
     catalog: Catalog
+    turns: Turns
     signer: TokenSigner | None = None
     tokens: BoundTokens | None = None
     policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from kube.apiserver import admission, allocation, bodies, conversion, options, status
+from kube.apiserver.admission import quotas
 from kube.apiserver.customresources import admission as definitions
 from kube.apiserver.delete import remove
 from kube.apiserver.kinds import Kind, defaults, lifecycle, managed_fields, schema, validation
@@ -98,7 +99,8 @@ async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
         # Addresses are filled in: a Service that has to be tried again starts without them.
         candidate = bodies.copy_of(obj) if write.stored.key == allocation.SERVICES else obj
         try:
-            return await _create_once(write, candidate)
+            async with quotas.turn(write.api, write.stored, write.namespace, creates=True):
+                return await _create_once(write, candidate)
         except Conflict:
             continue  # another server gave the address or port away first; the allocator knows now
         except status.StatusError as error:
@@ -126,11 +128,11 @@ async def _create_once(write: Write, obj: Object) -> Written:
         raise status.invalid(kind.group_kind, name, errors)
     if api.get(kind, write.namespace, name) is not None:
         raise status.already_exists(write.kind.resource, name)
-    guards = definitions.guards(api.cache, kind)
+    guards: list[Op] = [*definitions.guards(api.cache, kind), *quotas.charges(api, kind, obj, None)]
     with _allocated(write, obj, None) as extra:
         key = key_of(kind, write.namespace, name)
         value = encode_stored(conversion.for_store(kind, obj))
-        ops = [Put(key, value, 0), *extra, *guards]
+        ops: list[Op] = [Put(key, value, 0), *extra, *guards]
         try:
             revision = 0 if write.options.dry_run else await api.store.txn(ops)
         except Conflict as error:
@@ -176,7 +178,8 @@ async def update(write: Write, name: str, change: Change, *, absent: Change | No
                 raise status.not_found(write.kind.resource, name)
             return await create(write, absent({}), [])
         try:
-            return await _update_once(write, entry, name, change)
+            async with quotas.turn(write.api, kind, write.namespace, creates=False):
+                return await _update_once(write, entry, name, change)
         except Conflict:
             continue
     raise status.conflict(write.kind.resource, name)
@@ -206,7 +209,8 @@ async def _update_once(write: Write, entry: Entry, name: str, change: Change) ->
         errors = validation.validate_update(kind, new, old, write.subresource)
         if errors:
             raise status.invalid(kind.group_kind, name, errors)
-        return await _store_update(write, entry, new, extra)
+        charges = [] if write.subresource else quotas.charges(api, kind, new, old)
+        return await _store_update(write, entry, new, [*extra, *charges])
 
 
 async def _store_update(write: Write, entry: Entry, new: Object, extra: list[Op]) -> Written:

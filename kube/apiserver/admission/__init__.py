@@ -6,7 +6,7 @@ Rules that see nothing but the object itself are in kinds (defaults, lifecycle, 
 from collections.abc import Callable
 
 from kube.apiserver import rbac, status
-from kube.apiserver.admission import pods, service_accounts
+from kube.apiserver.admission import ingresses, limit_ranges, pods, service_accounts
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.kinds import Kind
 from kube.apiserver.nodes import restriction
@@ -21,7 +21,9 @@ _IMMORTAL = ("default", "kube-system", "kube-public")
 
 # By the kind's key, in kube-apiserver's order: each may fill the object in, and raises StatusError.
 ON_CREATE: dict[str, tuple[Callable[[Api, Kind, Object], None], ...]] = {
-    "pods": (service_accounts.admit, pods.priority, pods.default_tolerations),
+    "pods": (limit_ranges.admit, service_accounts.admit, pods.priority, pods.default_tolerations),
+    "persistentvolumeclaims": (limit_ranges.admit,),
+    "ingresses.networking.k8s.io": (ingresses.default_class,),
 }
 
 
@@ -44,6 +46,8 @@ def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: st
     if kind.key == "pods" and not subresource:
         pods.keep(new, old)
         pods.default_tolerations(api, kind, new)
+    elif kind.key == "persistentvolumeclaims" and not subresource:
+        limit_ranges.admit(api, kind, new)
 
 
 def admit_delete(kind: Kind, obj: Object) -> None:

@@ -28,7 +28,7 @@ def within(api: Api, kind: Kind, namespace: str) -> Iterator[Object]:
     return (entry.decode() for entry in snapshot.after("", namespace))
 
 
-def pod_spec(obj: Object) -> Object:
+def spec_of(obj: Object) -> Object:
     """Empty, and not kept, when the object has none: validation says so later."""
     spec = obj.get("spec")
     return spec if isinstance(spec, dict) else {}

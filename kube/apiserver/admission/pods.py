@@ -1,7 +1,7 @@
 """Pods: the number of their priority, and how long they stay on a node that is away."""
 
 from kube.apiserver import status
-from kube.apiserver.admission.kinds import PRIORITY_CLASSES, pod_spec
+from kube.apiserver.admission.kinds import PRIORITY_CLASSES, spec_of
 from kube.apiserver.kinds import Kind
 from kube.apiserver.request import Object
 from kube.apiserver.state import Api
@@ -20,7 +20,7 @@ def keep(new: Object, old: Object) -> None:
 
 def priority(api: Api, kind: Kind, obj: Object) -> None:
     """Priority: the number and the preemption policy of the pod's class, or of the default one."""
-    spec, name = pod_spec(obj), obj["metadata"].get("name", "")
+    spec, name = spec_of(obj), obj["metadata"].get("name", "")
     class_name = spec.get("priorityClassName")
     if class_name:
         entry = api.get(PRIORITY_CLASSES, "", class_name)
@@ -52,7 +52,7 @@ def _default_priority_class(api: Api) -> Object | None:
 
 def default_tolerations(api: Api, kind: Kind, obj: Object) -> None:
     """DefaultTolerationSeconds: a pod outlives a node's short absence."""
-    spec = pod_spec(obj)
+    spec = spec_of(obj)
     tolerations = list(spec.get("tolerations") or ())
     for key in _TOLERATED:
         if not any(_tolerates(toleration, key) for toleration in tolerations):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kube.apiserver import status
-from kube.apiserver.admission.kinds import SERVICE_ACCOUNTS, pod_spec
+from kube.apiserver.admission.kinds import SERVICE_ACCOUNTS, spec_of
 from kube.apiserver.kinds import Kind
 from kube.apiserver.request import Object
 from kube.apiserver.state import Api
@@ -16,7 +16,7 @@ _MIRROR = "kubernetes.io/config.mirror"
 
 def admit(api: Api, kind: Kind, obj: Object) -> None:
     """Only the account `default` may be missing: its controller makes it a moment after the namespace."""
-    spec, metadata = pod_spec(obj), obj["metadata"]
+    spec, metadata = spec_of(obj), obj["metadata"]
     if _MIRROR in (metadata.get("annotations") or {}):
         return
     name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from kube.apiserver.kinds import quantity
 from kube.apiserver.kinds.defaults.pods import default_template
 
 Object = dict[str, Any]
@@ -41,21 +40,15 @@ def default_secret(obj: Object) -> None:
 
 
 def default_limit_range(obj: Object) -> None:
+    """What a container may take at most is what it takes; what it takes, or must take at least, it asks for."""
     for item in (obj.get("spec") or {}).get("limits") or ():
         if item.get("type") != "Container":
             continue
-        for name in ("max", "min"):
-            for resource, amount in (item.get(name) or {}).items():
-                _default_limit(item, name, resource, amount)
-
-
-def _default_limit(item: Object, bound: str, resource: str, amount: str) -> None:
-    if bound == "max":
-        item.setdefault("default", {}).setdefault(resource, amount)
-    requests = item.setdefault("defaultRequest", {})
-    preset = (item.get("default") or {}).get(resource, amount)
-    if resource not in requests and quantity.parse(preset).nano >= 0:
-        requests[resource] = preset
+        limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+        requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+        for name, filled in (("default", limits), ("defaultRequest", requests)):
+            if filled:
+                item[name] = filled
 
 
 def default_priority_class(obj: Object) -> None:
