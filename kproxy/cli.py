@@ -19,6 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from kproxy.explain_cli import explain_command
 
             return explain_command(given[1:])
+        if given[:1] == ["diff"]:
+            from kproxy.diff_cli import diff_command
+
+            return diff_command(given[1:])
         if given[:1] == ["cleanup"]:
             given = ["--cleanup", *given[1:]]
         return _proxy(given)

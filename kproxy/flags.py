@@ -142,6 +142,7 @@ def parser() -> argparse.ArgumentParser:
         description="The service proxy of one node: kube-proxy's place, flags and configuration file.",
         epilog="""other commands:
   kproxy explain SRC DST:PORT   what happens to a packet, and why
+  kproxy diff -f MANIFESTS      what a change would do to traffic and rules
   kproxy cleanup                remove all rules of kproxy (as --cleanup)
 
 examples:
