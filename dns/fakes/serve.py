@@ -42,6 +42,10 @@ class FakeApi:
     async def stop(self) -> None:
         """As if the process had died: every connection breaks."""
         if self._server is not None:
+            for listener in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listener.fileno())
+            # CPython leaks what was accepted but not attached when a server closes.
+            await asyncio.sleep(0.01)
             self._server.close()
             self._server = None
         for writer in list(self._connections):
