@@ -23,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from kproxy.diff_cli import diff_command
 
             return diff_command(given[1:])
+        if given[:1] == ["top"]:
+            from kproxy.top_cli import top_command
+
+            return top_command(given[1:])
         if given[:1] == ["cleanup"]:
             given = ["--cleanup", *given[1:]]
         return _proxy(given)

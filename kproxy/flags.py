@@ -143,6 +143,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="""other commands:
   kproxy explain SRC DST:PORT   what happens to a packet, and why
   kproxy diff -f MANIFESTS      what a change would do to traffic and rules
+  kproxy top                    live connections by service and endpoint
   kproxy cleanup                remove all rules of kproxy (as --cleanup)
 
 examples:
