@@ -232,8 +232,8 @@ def negotiate(kind: Kind, accept: str, query: Query, now: float) -> Shown:
         form, group, version = (parameters.get(name, "") for name in ("as", "g", "v"))
         if not form:
             return plain(kind)
-        if group != "meta.k8s.io" or version not in _META_VERSIONS:
-            continue
+        if group != "meta.k8s.io" or version not in _META_VERSIONS or "get" not in kind.verbs:
+            continue  # what cannot be read has no rows either
         if form == "Table":
             include = query.get("includeObject") or "Metadata"
             if include not in ("None", "Metadata", "Object"):

@@ -2,6 +2,7 @@
 
 from kube.apiserver import access_reviews, bodies
 from kube.apiserver.kinds import Kind
+from kube.apiserver.representation import negotiate
 from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, User, json_answer
 from kube.apiserver.state import Api
 from kube.apiserver.tokens import TokenError
@@ -12,6 +13,7 @@ def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | N
     answer = _REVIEWS.get(kind.key)
     if answer is None:
         return None
+    negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
     obj, _ = bodies.object_of(request, kind)
     metadata = obj.setdefault("metadata", {})
     metadata.setdefault("creationTimestamp", None)

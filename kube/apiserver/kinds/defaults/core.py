@@ -56,7 +56,8 @@ def default_priority_class(obj: Object) -> None:
 
 
 def default_role_binding(obj: Object) -> None:
-    obj.setdefault("roleRef", {}).setdefault("apiGroup", RBAC_GROUP)
+    reference = obj.setdefault("roleRef", {})
+    reference["apiGroup"] = reference.get("apiGroup") or RBAC_GROUP
     for subject in obj.get("subjects") or ():
         if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
             subject["apiGroup"] = RBAC_GROUP

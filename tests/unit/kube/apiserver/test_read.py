@@ -167,3 +167,16 @@ def test_metadata_and_tables_are_negotiated_and_unknown_forms_refused(run: Any, 
         assert refused.status == 406
 
     run(body)
+
+
+def test_a_review_cannot_be_shown_as_a_table(run: Any) -> None:
+    async def body(call: Any) -> None:
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        review = {"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}
+        for accept, code in (
+            ("application/json;as=Table;v=v1;g=meta.k8s.io", 406),
+            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", 201),
+        ):
+            assert (await call.send("POST", path, review, headers={"accept": accept})).status == code
+
+    run(body)

@@ -277,7 +277,7 @@ def test_subjects_are_of_the_rbac_group() -> None:
         "rbac.authorization.k8s.io",
         "rolebindings",
         {
-            "roleRef": {"kind": "Role", "name": "r"},
+            "roleRef": {"apiGroup": "", "kind": "Role", "name": "r"},
             "subjects": [{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "s"}],
         },
     )
