@@ -39,6 +39,9 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     discovery_period_s: float = 30.0
 
+    quota_batch_s: float = 0.5
+    quota_resync_s: float = 300.0
+
     @classmethod
     def named(cls, name: str) -> ControllerOptions:
         """`lab`: what a person or a test would wait for happens at once; nothing else differs."""
@@ -57,4 +60,5 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
             orphaned_pod_period_s=1.0,
             job_batch_s=0.02,
             discovery_period_s=5.0,
+            quota_batch_s=0.02,
         )

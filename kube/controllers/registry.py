@@ -21,6 +21,7 @@ from kube.controllers.namespace.apply import Namespaces
 from kube.controllers.nodeipam.apply import NodeRanges
 from kube.controllers.nodelifecycle.apply import NodeLifecycle, TaintEviction
 from kube.controllers.podgc.apply import PodCollector
+from kube.controllers.quota.apply import ResourceQuotas
 from kube.controllers.replicaset.apply import ReplicaSets, ReplicationControllers
 from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccounts
 from kube.controllers.statefulset.apply import StatefulSets
@@ -43,6 +44,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     ServiceAccounts,
     RootCertificates,
     AggregatedRoles,
+    ResourceQuotas,
     Namespaces,
     GarbageCollector,
     PodCollector,

@@ -1,0 +1,1 @@
+"""ResourceQuota: the usage in its status, counted anew when something goes or ends."""
