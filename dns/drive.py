@@ -131,6 +131,7 @@ class ClusterFeed:
                 self._bursting = False
                 self._world.invalidate(frozenset(("all",)))
                 self._ready.set()
+                disk.give_back_memory()
                 _logger.info("synced", services=len(services.cache), namespaces=len(namespaces.cache))
                 if source.snapshot and self._world.is_first:
                     group.create_task(self._keep_snapshot())

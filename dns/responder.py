@@ -9,6 +9,7 @@ from dns.handlers.request import Later, Request, Response, failed
 from dns.memo import Memo
 from dns.server import Router, repeatable, reply_bytes, rotations
 from dns.tally import Tally
+from dns.wire.numbers import NXDOMAIN
 from dns.wire.query import Malformed, parse
 
 Send = Callable[[bytes], None]
@@ -108,7 +109,7 @@ class Responder:
             return None
         lifetime = repeatable(request.query, response)
         try:
-            if lifetime is None or not self._seen.again(packet[2:]):
+            if lifetime is None or (response.rcode == NXDOMAIN and not self._seen.again(packet[2:])):
                 reply = reply_bytes(request, response, self._rng)
             else:
                 variants = rotations(request, response, self._rng)

@@ -33,12 +33,13 @@ def ask(found: Responder, name: str) -> message.Message:
     return message.decode(reply)
 
 
-def test_a_question_asked_twice_is_kept_and_one_asked_once_is_not() -> None:
+def test_an_answer_is_kept_at_once_and_a_denial_when_it_is_asked_for_again() -> None:
     found = responder()
     assert ask(found, NAME).answer
-    assert len(found.memo.lasting) == 0
-    assert ask(found, NAME).answer
     assert len(found.memo.lasting) == 1
+    for expected in (1, 2, 2):
+        assert ask(found, "nosuch.testns.svc.cluster.local.").rcode == numbers.NXDOMAIN
+        assert len(found.memo.lasting) == expected
 
 
 def test_names_that_come_once_take_no_memory() -> None:
