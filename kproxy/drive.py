@@ -34,6 +34,7 @@ from linux.logging_kv import get_logger
 _log = get_logger("kproxy.drive")
 
 _SETTLE_S = 1.0  # kernels before 6.2 take a chain for used some time after its last reference went
+_LEFTOVERS_S = 10.0
 _RETRY_S = (0.2, 1.0, 5.0, 30.0)
 _OTHERS_WAIT_S = 5.0  # for the Node and the ServiceCIDRs; a server may not have them, or not yet
 _FULL_CHECK_S = 3600.0
@@ -169,6 +170,25 @@ class Proxy:
         self.metrics.repairs.increment(_FAMILY_NAMES[family])
         self.wake()
 
+    # A changed configuration.
+
+    def reconfigure(self, config: Configuration) -> None:
+        """The same backends under another configuration; what depends on it is written with the next sync."""
+        self.config = config
+        self._min_sync_s = config.min_sync_period_s
+        self._dirty = dict.fromkeys(self._backends)
+        self.wake()
+
+    def switch(self, config: Configuration, backends: Mapping[int, Backend]) -> None:
+        """Other backends serve, complete when this returns. Raises BackendError or OSError: the old ones go on."""
+        assert set(backends) == set(self._backends), "the families stay"
+        for family, backend in backends.items():
+            backend.set_node(surroundings.node_rules(config, self._around, family))
+            backend.sync(self.intake.tables[family])
+        self._backends = backends
+        self.reconfigure(config)
+        self._dirty = {family: set() for family in backends}
+
     # Syncs go out.
 
     async def run(self) -> None:
@@ -298,7 +318,7 @@ class Proxy:
                 asyncio.get_running_loop().call_later(_SETTLE_S, self._settle, backend)
 
     def _settle(self, backend: Backend) -> None:
-        if not backend.has_leftovers:
+        if backend not in self._backends.values() or not backend.has_leftovers:
             return
         try:
             backend.settle()
@@ -308,6 +328,9 @@ class Proxy:
                 self.metrics.cleanup_failures.increment(label)
             self._dirty = dict.fromkeys(self._backends)
             self.wake()
+            return
+        if backend.has_leftovers:  # real servers of IPVS, until their last connection ends
+            asyncio.get_running_loop().call_later(_LEFTOVERS_S, self._settle, backend)
 
     # What is looked at beside the API.
 

@@ -28,6 +28,17 @@ class LocalPrefix(msgspec.Struct, frozen=True):
 LocalDetector: TypeAlias = LocalCIDR | LocalBridge | LocalPrefix
 
 
+class IpvsRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Of IPVS alone. `excluded_cidrs`: virtual servers there are left alone. Timeouts of 0 are the kernel's."""
+
+    scheduler: str = "rr"
+    excluded_cidrs: tuple[str, ...] = ()
+    strict_arp: bool = False
+    tcp_timeout_s: int = 0
+    tcp_fin_timeout_s: int = 0
+    udp_timeout_s: int = 0
+
+
 class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     """`detector` None: no traffic is known to be from local pods, none is masqueraded for coming from elsewhere.
 
@@ -54,6 +65,7 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     filters_first: bool = True
     localhost_node_ports: bool = False
     drops_invalid: bool = False
+    ipvs: IpvsRules = IpvsRules()
 
     @property
     def masquerade_mark(self) -> int:

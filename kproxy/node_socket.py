@@ -11,13 +11,18 @@ from linux.rtnl import Rtnl
 _GROUP_IPV4_ADDRESSES = 5
 _GROUP_IPV6_ADDRESSES = 9
 _SCOPE_LINK = 253  # RT_SCOPE_LINK: every veth has one, no client comes to it
+_IPVS_DEVICE = "kube-ipvs0"
 _BRIDGE_KEYS = {IPV4: "net/bridge/bridge-nf-call-iptables", IPV6: "net/bridge/bridge-nf-call-ip6tables"}
 
 
 def local_addresses() -> tuple[str, ...]:
-    """All but link-local ones, sorted."""
+    """All but link-local ones, sorted; those of services (IPVS' device) are not the node's."""
     with Rtnl() as rtnl:
-        found = {canonical_ip(a.ip) for a in rtnl.addresses() if a.scope < _SCOPE_LINK}
+        device = rtnl.link(_IPVS_DEVICE)
+        services = 0 if device is None else device.ifindex
+        found = {
+            canonical_ip(a.ip) for a in rtnl.addresses() if a.scope < _SCOPE_LINK and a.ifindex != services
+        }
     return tuple(sorted(ip for ip in found if ip is not None))
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from kproxy.metrics import ProxyMetrics
 from kproxy.node import NodeRules
 from kproxy.serve import HttpServer, text_answer
 from kproxy.surroundings import Surroundings
+from kproxy.switch_drive import Switch
 from kube.client import Client
 from kube.events import Recorder
 from kube.objects import NamespacedName
@@ -35,11 +36,15 @@ _TAKE_OVER_S = 5.0  # a starting node has better things to do
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What flags say beside the configuration. `own_table`: use nftables' owner flag where the kernel has it."""
+    """What flags say beside the configuration. `own_table`: use nftables' owner flag where the kernel has it.
+
+    `config_file` is followed while kproxy runs; "": there is none.
+    """
 
     config: Configuration
     own_table: bool = True
     master: str = ""
+    config_file: str = ""
 
 
 def node_name(config: Configuration) -> str:
@@ -109,32 +114,37 @@ async def _main(options: Options) -> None:
     proxy.on_synced.append(cleaner.note)
     recorder = Recorder(client, "kube-proxy", wall_clock=time.time, host=node_name(config))
     proxy.on_check_failure = partial(_report_check, proxy, recorder)
-    mode = next(iter(backends.values())).name
-    metrics.mode.set(1, mode)
+    switch = Switch(
+        proxy,
+        backends,
+        make=lambda changed: make_backends(msgspec.structs.replace(options, config=changed), families),
+        attend=partial(_attend, proxy),
+        clean_others=_clean_others,
+    )
     garbage.calm()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    _log.info("starting", node=node_name(config), mode=mode, families=",".join(map(str, families)))
+    _log.info("starting", node=node_name(config), mode=switch.mode, families=",".join(map(str, families)))
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_serve("healthz", config.healthz_address, partial(_health, proxy), config))
-            tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, mode), config))
+            tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, switch), config))
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
             tasks.create_task(recorder.run())
-            tasks.create_task(count_connections(proxy, backends))
+            tasks.create_task(switch.run())
             tasks.create_task(_announce(proxy, recorder))
-            tasks.create_task(monitor(proxy, backends))
-            tasks.create_task(_replace_others(proxy, mode))
+            tasks.create_task(_replace_others(proxy, switch))
+            if options.config_file:
+                tasks.create_task(_follow(proxy, switch, options))
             await stopping.wait()
             raise _Stopped
     except* _Stopped:
         _log.info("stopping, the rules stay in force")
     finally:
-        for backend in backends.values():
-            backend.close()
+        await switch.close()
         await client.close()
 
 
@@ -152,10 +162,45 @@ def _report_check(proxy: Proxy, recorder: Recorder, service: NamespacedName, rea
         recorder.event(known, "Warning", "FailedToStartServiceHealthcheck", text)
 
 
-async def _replace_others(proxy: Proxy, mode: str) -> None:
+async def _attend(proxy: Proxy, backends: Mapping[int, Backend]) -> None:
+    """What goes on beside the syncs while these backends serve."""
+    proxy.metrics.mode.clear()
+    proxy.metrics.mode.set(1, next(iter(backends.values())).name)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(count_connections(proxy, backends))
+        tasks.create_task(monitor(proxy, backends))
+
+
+async def _follow(proxy: Proxy, switch: Switch, options: Options) -> None:
+    """The few flags that count beside --config go on counting."""
+    await proxy.synced_once.wait()
+    name = options.config.hostname_override
+
+    def load() -> Configuration:
+        from kproxy import config_disk  # needs yaml
+
+        return msgspec.structs.replace(config_disk.load(options.config_file), hostname_override=name)
+
+    await switch.follow(options.config_file, load)
+
+
+async def _replace_others(proxy: Proxy, switch: Switch) -> None:
     """Rules of other modes and of kube-proxy go when ours serve, not before: no connection is refused between."""
     await proxy.synced_once.wait()
+    await _take_over(switch.mode)  # at once: nobody keeps these rules true any more
     await asyncio.sleep(_TAKE_OVER_S)
+    await _clean_others(switch.mode)
+
+
+async def _take_over(mode: str) -> None:
+    entry = next(entry for entry in BACKENDS if entry.name == mode)
+    try:
+        await asyncio.to_thread(entry.take_over)
+    except (BackendError, OSError) as error:
+        _log.warning("rules of kube-proxy stay", mode=mode, error=str(error))
+
+
+async def _clean_others(mode: str) -> None:
     for entry in BACKENDS:
         try:
             await asyncio.to_thread(entry.take_over if entry.name == mode else entry.clean)
@@ -205,9 +250,7 @@ def _health(proxy: Proxy, path: str) -> Answer:
     return text_answer(404, "404 page not found\n")
 
 
-def _metrics(proxy: Proxy, mode: str) -> Callable[[str], Answer]:
-    config = msgspec.to_builtins(proxy.config)
-
+def _metrics(proxy: Proxy, switch: Switch) -> Callable[[str], Answer]:
     def answer(path: str) -> Answer:
         match path.partition("?")[0]:
             case "/metrics":
@@ -215,16 +258,16 @@ def _metrics(proxy: Proxy, mode: str) -> Callable[[str], Answer]:
             case "/healthz" | "/livez" | "/readyz":
                 return text_answer(200, "ok")
             case "/proxyMode":
-                return text_answer(200, mode)
+                return text_answer(200, switch.mode)
             case "/configz":
-                body = json.dumps({"kubeproxy.config.k8s.io": config})
+                body = json.dumps({"kubeproxy.config.k8s.io": msgspec.to_builtins(proxy.config)})
                 return text_answer(200, body, "application/json")
         return text_answer(404, "404 page not found\n")
 
     return answer
 
 
-async def monitor(proxy: Proxy, backends: dict[int, Backend]) -> None:
+async def monitor(proxy: Proxy, backends: Mapping[int, Backend]) -> None:
     """Hears of foreign changes to our tables once the first sync is done; its own writes are not reported."""
     await proxy.synced_once.wait()
     watch = next(iter(backends.values())).watch()

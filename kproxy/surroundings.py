@@ -6,7 +6,8 @@ import msgspec
 
 from kproxy.addresses import IPV4, canonical_cidr, canonical_ip, contains, family_of, is_loopback
 from kproxy.config import Configuration
-from kproxy.node import LocalBridge, LocalCIDR, LocalDetector, LocalPrefix, NodeRules
+from kproxy.duration import parse_duration_s
+from kproxy.node import IpvsRules, LocalBridge, LocalCIDR, LocalDetector, LocalPrefix, NodeRules
 from kproxy.policy import Place
 from kube.objects import ZONE_LABEL, Node
 
@@ -73,6 +74,19 @@ def node_rules(config: Configuration, around: Surroundings, family: int) -> Node
         filters_first=config.effective_mode != "iptables",
         localhost_node_ports=_localhost_node_ports(config, family),
         drops_invalid=not config.conntrack.tcp_be_liberal,
+        ipvs=_ipvs_rules(config),
+    )
+
+
+def _ipvs_rules(config: Configuration) -> IpvsRules:
+    ipvs = config.ipvs
+    return IpvsRules(
+        scheduler=ipvs.scheduler or "rr",
+        excluded_cidrs=tuple(_canonical(ipvs.exclude_cidrs or ())),
+        strict_arp=ipvs.strict_arp,
+        tcp_timeout_s=int(parse_duration_s(ipvs.tcp_timeout)),
+        tcp_fin_timeout_s=int(parse_duration_s(ipvs.tcp_fin_timeout)),
+        udp_timeout_s=int(parse_duration_s(ipvs.udp_timeout)),
     )
 
 

@@ -86,6 +86,7 @@ class Entry(NamedTuple):
 
     name: str
     module: str
+    chains_serve: tuple[str, ...] = ()  # modes that fill the same chains, and so clear them themselves
 
     def load(self) -> Factory:
         return cast("Factory", import_module(self.module).make)
@@ -108,6 +109,7 @@ class Entry(NamedTuple):
 
 BACKENDS = (
     Entry("nftables", "kproxy.backends.nftables.apply"),
-    Entry("iptables", "kproxy.backends.iptables.apply"),
+    Entry("iptables", "kproxy.backends.iptables.apply", ("ipvs",)),
     Entry("userspace", "kproxy.backends.userspace.apply"),
+    Entry("ipvs", "kproxy.backends.ipvs.apply"),  # only by name: where it works, iptables does
 )

@@ -71,6 +71,8 @@ class Rule(NamedTuple):
     recent_seen: tuple[str, int] | None = None  # list, seconds
     recent_set: str = ""
     comment: str = ""
+    in_set: str = ""
+    in_set_by: str = ""  # which of the packet's parts the set is asked about: "dst,dst" is address and port
 
 
 def _not(negated: bool) -> str:
@@ -110,6 +112,8 @@ def render(rule: Rule) -> str:
         add(f"-m recent --name {name} --rcheck --seconds {seconds} --reap")
     if rule.recent_set:
         add(f"-m recent --name {rule.recent_set} --set")
+    if rule.in_set:
+        add(f"-m set --match-set {rule.in_set} {rule.in_set_by}")
     add(_render_target(rule.target))
     return " ".join(parts)
 

@@ -27,6 +27,15 @@ class Probe(NamedTuple):
     local_addresses: frozenset[str]
 
 
+class Ipvs(NamedTuple):
+    """What else the packet meets: members of sets by name, and the real server ("ip:port", "" for none) of each
+    virtual server by protocol, address and port.
+    """
+
+    sets: Mapping[str, frozenset[str]]
+    servers: Mapping[tuple[str, str, int], str]
+
+
 class Trace(NamedTuple):
     verdict: str  # accept, drop, reject
     destination: str  # ip:port after translation
@@ -40,20 +49,23 @@ class _Final(Exception):
         self.verdict = verdict
 
 
-def trace(nat: Chains, filters: Chains, probe: Probe) -> list[Trace]:
+def trace(nat: Chains, filters: Chains, probe: Probe, ipvs: Ipvs | None = None) -> list[Trace]:
     """What may happen, one for each way the dice fall."""
     found: list[Trace] = []
     pending: list[tuple[bool, ...]] = [()]
     while pending:
         rolls = pending.pop()
-        machine = _Machine(nat, filters, probe, rolls)
+        machine = _Machine(nat, filters, probe, rolls, ipvs or Ipvs({}, {}))
         found.append(machine.run())
         pending += [(*machine.taken[:place], True) for place in range(len(rolls), len(machine.taken))]
     return found
 
 
 class _Machine:
-    def __init__(self, nat: Chains, filters: Chains, probe: Probe, rolls: tuple[bool, ...]) -> None:
+    def __init__(
+        self, nat: Chains, filters: Chains, probe: Probe, rolls: tuple[bool, ...], ipvs: Ipvs
+    ) -> None:
+        self._ipvs = ipvs
         self._nat = nat
         self._filter = filters
         self._probe = probe
@@ -70,9 +82,11 @@ class _Machine:
             self._hook(self._nat, "OUTPUT" if from_host else "PREROUTING")
             local = self._is_local(self._ip)
             if from_host:
+                local = not self._balance() and local
                 self._hook(self._filter, "OUTPUT")
             else:
                 self._hook(self._filter, "INPUT" if local else "FORWARD")
+                local = not self._balance() and local
             if from_host or not local:
                 self._hook(self._nat, "POSTROUTING")
             if from_host and local:
@@ -81,6 +95,17 @@ class _Machine:
             verdict = final.verdict
         shown = f"[{self._ip}]:{self._port}" if ":" in self._ip else f"{self._ip}:{self._port}"
         return Trace(verdict, shown, self._translated, self._masqueraded)
+
+    def _balance(self) -> bool:
+        """IPVS takes what is for this host, after the filter, and what this host sends, before it."""
+        real = self._ipvs.servers.get((self._probe.protocol, self._ip, self._port))
+        if real is None:
+            return False
+        if not real:
+            raise _Final("reject")
+        ip, _, port = real.rpartition(":")
+        self._ip, self._port, self._translated = ip.strip("[]"), int(port), True
+        return True
 
     def _is_local(self, ip: str) -> bool:
         return ip in self._probe.local_addresses or ip_address(ip).is_loopback
@@ -139,9 +164,23 @@ class _Machine:
             holds = "NEW" in rule.states or ("DNAT" in rule.states and self._translated)
             if holds == rule.states_not:
                 return False
+        if rule.in_set and not self._is_member(rule.in_set, rule.in_set_by):
+            return False
         if rule.recent_seen is not None:
             return False  # a first packet was never seen before
         return rule.chance is None or self._roll()
+
+    def _is_member(self, name: str, by: str) -> bool:
+        members = self._ipvs.sets.get(name, frozenset())
+        first, *others = by.split(",")
+        at = self._probe.source if first == "src" else self._ip
+        if not others:
+            return at in members or str(self._port) in members
+        at = f"{at},{self._probe.protocol}:{self._port}"
+        if len(others) == 1:
+            return at in members
+        found = [member[len(at) + 1 :] for member in members if member.startswith(f"{at},")]
+        return any(_within(self._probe.source, cidr) for cidr in found)
 
     def _roll(self) -> bool:
         """Without a roll given the chance misses: the last rule of a chain has none."""

@@ -1,0 +1,1 @@
+"""IPVS, for nodes whose kernel has it: see README.md."""

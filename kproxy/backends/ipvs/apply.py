@@ -1,0 +1,286 @@
+"""Carries out plans: virtual servers by netlink, sets by ipset, rules by iptables, addresses by rtnetlink."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from socket import AF_INET, AF_INET6
+from typing import ClassVar
+
+from kproxy.addresses import IPV4, IPV6
+from kproxy.backends.iptables import names as iptables_names
+from kproxy.backends.ipvs import names as n
+from kproxy.backends.ipvs import settings
+from kproxy.backends.ipvs.pieces import Entry, Real, Virtual, is_excluded
+from kproxy.backends.ipvs.plan import Plan, State, Work
+from kproxy.backends.ipvs.removal_run import remove_rules
+from kproxy.backends.ipvs.rules import JUMPS, chains
+from kproxy.backends.ipvs.servers_socket import Servers, ServersError
+from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
+from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.node import NodeRules
+from linux import process, sysctl
+from linux.ipset import run as ipset
+from linux.iptables.restore import Edit, Saved, document
+from linux.iptables.rules import Jump
+from linux.iptables.run import Iptables, IptablesFailed, of_host
+from linux.logging_kv import get_logger
+from linux.netlink.socket import NetlinkError
+from linux.process import ProgramFailed
+from linux.rtnl import Rtnl
+
+_log = get_logger("kproxy.ipvs")
+_AF = {IPV4: AF_INET, IPV6: AF_INET6}
+_BITS = {IPV4: 32, IPV6: 128}
+_MODULES = ("ip_vs", "ip_vs_rr", "nf_conntrack", "ip_set", "xt_set", "dummy")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (ServersError, ipset.IpsetFailed, IptablesFailed, ProgramFailed, NetlinkError) as error:
+        raise BackendError(f"{error}; everything will be compared again") from error
+
+
+class IpvsBackend:
+    """One IP family."""
+
+    name: ClassVar[str] = "ipvs"
+
+    def __init__(self, node: NodeRules, programs: Iptables | None = None) -> None:
+        self._node = node
+        self._programs = programs or of_host(node.family == IPV6)
+        self._plan = Plan(node)
+        self._servers: Servers | None = None
+        self._leaving: set[tuple[Virtual, Real]] = set()
+        self._in_step = False
+
+    def set_node(self, node: NodeRules) -> None:
+        self._node = node
+
+    def distrust(self) -> None:
+        self._in_step = False
+
+    @property
+    def has_leftovers(self) -> bool:
+        return bool(self._leaving)
+
+    def settle(self) -> SyncReport:
+        """Real servers whose last connection is gone go too."""
+        done = 0
+        with _refusals():
+            for virtual in {virtual for virtual, _ in self._leaving}:
+                there = {real: (weight, busy) for real, weight, busy in self._kernel().reals(virtual)}
+                for real in [real for at, real in self._leaving if at == virtual]:
+                    weight, busy = there.get(real, (1, 0))
+                    if busy and not weight:
+                        continue
+                    if not weight:
+                        self._kernel().remove_real(virtual, real)
+                        done += 1
+                    self._leaving.discard((virtual, real))
+        return SyncReport(full=False, operations=done)
+
+    def sync(self, table: ForwardingTable, only: set[ServicePortName] | None = None) -> SyncReport:
+        full = only is None or not self._in_step
+        self._in_step = False
+        with _refusals():
+            if full:
+                self._plan = Plan(self._node)
+                self._prepare()
+                work = self._plan.full(table, self._read())
+                self._write_rules()
+            else:
+                assert only is not None
+                moved = self._plan.node != self._node
+                work = self._plan.partial(table, only, self._node)
+                if moved:
+                    self._write_rules()
+            self._carry_out(work)
+        self._in_step = True
+        return SyncReport(full=full, operations=work.size, elements=len(work.add_entries))
+
+    def _kernel(self) -> Servers:
+        if self._servers is None:
+            self._servers = Servers(self._node.family)
+        return self._servers
+
+    def _prepare(self) -> None:
+        """Settings, the sets (rules name them) and the device."""
+        for key, value in settings.wanted(self._node.ipvs, os.uname().release):
+            try:
+                sysctl.ensure(key, value)
+            except OSError as error:
+                _log.warning("sysctl left as it is", key=key, wanted=value, error=error.strerror)
+        self._kernel().set_timeouts(self._node.ipvs)
+        ipset.restore(
+            ipset.create_line(self._set(what), kind, ipv6=self._node.family == IPV6)
+            for what, kind in n.KINDS.items()
+        )
+        with Rtnl() as rtnl:
+            if rtnl.link(n.DEVICE) is None:
+                rtnl.add_link("dummy", n.DEVICE)
+
+    def _set(self, what: str) -> str:
+        return n.set_name(what, self._node.family)
+
+    def _read(self) -> State:
+        saved = ipset.save()
+        entries = {
+            Entry(what, _canonical(text)) for what in n.KINDS for text in saved.get(self._set(what), ())
+        }
+        servers = self._kernel().read()
+        self._leaving = {
+            (virtual, real)
+            for virtual, server in servers.items()
+            if not is_excluded(virtual.ip, self._node.ipvs.excluded_cidrs)
+            for real, weight in server.reals.items()
+            if not weight
+        }
+        return State(servers, frozenset(entries), self._addresses())
+
+    def _addresses(self) -> frozenset[str]:
+        with Rtnl() as rtnl:
+            device = rtnl.link(n.DEVICE)
+            if device is None:
+                return frozenset()
+            found = rtnl.addresses(device.ifindex, _AF[self._node.family])
+        return frozenset(a.ip for a in found if not a.ip.startswith("fe80:"))
+
+    def _write_rules(self) -> None:
+        """Whole: they do not depend on services. Chains that only the iptables mode fills are emptied."""
+        saved = self._programs.save()
+        edits = []
+        for table, wanted in chains(self._node).items():
+            known = saved.get(table, Saved({}))
+            jumps = tuple(
+                (chain, rule)
+                for place, chain, rule in JUMPS
+                if place == table
+                and isinstance(rule.target, Jump)
+                and not known.jumps(chain, rule.target.chain)
+            )
+            foreign = (
+                iptables_names.NODE_PORTS,
+                iptables_names.EXTERNAL_SERVICES,
+                *((n.SERVICES,) if table == "filter" else ()),
+            )
+            empty: dict[str, tuple[()]] = {chain: () for chain in foreign if chain in known.chains}
+            stale = tuple(c for c in known.chains if c.startswith(iptables_names.OWN_PREFIXES))
+            edits.append(Edit(table, {**wanted, **empty}, stale, jumps))
+        text = document(edits)
+        if text:
+            self._programs.restore(text)
+
+    def _carry_out(self, work: Work) -> None:
+        kernel = self._kernel()
+        ipset.restore(f"add {self._set(entry.of)} {entry.text}" for entry in work.add_entries)
+        for virtual, server in work.add_servers:
+            kernel.add(virtual, server)
+        for virtual, server in work.set_servers:
+            kernel.change(virtual, server)
+        for virtual, real, weight in work.reals:
+            self._leaving.discard((virtual, real))
+            if weight is None:
+                kernel.remove_real(virtual, real)
+                continue
+            kernel.set_real(virtual, real, weight)
+            if not weight:
+                self._leaving.add((virtual, real))
+        self._set_addresses(work.add_addresses, work.remove_addresses)
+        for virtual in work.remove_servers:
+            kernel.remove(virtual)
+            self._leaving = {(at, real) for at, real in self._leaving if at != virtual}
+        ipset.restore(f"del {self._set(entry.of)} {entry.text}" for entry in work.remove_entries)
+
+    def _set_addresses(self, add: Iterable[str], remove: Iterable[str]) -> None:
+        add, remove = tuple(add), tuple(remove)
+        if not add and not remove:
+            return
+        bits = _BITS[self._node.family]
+        with Rtnl() as rtnl:
+            device = rtnl.link(n.DEVICE)
+            if device is None:
+                raise BackendError(f"{n.DEVICE} was deleted by somebody; it will be made again")
+            for ip in add:
+                rtnl.add_address(device.ifindex, ip, bits, nodad=True, replace=True)
+            for ip in remove:
+                rtnl.delete_address(device.ifindex, ip, bits)
+
+    def is_intact(self) -> bool:
+        """A quick look: the device's addresses and one of our chains."""
+        try:
+            if not self._plan.wanted().addresses <= self._addresses():
+                return False
+            return n.BALANCER in self._programs.save("nat").get("nat", Saved({})).chains
+        except IptablesFailed:
+            return True
+
+    def connections(self) -> Mapping[str, int]:
+        return {}
+
+    def watch(self) -> Watch | None:
+        return None
+
+    def close(self) -> None:
+        """Leaves everything in force."""
+        if self._servers is not None:
+            self._servers.close()
+            self._servers = None
+        self._in_step = False
+
+
+_HOST_LENGTH = re.compile(r"/(32|128)\Z")
+
+
+def _canonical(text: str) -> str:
+    return _HOST_LENGTH.sub("", text)
+
+
+def make(rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]:
+    """Raises BackendError at once where the kernel cannot."""
+    reason = unusable()
+    if reason is not None:
+        raise BackendError(reason)
+    return {family: IpvsBackend(node) for family, node in rules.items()}
+
+
+def unusable() -> str | None:
+    """Tried, not guessed."""
+    if not ipset.is_there():
+        return "ipset is not installed: apt-get install ipset"
+    if not of_host(ipv6=False).is_there:
+        return "iptables-restore is not installed: apt-get install iptables"
+    if process.find("modprobe") is not None:
+        process.run(["modprobe", "-a", *_MODULES], check=False)  # what is built in needs none
+    try:
+        Servers(IPV4).close()
+        ipset.save()
+    except (ServersError, ipset.IpsetFailed, ProgramFailed) as error:
+        return str(error)
+    return None
+
+
+def take_over() -> None:
+    """kube-proxy's servers, sets and chains have our names: the first sync has taken them over."""
+
+
+def clean() -> None:
+    """Only where the device tells that kube-proxy or we were here. The chains that all modes share are iptables'."""
+    with Rtnl() as rtnl:
+        if rtnl.link(n.DEVICE) is None:
+            return
+        device = rtnl.link(n.DEVICE)
+        own = {a.ip for a in rtnl.addresses()} if device is not None else set()
+        rtnl.delete_link_named(n.DEVICE)
+    try:
+        for family in (IPV4, IPV6):
+            servers = Servers(family)
+            for virtual in servers.read():
+                if virtual.ip in own:
+                    servers.remove(virtual)
+            servers.close()
+        remove_rules()
+    except (ServersError, ipset.IpsetFailed, IptablesFailed, ProgramFailed) as error:
+        raise BackendError(f"not all of IPVS could be removed: {error}") from error
