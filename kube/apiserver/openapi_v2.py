@@ -99,9 +99,7 @@ def _custom(kinds: Iterable[Kind]) -> Object:
     for kind in kinds:
         if kind.custom is not None:
             made = openapi.definitions(kind, prefix="#/definitions/")
-            found.update(
-                {name: {**openapi.for_v2(schema), "type": "object"} for name, schema in made.items()}
-            )
+            found.update({name: openapi.root_for_v2(schema) for name, schema in made.items()})
     return found
 
 

@@ -5,15 +5,13 @@ from typing import Any
 
 import msgspec
 
+from kube.apiserver.kinds.descriptions import API_VERSION, KIND, OBJECT_META
 from kube.apiserver.kinds.kind import Kind
 
 Object = dict[str, Any]
 
-_METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _LIST_METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
-REFERENCED = (_METADATA, _LIST_METADATA)
-_API_VERSION = "The version of the schema that this object is written in, with its group."
-_KIND = "What this object is; clients send it to where the kind is served."
+REFERENCED = (OBJECT_META, _LIST_METADATA)
 # What OpenAPI v2 has no word for, and what its readers would not take.
 _NOT_IN_V2 = (
     "nullable",
@@ -37,7 +35,10 @@ def definitions(kind: Kind, *, prefix: str) -> Object:
     name = kind.definition
     stored = (kind.custom.version.get("schema") or {}).get("openAPIV3Schema") or {}
     schema = {**stored, "x-kubernetes-group-version-kind": [_gvk(kind, kind.kind)]}
-    schema["properties"] = {**(stored.get("properties") or {}), **_type_fields(prefix + _METADATA, kind.kind)}
+    schema["properties"] = {
+        **(stored.get("properties") or {}),
+        **_type_fields(prefix + OBJECT_META, kind.kind),
+    }
     schema = _embedded(schema, prefix)
     return {name: schema, f"{name}List": _list(kind, prefix, name)}
 
@@ -48,11 +49,11 @@ def _gvk(kind: Kind, name: str) -> Object:
 
 def _type_fields(metadata: str, kind: str) -> Object:
     return {
-        "apiVersion": {"type": "string", "description": _API_VERSION},
-        "kind": {"type": "string", "description": _KIND},
+        "apiVersion": {"type": "string", "description": API_VERSION},
+        "kind": {"type": "string", "description": KIND},
         "metadata": {
             "allOf": [{"$ref": metadata}],
-            "description": f"The metadata of the {kind}.",
+            "description": f"Standard object's metadata of the {kind}.",
             "default": {},
         }
         if metadata.startswith("#/components/")
@@ -65,7 +66,7 @@ def _embedded(schema: Object, prefix: str) -> Object:
     result = dict(schema)
     if schema.get("x-kubernetes-embedded-resource"):
         result["properties"] = {
-            **_type_fields(prefix + _METADATA, "embedded object"),
+            **_type_fields(prefix + OBJECT_META, "embedded object"),
             **(schema.get("properties") or {}),
         }
     if isinstance(result.get("properties"), dict):
@@ -85,8 +86,8 @@ def _list(kind: Kind, prefix: str, name: str) -> Object:
         "type": "object",
         "required": ["items"],
         "properties": {
-            "apiVersion": {"type": "string", "description": _API_VERSION},
-            "kind": {"type": "string", "description": _KIND},
+            "apiVersion": {"type": "string", "description": API_VERSION},
+            "kind": {"type": "string", "description": KIND},
             "metadata": {"$ref": prefix + _LIST_METADATA},
             "items": {
                 "type": "array",
@@ -114,6 +115,17 @@ def for_v2(schema: Any) -> Any:
         else:
             kept[word] = for_v2(value) if word in ("items", "additionalProperties") else value
     return kept
+
+
+def root_for_v2(schema: Object) -> Object:
+    """A custom kind's own schema; when its objects may hold anything it has no properties at all.
+
+    kubectl would refuse every field beside those that are listed.
+    """
+    if not schema.get("x-kubernetes-preserve-unknown-fields"):
+        return {**for_v2(schema), "type": "object"}
+    gvk = "x-kubernetes-group-version-kind"
+    return {"type": "object", gvk: schema[gvk]}
 
 
 def material(kinds: Sequence[Kind]) -> bytes:

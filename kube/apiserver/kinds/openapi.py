@@ -14,6 +14,7 @@ import msgspec
 
 from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import disk
+from kube.apiserver.kinds.descriptions import described
 from kube.apiserver.kinds.kind import Kind
 from kube.apiserver.kinds.rows import KINDS
 
@@ -122,7 +123,7 @@ def _convert(name: str, definition: Object) -> Object:
         return _INT_OR_STRING
     if name.endswith(".Quantity"):
         return _QUANTITY
-    converted: Object = _with_v3_references(definition)
+    converted: Object = _with_v3_references(described(name, definition))
     return converted
 
 

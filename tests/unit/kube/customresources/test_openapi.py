@@ -116,3 +116,32 @@ def test_v2_loses_what_it_has_no_words_for() -> None:
 
 def test_names_are_the_groups_labels_backwards() -> None:
     assert openapi.name_of("apps.example.com", "v1beta1", "App") == "com.example.apps.v1beta1.App"
+
+
+def test_a_kind_without_a_shape_has_no_properties_in_v2(run: Any) -> None:
+    async def body(call: Any) -> None:
+        crd = definition(SPEC)
+        root = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        crd["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": root}
+        await call.create(DEFINITIONS, crd)
+        found = (await call.get("/openapi/v2"))["definitions"]["com.example.v1.Thing"]
+        gvk = {"group": "example.com", "version": "v1", "kind": "Thing"}
+        assert found == {"type": "object", "x-kubernetes-group-version-kind": [gvk]}
+
+    run(body)
+
+
+def test_metadata_is_described(run: Any) -> None:
+    async def body(call: Any) -> None:
+        await call.create(DEFINITIONS, definition(SPEC))
+        for path, own in (
+            ("apps/v1", "io.k8s.api.apps.v1.Deployment"),
+            ("example.com/v1", "com.example.v1.Thing"),
+        ):
+            url = (await call.get("/openapi/v3"))["paths"][f"apis/{path}"]["serverRelativeURL"]
+            schemas = (await call.get(url.partition("?")[0]))["components"]["schemas"]
+            assert own in schemas
+            meta = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]["properties"]
+            assert [name for name, field in meta.items() if "description" not in field] == []
+
+    run(body)
