@@ -14,9 +14,18 @@ Object = dict[str, Any]
 _METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
-def read_metadata(value: Any, schema: Schema, findings: Findings, *, is_root: bool = True) -> None:
-    """Reads each metadata as the server's decoder does, in place: what is unknown goes and is told."""
-    _read(value, schema, "", findings, is_resource=is_root or schema.embedded)
+def read_root(obj: Object, findings: Findings) -> None:
+    """Reads an object's metadata as the server's decoder does, in place: what is unknown goes and is told."""
+    if "metadata" in obj:
+        _read_one(obj, "", findings)
+
+
+def read_below(obj: Object, schema: Schema, findings: Findings) -> None:
+    """The same for the objects embedded in it."""
+    for name, item in obj.items():
+        part = schema.properties.get(name)
+        if part is not None and name != "metadata":
+            _read(item, part, name, findings, is_resource=part.embedded)
 
 
 def _read(value: Any, schema: Schema, path: str, findings: Findings, *, is_resource: bool) -> None:

@@ -63,8 +63,10 @@ class CustomVersion:
     def check(self, obj: Object, duplicates: Sequence[str]) -> SchemaReport:
         """Reads a fresh body in place: metadata by its type, the rest pruned to the schema."""
         findings = Findings()
-        embedded.read_metadata(obj, self.schema, findings)
-        unknown = (*findings.unknown, *pruning.prune(obj, self.schema, is_root=True))
+        embedded.read_root(obj, findings)
+        findings.unknown += pruning.prune(obj, self.schema, is_root=True)
+        embedded.read_below(obj, self.schema, findings)
+        unknown = tuple(findings.unknown)
         if not unknown and not duplicates and not findings.error:
             return CLEAN
         return SchemaReport(unknown, tuple(duplicates), findings.error)
@@ -92,8 +94,9 @@ class CustomVersion:
     def to_served(self, obj: Object) -> Object:
         """A stored object in this version, in place: what newer schemas say of it is applied when it is read."""
         obj["apiVersion"] = self.api_version
-        embedded.read_metadata(obj, self.schema, Findings())
+        embedded.read_root(obj, Findings())
         pruning.prune(obj, self.schema, is_root=True)
+        embedded.read_below(obj, self.schema, Findings())
         defaulting.apply(obj, self.schema)
         return obj
 

@@ -8,25 +8,25 @@ from kube.apiserver.customresources.definition.node import Errors, Node, below
 from kube.apiserver.customresources.structural import parse
 
 Object = dict[str, Any]
+_TYPE_FIELDS = ("apiVersion", "kind", "metadata")
 
 
 def defaults(schema: Object, where: str, errors: Errors) -> None:
     """`schema` is structural."""
-    _walk(Node(schema, where, "root"), errors, in_metadata=False)
+    _walk(Node(schema, where, "root"), errors, top_level="")
 
 
-def _walk(node: Node, errors: Errors, *, in_metadata: bool) -> None:
+def _walk(node: Node, errors: Errors, *, top_level: str) -> None:
+    """`top_level`: below which of the fields that every object has, "" elsewhere."""
     if "default" in node.schema:
-        if node.level == "root":
-            errors.append(status.forbidden_value(node.at("default"), "must not be set at the root"))
-        elif in_metadata:
-            detail = "must not be set inside of metadata"
+        if top_level:
+            detail = f"must not be set in top-level {top_level}"
             errors.append(status.forbidden_value(node.at("default"), detail))
-        else:
+        elif node.level != "root":  # nothing is left out of which the root could be the default
             _judge(node, errors)
     for part in below(node):
-        resource = node.level == "root" or node.flag("x-kubernetes-embedded-resource")
-        _walk(part, errors, in_metadata=in_metadata or (resource and part.step == ("properties", "metadata")))
+        name = part.step[1] if node.level == "root" and part.step[1] in _TYPE_FIELDS else ""
+        _walk(part, errors, top_level=top_level or name)
 
 
 def _judge(node: Node, errors: Errors) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+from kube.apiserver import status
 from kube.apiserver.status import FieldError
 
 Object = dict[str, Any]
@@ -33,6 +34,16 @@ class Node(NamedTuple):
     def child(self, step: tuple[str, str]) -> "Node | None":
         """The node below it by the same step."""
         return next((part for part in below(self) if part.step == step), None)
+
+
+def wrong(node: Node, word: str, detail: str) -> FieldError:
+    """The keyword's value is not what it has to be, or is missing."""
+    value = node.schema.get(word)
+    return (
+        status.invalid_value(node.at(word), value, detail)
+        if value
+        else status.required(node.at(word), detail)
+    )
 
 
 def below(node: Node) -> Iterator[Node]:

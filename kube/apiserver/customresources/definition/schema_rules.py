@@ -4,7 +4,7 @@ from typing import Any
 
 from kube.apiserver import status
 from kube.apiserver.customresources.definition import default_rules, list_rules
-from kube.apiserver.customresources.definition.node import Errors, Node, below
+from kube.apiserver.customresources.definition.node import Errors, Node, below, wrong
 from kube.apiserver.customresources.patterns import BadPattern, compiled
 
 Object = dict[str, Any]
@@ -104,16 +104,19 @@ def _keywords(node: Node, errors: Errors) -> None:
         if schema.get(word) not in (None, "", {}, []):
             errors.append(status.forbidden_value(node.at(word), detail))
     kind = schema.get("type")
+    if kind == "null":
+        detail = "type cannot be set to null, use nullable as an alternative"
+        errors.append(status.forbidden_value(node.at("type"), detail))
     if kind and kind not in _TYPES:
         errors.append(status.not_supported(node.at("type"), kind, _TYPES))
     if schema.get("uniqueItems"):
         detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         errors.append(status.forbidden_value(node.at("uniqueItems"), detail))
     more = schema.get("additionalProperties")
-    if more is False:
+    if more is False and not schema.get("properties"):
         detail = "additionalProperties cannot be set to false"
         errors.append(status.forbidden_value(node.at("additionalProperties"), detail))
-    if isinstance(more, dict) and schema.get("properties"):
+    if (more is False or isinstance(more, dict)) and schema.get("properties"):
         detail = "additionalProperties and properties are mutual exclusive"
         errors.append(status.forbidden_value(node.at("additionalProperties"), detail))
     if isinstance(schema.get("items"), list):
@@ -142,20 +145,25 @@ def _extensions(node: Node, errors: Errors) -> None:
         errors.append(status.not_supported(where, map_type, ("atomic", "granular")))
     if map_type and schema.get("type") != "object":
         detail = "must be object if x-kubernetes-map-type is specified"
-        errors.append(_wrong_type(node, detail))
+        errors.append(wrong(node, "type", detail))
     for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
-        if not rule.get("rule", "").strip():
-            where = f"{node.at('x-kubernetes-validations')}[{index}].rule"
-            errors.append(status.required(where, "rule is not specified"))
+        _expression(rule, f"{node.at('x-kubernetes-validations')}[{index}]", errors)
 
 
-def _wrong_type(node: Node, detail: str) -> Any:
-    kind = node.schema.get("type")
-    return (
-        status.invalid_value(node.at("type"), kind, detail)
-        if kind
-        else status.required(node.at("type"), detail)
-    )
+def _expression(rule: Object, where: str, errors: Errors) -> None:
+    """Of a rule that is not evaluated, what can be said without reading it."""
+    expression, message = (rule.get("rule") or "").strip(), rule.get("message") or ""
+    if not expression:
+        errors.append(status.required(f"{where}.rule", "rule is not specified"))
+    elif message and not message.strip():
+        detail = "message must be non-empty if specified"
+        errors.append(status.invalid_value(f"{where}.message", message, detail))
+    elif len(message.strip().splitlines()) > 1:
+        detail = "message must not contain line breaks"
+        errors.append(status.invalid_value(f"{where}.message", message, detail))
+    elif len(expression.splitlines()) > 1 and not message:
+        detail = "message must be specified if rule contains line breaks"
+        errors.append(status.required(f"{where}.message", detail))
 
 
 def _shape(node: Node, errors: Errors) -> None:
@@ -166,7 +174,7 @@ def _shape(node: Node, errors: Errors) -> None:
     if node.level == "root":
         if kind != "object":
             detail = "must be object at the root" if kind else "must not be empty at the root"
-            errors.append(_wrong_type(node, detail))
+            errors.append(wrong(node, "type", detail))
         for word in ("x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"):
             if node.flag(word):
                 errors.append(status.forbidden_value(node.at(word), "must be false at the root"))
@@ -177,7 +185,7 @@ def _shape(node: Node, errors: Errors) -> None:
         detail = "must be empty if x-kubernetes-int-or-string is true"
         errors.append(status.invalid_value(node.at("type"), kind, detail))
     if is_embedded and kind != "object":
-        errors.append(_wrong_type(node, "must be object if x-kubernetes-embedded-resource is true"))
+        errors.append(wrong(node, "type", "must be object if x-kubernetes-embedded-resource is true"))
     if is_embedded and schema.get("additionalProperties") is not None:
         detail = "must not be used if x-kubernetes-embedded-resource is set"
         errors.append(status.forbidden_value(node.at("additionalProperties"), detail))

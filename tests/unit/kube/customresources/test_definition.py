@@ -208,7 +208,7 @@ LIST = {
         (
             schema(a={**LIST, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]}),
             [
-                f'{SPEC}.properties[a].x-kubernetes-list-map-keys[0]: Invalid value: "id": entries must all be names of item properties'
+                f'{SPEC}.properties[a].x-kubernetes-list-map-keys: Invalid value: ["id"]: entries must all be names of item properties'
             ],
         ),
         (
@@ -225,14 +225,13 @@ LIST = {
         (
             schema(a={**LIST, "x-kubernetes-list-type": "set"}),
             [
-                f'{SPEC}.properties[a].items.x-kubernetes-map-type: Invalid value: "": must be atomic as item of'
+                f'{SPEC}.properties[a].items.x-kubernetes-map-type: Invalid value: "null": must be atomic as item of'
             ],
         ),
         (
             schema(a={"type": "string", "x-kubernetes-list-type": "set"}),
             [
                 f'{SPEC}.properties[a].type: Invalid value: "string": must be array if x-kubernetes-list-type is specified',
-                f"{SPEC}.properties[a].items: Required value: must have a schema",
             ],
         ),
         (
@@ -293,6 +292,53 @@ def test_the_root_of_a_schema_is_an_object(root: dict[str, Any], has_status: boo
     found = told(definition(version={"schema": {"openAPIV3Schema": root}, "subresources": subresources}))
     assert found
     assert found[0].startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        ({"rule": "self > 1"}, ""),
+        ({"rule": " "}, "rule"),
+        ({"rule": "true", "message": " "}, "message"),
+        ({"rule": "true", "message": "a\nb"}, "message"),
+        ({"rule": "true ||\nfalse"}, "message"),
+        ({"rule": "true ||\nfalse", "message": "is true"}, ""),
+    ],
+)
+def test_of_expressions_what_needs_no_reading(rule: dict[str, Any], field: str) -> None:
+    errors: list[FieldError] = []
+    rules.definition(
+        definition(schema() | {"x-kubernetes-validations": [rule]}, conversion={"strategy": "None"}), errors
+    )
+    assert [error.field for error in errors] == (
+        [f"{SPEC}.x-kubernetes-validations[0].{field}"] if field else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [
+        ({"type": "array", "items": {"type": "string"}}, 0),
+        ({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"}, 1),
+        ({"type": "object", "x-kubernetes-map-type": "atomic"}, 0),
+        ({"type": "object"}, 1),
+    ],
+)
+def test_items_of_a_set_are_compared_as_a_whole(part: dict[str, Any], count: int) -> None:
+    made = definition(schema(a={"type": "array", "x-kubernetes-list-type": "set", "items": part}))
+    assert len(told(made)) == count
+
+
+def test_what_every_object_has_gets_no_defaults() -> None:
+    root = {
+        "type": "object",
+        "properties": {
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "default": "x"}}}
+        },
+    }
+    assert told(definition(version={"schema": {"openAPIV3Schema": root}})) == [
+        f"{ROOT}.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata"
+    ]
 
 
 def established(**more: Any) -> dict[str, Any]:

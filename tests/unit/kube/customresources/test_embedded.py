@@ -29,7 +29,8 @@ def test_unknown_metadata_is_dropped_and_told() -> None:
         "many": [{**GOOD, "metadata": {"shape": "round", "annotations": {"a": "b"}}}],
     }
     findings = Findings()
-    embedded.read_metadata(obj, SCHEMA, findings)
+    embedded.read_root(obj, findings)
+    embedded.read_below(obj, SCHEMA, findings)
     assert findings.unknown == ["metadata.colour", "one.metadata.colour", "many[0].metadata.shape"]
     assert obj["metadata"] == {"name": "x", "labels": {"a": "b"}}
     assert obj["one"]["metadata"] == {"name": "y"}
@@ -38,7 +39,7 @@ def test_unknown_metadata_is_dropped_and_told() -> None:
 @pytest.mark.parametrize("metadata", [{"labels": {"a": 1}}, {"name": 3}, "text"])
 def test_metadata_of_another_type_is_an_error(metadata: Any) -> None:
     findings = Findings()
-    embedded.read_metadata({"metadata": metadata}, SCHEMA, findings)
+    embedded.read_root({"metadata": metadata}, findings)
     assert findings.error
 
 
