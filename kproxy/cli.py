@@ -61,7 +61,8 @@ def _proxy(given: list[str]) -> int:
     run.prepare(config)
     if parsed.init_only:
         return 0
-    run.run(run.Options(config=config, own_table=parsed.nftables_owner == "auto"))
+    own = parsed.nftables_owner == "auto"
+    run.run(run.Options(config=config, own_table=own, config_file=parsed.config or ""))
     return 0
 
 

@@ -138,12 +138,7 @@ class Proxy:
     def _ranges_changed(self, ranges: tuple[str, ...]) -> None:
         self._look_around(service_cidrs=ranges)
 
-    def _look_around(
-        self,
-        *,
-        node: Node | None = None,
-        service_cidrs: tuple[str, ...] | None = None,
-    ) -> None:
+    def _look_around(self, *, node: Node | None = None, service_cidrs: tuple[str, ...] | None = None) -> None:
         around = self._around
         self._around = Surroundings(
             node_name=around.node_name,
@@ -173,7 +168,7 @@ class Proxy:
     # A changed configuration.
 
     def reconfigure(self, config: Configuration) -> None:
-        """The same backends under another configuration; what depends on it is written with the next sync."""
+        """The same backends under another configuration: everything is looked at with the next sync."""
         self.config = config
         self._min_sync_s = config.min_sync_period_s
         self._dirty = dict.fromkeys(self._backends)

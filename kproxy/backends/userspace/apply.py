@@ -105,6 +105,11 @@ class UserspaceBackend:
     def connections(self) -> Mapping[str, int]:
         return {}
 
+    @property
+    def connection_count(self) -> int:
+        """Streams that would end with this backend."""
+        return self._engine.stream_count if self._engine is not None else 0
+
     def watch(self) -> Watch | None:
         return None
 

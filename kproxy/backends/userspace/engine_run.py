@@ -78,6 +78,10 @@ class Engine:
     def keys(self) -> frozenset[Key]:
         return frozenset(self._listeners)
 
+    @property
+    def stream_count(self) -> int:
+        return len(self._streams)
+
     def stop(self) -> None:
         def command() -> None:
             self._stopping = True

@@ -1,0 +1,174 @@
+"""A changed configuration takes effect while traffic passes: the new backend is complete before the old one's rules go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from kproxy import config_disk
+from kproxy.backends.registry import Backend, BackendError
+from kproxy.config import ConfigError, Configuration, validate
+from kproxy.drive import Proxy
+from linux.inotify import FileWatch
+from linux.logging_kv import get_logger
+
+_log = get_logger("kproxy.switch")
+_QUIET_S = 0.05  # several writes of one change are read once
+_DRAIN_MAX_S = 3600.0
+_DRAIN_LOOK_S = 0.5
+
+Load = Callable[[], Configuration]
+Make = Callable[[Configuration], dict[int, Backend]]
+Attend = Callable[[Mapping[int, Backend]], Awaitable[None]]
+# Bound at the start: they hold until the next one.
+_AT_START = (
+    "client_connection",
+    "hostname_override",
+    "healthz_bind_address",
+    "metrics_bind_address",
+    "bind_address_hard_fail",
+    "conntrack",
+    "oom_score_adj",
+)
+
+
+@runtime_checkable
+class Draining(Protocol):
+    """A backend whose connections end with it."""
+
+    @property
+    def connection_count(self) -> int: ...
+
+
+def needs_restart(old: Configuration, new: Configuration) -> tuple[str, ...]:
+    """The changed fields that only a new start takes up."""
+    return tuple(name for name in _AT_START if getattr(old, name) != getattr(new, name))
+
+
+class Switch:
+    """Owns the backends of a running proxy. `attend` runs beside them (monitor, counters) until they change."""
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        backends: dict[int, Backend],
+        *,
+        make: Make,
+        attend: Attend,
+        clean_others: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._proxy = proxy
+        self.backends = backends
+        self._make = make
+        self._attend = attend
+        self._clean_others = clean_others
+        self._changed = asyncio.Event()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def mode(self) -> str:
+        return next(iter(self.backends.values())).name
+
+    async def run(self) -> None:
+        """Attends to whichever backends serve, until cancelled."""
+        while True:
+            self._changed.clear()
+            async with asyncio.TaskGroup() as tasks:
+                attending = tasks.create_task(_as_coroutine(self._attend(self.backends)))
+                await self._changed.wait()
+                attending.cancel()
+
+    async def follow(self, path: str, load: Load | None = None) -> None:
+        """Take up each change of the configuration file; one that cannot be right is said and passed over."""
+        watch = FileWatch(path)
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            watch.drain()
+            told.set()
+
+        loop.add_reader(watch.fileno(), heard)
+        text = _text(path)
+        try:
+            while True:
+                await told.wait()
+                await asyncio.sleep(_QUIET_S)
+                told.clear()
+                now = _text(path)
+                if now is None or now == text:
+                    continue
+                text = now
+                self.take_up(load or (lambda: config_disk.load(path)))
+        finally:
+            loop.remove_reader(watch.fileno())
+            watch.close()
+
+    def take_up(self, load: Load) -> None:
+        """What fails leaves everything as it was."""
+        try:
+            config = load()
+            validate(config)
+            late = needs_restart(self._proxy.config, config)
+            if late:
+                _log.warning("these fields count from the next start on", fields=",".join(late))
+            if config.effective_mode == self._proxy.config.effective_mode:
+                self._proxy.reconfigure(config)
+                _log.info("configuration taken up", mode=self.mode)
+                return
+            self._switch(config)
+        except (ConfigError, BackendError, OSError) as error:
+            _log.error("the changed configuration is not taken up", error=str(error))
+
+    def _switch(self, config: Configuration) -> None:
+        made = self._make(config)
+        old, mode = self.backends, self.mode
+        if next(iter(made.values())).name == mode:
+            for backend in made.values():
+                backend.close()
+            self._proxy.reconfigure(config)
+            return
+        try:
+            self._proxy.switch(config, made)
+        except (BackendError, OSError):
+            for backend in made.values():
+                backend.close()
+            raise
+        self.backends = made
+        self._changed.set()
+        _log.info("proxy mode switched", before=mode, now=self.mode)
+        task = asyncio.ensure_future(self._retire(old, self.mode))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, old: Mapping[int, Backend], mode: str) -> None:
+        """Connections that end with their backend may end first; rules go at once, they would only grow stale."""
+        try:
+            async with asyncio.timeout(_DRAIN_MAX_S):
+                while any(isinstance(b, Draining) and b.connection_count for b in old.values()):  # noqa: ASYNC110 - the count is another thread's
+                    await asyncio.sleep(_DRAIN_LOOK_S)
+        except TimeoutError:
+            _log.warning("connections of the old mode are ended", waited_s=_DRAIN_MAX_S)
+        for backend in old.values():
+            backend.close()
+        if mode == self.mode:
+            await self._clean_others(mode)
+
+    async def close(self) -> None:
+        for task in list(self._retiring):
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        for backend in self.backends.values():
+            backend.close()
+
+
+async def _as_coroutine(waited: Awaitable[None]) -> None:
+    await waited
+
+
+def _text(path: str) -> bytes | None:
+    """None between two versions of the file."""
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
