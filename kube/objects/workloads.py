@@ -203,6 +203,7 @@ class PodDisruptionBudgetStatus(Value):
     desired_healthy: int = 0
     expected_pods: int = 0
     observed_generation: int = 0
+    disrupted_pods: dict[str, str] = {}  # evicted and not seen going yet: when, by pod
     conditions: tuple[Condition, ...] = ()
 
 

@@ -59,8 +59,13 @@ class DisruptionBudgets:
         expected = self._expected(pods)
         status = plan.status(budget, pods, expected, self._context.wall_clock())
         patch = status_patch(budget.status, status, keep_zero=_KEPT_ZEROS)
+        if status.disrupted_pods:
+            self.queue.add_after(key, plan.EVICTION_TIMEOUT_S)
         if patch is not None:
-            await self._context.write.patch_status(budget, patch)
+            # An eviction that was granted meanwhile must not be forgotten: Conflict, and again.
+            version = {"resourceVersion": budget.metadata.resource_version}
+            body = {"metadata": version, "status": patch}
+            await self._context.write.patch(budget, body, subresource="status")
 
     def _expected(self, pods: list[Pod]) -> int:
         """The sum of what the pods' controllers want; pods without count themselves."""

@@ -1,4 +1,4 @@
-"""Deletion: at once, with grace, with finalizers, by collection, with preconditions, by eviction."""
+"""Deletion: at once, with grace, with finalizers, by collection, with preconditions."""
 
 from typing import Any
 
@@ -108,28 +108,6 @@ def test_the_system_namespaces_stay(run: Any) -> None:
         for name in ("default", "kube-system"):
             refused = await call.do("DELETE", f"/api/v1/namespaces/{name}", expect=403)
             assert "this namespace may not be deleted" in refused["message"]
-
-    run(body)
-
-
-def test_eviction_asks_the_budget(run: Any, make: Any) -> None:
-    async def body(call: Any) -> None:
-        budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
-        for name in ("p", "q"):
-            await _bound_pod(call, make, name, labels={"app": "x"})
-            await call.patch(f"{PODS}/{name}/status", {"status": {"phase": "Running"}})
-        spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "x"}}}
-        await call.create(budgets, {"metadata": {"name": "b"}, "spec": spec})
-        allowed = {
-            "status": {"disruptionsAllowed": 1, "currentHealthy": 2, "desiredHealthy": 1, "expectedPods": 2}
-        }
-        await call.patch(f"{budgets}/b/status", allowed)
-        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
-        await call.create(f"{PODS}/p/eviction", eviction)
-        assert (await call.get(f"{PODS}/p"))["metadata"]["deletionTimestamp"]
-        refused = await call.create(f"{PODS}/q/eviction", eviction, expect=429)
-        assert refused["details"]["causes"][0]["reason"] == "DisruptionBudget"
-        assert "deletionTimestamp" not in (await call.get(f"{PODS}/q"))["metadata"]
 
     run(body)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kube.controllers.clock import timestamp
 from kube.controllers.disruption.plan import status
 from kube.objects import PodDisruptionBudget
 from tests.unit.kube.controllers.builders import NOW, make, pod
@@ -36,4 +37,18 @@ def test_what_is_allowed(spec: dict[str, Any], ready: int, unready: int, expecte
 def test_terminating_pods_are_not_healthy() -> None:
     pods = [pod("a", ready=True), pod("b", ready=True, terminating=True)]
     found = status(make(PodDisruptionBudget, "b", spec={"maxUnavailable": 1}), pods, 2, NOW)
+    assert (found.current_healthy, found.disruptions_allowed) == (1, 0)
+
+
+def test_a_granted_eviction_is_spent_until_it_shows_or_is_plainly_not_coming() -> None:
+    pods = [pod("a", ready=True), pod("b", ready=True), pod("c", ready=True, terminating=True)]
+    granted = {
+        "a": timestamp(NOW - 5),
+        "b": timestamp(NOW - 500),
+        "c": timestamp(NOW),
+        "gone": timestamp(NOW),
+    }
+    before = make(PodDisruptionBudget, "b", spec={"maxUnavailable": 2}, status={"disruptedPods": granted})
+    found = status(before, pods, 3, NOW)
+    assert found.disrupted_pods == {"a": granted["a"]}
     assert (found.current_healthy, found.disruptions_allowed) == (1, 0)
