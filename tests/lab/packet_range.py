@@ -179,7 +179,7 @@ class PacketRange:
                     client.connect((destination, port))
                     if protocol != "TCP":
                         client.send(b"hello")
-                seen = self._watch(protocol, 0.15, stop_on=client)
+                seen = self._watch(protocol, 0.4, stop_on=client)  # a loaded machine answers late
                 with suppress(BlockingIOError, OSError):
                     _, ancillary, _, _ = client.recvmsg(512, 512, socket.MSG_ERRQUEUE)
                     if ancillary and ancillary[0][2][4] in (2, 3):  # SO_EE_ORIGIN_ICMP, _ICMP6
