@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a fresh Debian 12 or Ubuntu 24.04 ready: Debian packages, uv, the virtual environment from the lock.
-# Idempotent and quick when nothing is missing. `setup.sh test` adds what only the tests use.
+# Idempotent and quick when nothing is missing. `setup.sh test` adds what only the tests use,
+# `setup.sh guest` what a guest kernel needs.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,12 @@ PYTHON=/usr/bin/python3
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRESS=1
 
 PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static"
-[ "${1:-}" = test ] && PACKAGES="$PACKAGES nftables python3-nftables iptables conntrack bind9-dnsutils containernetworking-plugins etcd-server etcd-client iputils-ping procps"
+TEST_PACKAGES="nftables python3-nftables iptables conntrack bind9-dnsutils knot-dnsutils dnsperf iputils-ping procps
+    containernetworking-plugins etcd-server etcd-client gcc libc6-dev musl-tools"
+case "${1:-}" in
+test) PACKAGES="$PACKAGES $TEST_PACKAGES" ;;
+guest) PACKAGES="$PACKAGES $TEST_PACKAGES user-mode-linux ipset" ;;
+esac
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
