@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := kproxy cni dns kube linux nodeagent netns_fixtures
 PYTEST := $(BIN)/pytest -q
 
-.PHONY: help setup demo bench fmt lint types layering layout unit check lab pythons test lock clean
+.PHONY: help setup demo bench fmt lint types layering layout unit check lab guest pythons test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: lint types layering layout unit ## format, lint, types, layering, unit an
 lab: setup-test ## tests in real namespaces (root)
 	@$(PYTEST) -m lab tests
 	@PODNET_TEST_SHIM=python $(PYTEST) tests/lab/cni/test_cni_daemon.py
+
+guest: setup ## tests that need a kernel with IPVS, in a guest kernel
+	@tools/guest_tests.sh
 
 pythons: setup ## the unit tests on the other Pythons found here
 	@tools/other_pythons.sh

@@ -113,14 +113,17 @@ class IpvsBackend:
                 sysctl.ensure(key, value)
             except OSError as error:
                 _log.warning("sysctl left as it is", key=key, wanted=value, error=error.strerror)
-        self._kernel().set_timeouts(self._node.ipvs)
+        try:
+            self._kernel().set_timeouts(self._node.ipvs)
+        except ServersError as error:
+            _log.warning("the timeouts stay as they are", error=str(error))
         ipset.restore(
             ipset.create_line(self._set(what), kind, ipv6=self._node.family == IPV6)
             for what, kind in n.KINDS.items()
         )
         with Rtnl() as rtnl:
             if rtnl.link(n.DEVICE) is None:
-                rtnl.add_link("dummy", n.DEVICE)
+                rtnl.add_link("dummy", n.DEVICE)  # stays down: its addresses are this host's all the same
 
     def _set(self, what: str) -> str:
         return n.set_name(what, self._node.family)

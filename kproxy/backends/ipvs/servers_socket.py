@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from errno import EEXIST, ENOENT, ESRCH
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ _PERSISTENT, _SOURCE_PORT = 0x1, 0x10
 _OUR_FLAGS = _PERSISTENT | _SOURCE_PORT  # the kernel adds its own: HASHED
 _MASQUERADING = 0  # fwd_method; pyroute2 would take direct routing
 _SET_CONFIG = 12
+_REQUEST_AND_ACK = 5  # NLM_F_REQUEST | NLM_F_ACK
 _HOST_MASK6 = socket.inet_ntoa(struct.pack("=I", 128))
 
 
@@ -33,11 +35,9 @@ class Servers:
     """One family's. Raises ServersError; what is gone already or there already is no error."""
 
     def __init__(self, family: int) -> None:
-        from pyroute2 import IPVS
-
         self._family = family
         try:
-            self._ipvs: Any = IPVS()
+            self._ipvs = _Apart()
         except Exception as error:  # pyroute2 raises what it likes: OSError, RuntimeError, NetlinkError
             raise ServersError(
                 "the kernel has no IPVS (module ip_vs): load it with `modprobe ip_vs` or use --proxy-mode nftables"
@@ -49,7 +49,7 @@ class Servers:
     def read(self) -> dict[Virtual, Server]:
         """All of the family but those by firewall mark, which are nobody's of ours."""
         found: dict[Virtual, Server] = {}
-        for message in list(self._ipvs.service("dump")):
+        for message in self._ipvs.service("dump"):
             said = message.get_attr("IPVS_CMD_ATTR_SERVICE")
             if said.get_attr("IPVS_SVC_ATTR_AF") != _AF[self._family] or said.get_attr(
                 "IPVS_SVC_ATTR_FWMARK"
@@ -67,7 +67,7 @@ class Servers:
     def reals(self, virtual: Virtual) -> Iterator[tuple[Real, int, int]]:
         """Each with its weight and its connections, open and closing."""
         with _told(virtual):
-            for message in list(self._ipvs.dest("dump", service=self._key(virtual))):
+            for message in self._ipvs.dest("dump", self._key(virtual)):
                 said = message.get_attr("IPVS_CMD_ATTR_DEST")
                 if said is None:
                     continue
@@ -122,9 +122,7 @@ class Servers:
             (f"IPVS_CMD_ATTR_TIMEOUT_{name}", struct.pack("=I", seconds)) for name, seconds in named.items()
         ]
         with _told(Virtual("timeouts", "", 0)):
-            list(
-                self._ipvs.nlm_request(message, msg_type=self._ipvs.prid, msg_flags=5)
-            )  # NLM_F_REQUEST | ACK
+            self._ipvs.send(message)
 
     def _key(self, virtual: Virtual) -> Any:
         from pyroute2 import IPVSService
@@ -151,6 +149,40 @@ class Servers:
         from pyroute2 import IPVSDest
 
         return IPVSDest(addr=real.ip, port=real.port, weight=weight, fwd_method=_MASQUERADING)
+
+
+class _Apart:
+    """pyroute2's socket in a thread of its own: it runs an event loop, which cannot be within ours."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "ipvs")
+        try:
+            self._socket = self._thread.submit(self._open).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    @staticmethod
+    def _open() -> Any:
+        from pyroute2 import IPVS
+
+        return IPVS()
+
+    def service(self, command: str, service: Any = None) -> list[Any]:
+        return self._thread.submit(lambda: list(self._socket.service(command, service=service))).result()
+
+    def dest(self, command: str, service: Any, dest: Any = None) -> list[Any]:
+        return self._thread.submit(lambda: list(self._socket.dest(command, service, dest))).result()
+
+    def send(self, message: Any) -> None:
+        def request() -> None:
+            list(self._socket.nlm_request(message, msg_type=self._socket.prid, msg_flags=_REQUEST_AND_ACK))
+
+        self._thread.submit(request).result()
+
+    def close(self) -> None:
+        self._thread.submit(self._socket.close).result()
+        self._thread.shutdown()
 
 
 class _told(suppress):  # noqa: N801  # reads as the context manager that it is
