@@ -56,6 +56,11 @@ def _proxy(given: list[str]) -> int:
     else:
         config = apply_flags(Configuration(), parsed)
     validate(config)
+    if parsed.write_config_to:
+        from kproxy import config_disk
+
+        config_disk.write(config, parsed.write_config_to)
+        return 0
     from kproxy import run
 
     run.prepare(config)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from kproxy.config import ConfigError, Configuration, from_mapping
+import msgspec
+
+from kproxy.config import API_VERSION, KIND, ConfigError, Configuration, from_mapping
 from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy.config")
@@ -29,3 +31,15 @@ def load(path: str) -> Configuration:
     if unknown:
         _log.warning("unknown fields of the configuration are ignored", file=path, fields=",".join(unknown))
     return config
+
+
+def write(config: Configuration, path: str) -> None:
+    """As `load` reads it."""
+    import yaml
+
+    document = {"apiVersion": API_VERSION, "kind": KIND, **msgspec.to_builtins(config)}
+    try:
+        Path(path).write_text(yaml.safe_dump(document, sort_keys=True))
+    except OSError as error:
+        raise ConfigError(f"--write-config-to {path}: {error.strerror}") from error
+    _log.info("configuration written", file=path)

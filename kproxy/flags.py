@@ -112,7 +112,6 @@ IGNORED = [
     "add-dir-header",
     "skip-headers",
     "one-output",
-    "write-config-to",
     "port-range",
 ]
 _BOOLEANS = frozenset(
@@ -160,6 +159,7 @@ examples:
     made.add_argument(
         "--init-only", type=boolean, default=False, metavar="BOOL", help="set what needs privileges and end"
     )
+    made.add_argument("--write-config-to", metavar="FILE", help="write the configuration in force and end")
     made.add_argument("--version", action="store_true", help="print the version and end")
     made.add_argument(
         "--nftables-owner",

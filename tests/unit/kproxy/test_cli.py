@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kproxy import config_disk
 from kproxy.cli import main
 
 _OBJECTS = """
@@ -107,3 +108,18 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("kproxy ")
+
+
+def test_the_configuration_in_force_is_written_and_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    flags = ["--proxy-mode", "nftables", "--cluster-cidr", "10.244.0.0/16", "--nodeport-addresses", "primary"]
+    assert main([*flags, "--write-config-to", str(path)]) == 0
+    config = config_disk.load(str(path))
+    assert (config.mode, config.cluster_cidr, config.node_port_addresses) == (
+        "nftables",
+        "10.244.0.0/16",
+        ("primary",),
+    )
+    again = tmp_path / "again.yaml"
+    assert main(["--config", str(path), "--write-config-to", str(again)]) == 0
+    assert config_disk.load(str(again)) == config

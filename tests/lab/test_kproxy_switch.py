@@ -1,0 +1,231 @@
+"""Backends change, and kube-proxy's table is taken over, under traffic: nobody is refused, nothing established ends."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import msgspec
+import pytest
+
+from kproxy.backends.registry import BACKENDS
+from kproxy.config import Configuration
+from kproxy.drive import Proxy
+from kproxy.metrics import ProxyMetrics
+from kproxy.run import Options, make_backends
+from kproxy.switch_drive import Switch
+from kube.client import Client
+from kube.objects import EndpointSlice, Service
+from linux import process
+from tests.lab.pod_town import NODE, PORT, Town, ask, town
+from tests.unit.kproxy.fake_api import FakeApi
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        process.find("nft") is None or process.find("iptables") is None, reason="nft or iptables is missing"
+    ),
+]
+_VIP, _NODE_PORT, _ECHO = "10.96.0.50", 30080, 9100
+_KUBE_PROXY = """
+table ip kube-proxy {{
+  chain nat-prerouting {{
+    type nat hook prerouting priority dstnat; policy accept;
+    ip daddr {vip} tcp dport 80 dnat to {pod}
+  }}
+}}
+"""
+
+
+@pytest.fixture
+def streets() -> Iterator[Town]:
+    with town() as made:
+        yield made
+
+
+def _api(streets: Town) -> FakeApi:
+    ports = [
+        {"name": "p", "port": 80, "protocol": "TCP", "nodePort": _NODE_PORT},
+        {"name": "echo", "port": 81, "protocol": "TCP"},
+    ]
+    spec = {
+        "type": "NodePort",
+        "clusterIP": _VIP,
+        "clusterIPs": [_VIP],
+        "ipFamilies": ["IPv4"],
+        "ports": ports,
+    }
+    service = msgspec.convert({"metadata": {"name": "web", "namespace": "ns"}, "spec": spec}, Service)
+    slices = msgspec.convert(
+        {
+            "metadata": {
+                "name": "web-1",
+                "namespace": "ns",
+                "labels": {"kubernetes.io/service-name": "web"},
+            },
+            "addressType": "IPv4",
+            "ports": [
+                {"name": "p", "port": PORT, "protocol": "TCP"},
+                {"name": "echo", "port": _ECHO, "protocol": "TCP"},
+            ],
+            "endpoints": [{"addresses": [streets.pods[0].ips[0]], "nodeName": "node"}],
+        },
+        EndpointSlice,
+    )
+    return FakeApi(service, slices)
+
+
+def _echo(bound: socket.socket) -> None:
+    with suppress(OSError):
+        connection, _ = bound.accept()
+        with connection:
+            while said := connection.recv(64):
+                connection.sendall(said)
+
+
+class Traffic:
+    """New connections without a pause by two ways, and one that stays."""
+
+    def __init__(self, streets: Town) -> None:
+        self._streets = streets
+        self._stop = threading.Event()
+        self.count = 0
+        self.failed: list[str] = []
+        self.late: list[str] = []
+        self.phase, self.since_s = "before", time.monotonic()
+        server, client = streets.pods
+        self._bound = server.run(lambda: socket.create_server(("", _ECHO)))
+        threading.Thread(target=_echo, args=(self._bound,), daemon=True).start()
+        self._kept: socket.socket = client.run(lambda: socket.create_connection((_VIP, 81), timeout=2))
+        self._threads = [
+            threading.Thread(target=self._ask, args=where)
+            for where in ((client, _VIP, 80), (streets.client, NODE[0], _NODE_PORT))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, place: object, ip: str, port: int) -> None:
+        while not self._stop.is_set():
+            begun_s = time.monotonic()
+            try:
+                ask(place, ip, port, timeout_s=3)  # type: ignore[arg-type]
+            except OSError as error:
+                self.failed.append(
+                    f"{ip}:{port} {error!r} {self.phase}, begun {begun_s - self.since_s:.3f} s in it"
+                )
+            else:
+                if time.monotonic() - begun_s > 0.9:
+                    self.late.append(f"{ip}:{port} {self.phase}, begun {begun_s - self.since_s:.3f} s in it")
+            self.count += 1
+
+    def kept_answers(self) -> bool:
+        self._kept.sendall(b"still there?")
+        return self._kept.recv(64) == b"still there?"
+
+    def end(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._kept.close()
+        self._bound.close()
+
+
+async def _clean_others(mode: str) -> None:
+    for entry in BACKENDS:
+        if entry.name in ("nftables", "iptables"):
+            await asyncio.to_thread(entry.take_over if entry.name == mode else entry.clean)
+
+
+async def _attend(_backends: object) -> None:
+    await asyncio.Event().wait()
+
+
+def _config(mode: str) -> Configuration:
+    return Configuration(mode=mode, cluster_cidr="10.244.0.0/16", node_port_addresses=("192.168.0.0/16",))
+
+
+def _with_proxy(streets: Town, mode: str, act: Callable[[Proxy, Switch], object]) -> None:
+    """In the node's namespace; `act` is a coroutine function, run once the first sync is done."""
+
+    async def run() -> None:
+        def make(config: Configuration) -> dict[int, object]:
+            return make_backends(Options(config=config, own_table=False), (4,))  # type: ignore[return-value]
+
+        backends = make(_config(mode))
+        proxy = Proxy(Client(_api(streets)), _config(mode), "node", backends, ProxyMetrics())  # type: ignore[arg-type]
+        switch = Switch(proxy, backends, make=make, attend=_attend, clean_others=_clean_others)  # type: ignore[arg-type]
+        tasks = [asyncio.ensure_future(proxy.run()), asyncio.ensure_future(switch.run())]
+        try:
+            async with asyncio.timeout(30):
+                await proxy.synced_once.wait()
+                await act(proxy, switch)  # type: ignore[misc]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await switch.close()
+
+    streets.node.run(lambda: asyncio.run(run()))
+
+
+def test_a_switch_of_modes_and_back_refuses_nobody_and_ends_nothing(streets: Town) -> None:
+    async def act(_proxy: Proxy, switch: Switch) -> None:
+        traffic = await asyncio.to_thread(Traffic, streets)
+        try:
+            await asyncio.sleep(0.3)
+            for mode in ("iptables", "nftables", "iptables"):
+                traffic.phase, traffic.since_s = f"to {mode}", time.monotonic()
+                switch.take_up(lambda mode=mode: _config(mode))  # type: ignore[misc]
+                assert switch.mode == mode
+                before = traffic.count
+                await asyncio.sleep(0.8)
+                assert traffic.count > before
+                assert await asyncio.to_thread(traffic.kept_answers)
+        finally:
+            await asyncio.to_thread(traffic.end)
+        tables = await asyncio.to_thread(process.run, ["nft", "list", "tables"])
+        assert "kproxy" not in tables.stdout
+        assert traffic.count > 20
+        assert traffic.failed == []
+        if traffic.late:  # a lost SYN, sent again a second later: nobody was refused
+            print(traffic.late)
+
+    _with_proxy(streets, "nftables", act)
+
+
+def test_a_table_of_kube_proxy_is_taken_over_without_a_refusal(streets: Town) -> None:
+    pod = streets.pods[0].ips[0]
+    rules = _KUBE_PROXY.format(vip=_VIP, pod=f"{pod}:{PORT}").encode()
+    failed: list[str] = []
+    asked = 0
+    stop = threading.Event()
+
+    def load() -> None:
+        nonlocal asked
+        while not stop.is_set():
+            try:
+                ask(streets.pods[1], _VIP, 80)
+            except OSError as error:
+                failed.append(repr(error))
+            asked += 1
+
+    async def act(_proxy: Proxy, _switch: Switch) -> None:
+        await _clean_others("nftables")
+        await asyncio.sleep(0.3)
+        tables = await asyncio.to_thread(process.run, ["nft", "list", "tables"])
+        assert "kube-proxy" not in tables.stdout
+
+    streets.node.run(lambda: process.run(["nft", "-f", "-"], input=rules))
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        time.sleep(0.2)
+        assert asked
+        _with_proxy(streets, "nftables", act)
+    finally:
+        stop.set()
+        thread.join()
+    assert asked > 10
+    assert failed == []
