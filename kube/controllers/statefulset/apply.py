@@ -57,13 +57,13 @@ class StatefulSets:
             await self._context.write.patch_status(one, {"collisionCount": count})
             return
         pods = self._pods.by(_OWNED, one.metadata.uid)
-        old_name, old_digest, old_template = self._before(one, new)
+        old_name, old_template = self._before(one, new)
         now = self._context.wall_clock()
-        todo = plan.plan(one, pods, new.digest, now)
-        templates = {True: (one.spec.template, new.digest), False: (old_template, old_digest)}
+        todo = plan.plan(one, pods, new.name, now)
+        templates = {True: (one.spec.template, new.name), False: (old_template, old_name)}
         work = [self._create(one, each.ordinal, *templates[each.updated]) for each in todo.create]
         failures = await all_at_once([*work, *(self._delete(one, pod) for pod in todo.delete)])
-        await self._write_status(one, old_name, new, old_digest)
+        await self._write_status(one, old_name, new)
         if todo.again_in_s is not None:
             self.queue.add_after(key, todo.again_in_s)
         used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods} | {new.name, old_name}
@@ -71,19 +71,15 @@ class StatefulSets:
         for failure in failures:
             raise failure
 
-    def _before(self, one: ClaimingStatefulSet, new: Present) -> tuple[str, str, dict[str, Any]]:
-        """Name, hash and template of the revision that a rollout starts from."""
+    def _before(self, one: ClaimingStatefulSet, new: Present) -> tuple[str, dict[str, Any]]:
+        """Name and template of the revision that a rollout starts from."""
         for revision in self._history.of(one):
             if revision.metadata.name == one.status.current_revision:
-                return (
-                    revision.metadata.name,
-                    revision.metadata.labels.get(HASH_LABEL, ""),
-                    template_of(revision),
-                )
-        return new.name, new.digest, one.spec.template
+                return revision.metadata.name, template_of(revision)
+        return new.name, one.spec.template
 
     async def _create(
-        self, one: ClaimingStatefulSet, ordinal: int, template: dict[str, Any], digest: str
+        self, one: ClaimingStatefulSet, ordinal: int, template: dict[str, Any], revision: str
     ) -> None:
         context, namespace = self._context, one.metadata.namespace
         name = f"{one.metadata.name}-{ordinal}"
@@ -93,7 +89,7 @@ class StatefulSets:
                     await context.write.create(PersistentVolumeClaim, namespace, claim)
                 except AlreadyExists:
                     continue  # of an earlier pod of this name: that is its purpose
-            await context.write.create(Pod, namespace, pod_body(one, template, ordinal, digest))
+            await context.write.create(Pod, namespace, pod_body(one, template, ordinal, revision))
         except Forbidden as error:
             if "being terminated" not in error.message:
                 raise
@@ -110,15 +106,13 @@ class StatefulSets:
         message = f"delete Pod {pod.metadata.name} in StatefulSet {one.metadata.name} successful"
         self._context.tell(self.name, one, "Normal", "SuccessfulDelete", message)
 
-    async def _write_status(
-        self, one: ClaimingStatefulSet, old_name: str, new: Present, old_digest: str
-    ) -> None:
+    async def _write_status(self, one: ClaimingStatefulSet, old_name: str, new: Present) -> None:
         current = self._sets.objects.get(key_of(one))
         if current is None or current.metadata.uid != one.metadata.uid:
             return
         pods = self._pods.by(_OWNED, one.metadata.uid)
         now = self._context.wall_clock()
-        status = plan.status(one, pods, old_name, new.name, (old_digest, new.digest), now)
+        status = plan.status(one, pods, old_name, new.name, now)
         patch = status_patch(current.status, status, keep_zero=_KEPT_ZEROS)
         if patch is not None:
             await self._context.write.patch_status(current, patch)

@@ -44,7 +44,9 @@ def claim_bodies(one: ClaimingStatefulSet, ordinal: int) -> list[dict[str, Any]]
     ]
 
 
-def pod_body(one: ClaimingStatefulSet, template: dict[str, Any], ordinal: int, digest: str) -> dict[str, Any]:
+def pod_body(
+    one: ClaimingStatefulSet, template: dict[str, Any], ordinal: int, revision: str
+) -> dict[str, Any]:
     name = f"{one.metadata.name}-{ordinal}"
     meta, spec = template.get("metadata") or {}, dict(template.get("spec") or {})
     claims = {
@@ -69,7 +71,7 @@ def pod_body(one: ClaimingStatefulSet, template: dict[str, Any], ordinal: int, d
                 **(meta.get("labels") or {}),
                 POD_NAME: name,
                 POD_INDEX: str(ordinal),
-                HASH_LABEL: digest,
+                HASH_LABEL: revision,
             },
             "ownerReferences": [controller_reference(one)],
         },

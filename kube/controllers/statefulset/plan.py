@@ -34,7 +34,8 @@ def _is_new(one: ClaimingStatefulSet, ordinal: int) -> bool:
     return one.spec.update_strategy.type != "RollingUpdate" or ordinal >= partition(one)
 
 
-def plan(one: ClaimingStatefulSet, pods: Sequence[Pod], new_digest: str, now: float) -> Plan:
+def plan(one: ClaimingStatefulSet, pods: Sequence[Pod], new: str, now: float) -> Plan:
+    """`new` is the name of the template's revision: a StatefulSet's pods bear the name, not the hash."""
     if one.metadata.deletion_timestamp is not None:
         return Plan()
     by_ordinal = {ordinal: pod for pod in pods if (ordinal := ordinal_of(one, pod)) is not None}
@@ -68,7 +69,7 @@ def plan(one: ClaimingStatefulSet, pods: Sequence[Pod], new_digest: str, now: fl
         if one_by_one:
             return Plan(delete=() if leaving else (condemned[0],))
         return Plan(delete=tuple(pod for pod in condemned if pod not in leaving))
-    return Plan(delete=_update(one, by_ordinal, new_digest, now), again_in_s=again_in_s)
+    return Plan(delete=_update(one, by_ordinal, new, now), again_in_s=again_in_s)
 
 
 def _is_healthy(one: ClaimingStatefulSet, pod: Pod, now: float) -> bool:
@@ -84,9 +85,7 @@ def _sooner(left: float | None, right: float | None) -> float | None:
     return min((each for each in (left, right) if each is not None), default=None)
 
 
-def _update(
-    one: ClaimingStatefulSet, by_ordinal: dict[int, Pod], new_digest: str, now: float
-) -> tuple[Pod, ...]:
+def _update(one: ClaimingStatefulSet, by_ordinal: dict[int, Pod], new: str, now: float) -> tuple[Pod, ...]:
     """From the highest ordinal down to the partition, one at a time, each healthy before the next."""
     if one.spec.update_strategy.type != "RollingUpdate":
         return ()
@@ -96,7 +95,7 @@ def _update(
         pod = by_ordinal.get(ordinal)
         if pod is None or pod.metadata.deletion_timestamp is not None:
             return ()
-        if pod.metadata.labels.get(HASH_LABEL) != new_digest:
+        if pod.metadata.labels.get(HASH_LABEL) != new:
             return (pod,)
         if not _is_healthy(one, pod, now):
             return ()
@@ -104,9 +103,9 @@ def _update(
 
 
 def status(
-    one: ClaimingStatefulSet, pods: Sequence[Pod], old: str, new: str, digests: tuple[str, str], now: float
+    one: ClaimingStatefulSet, pods: Sequence[Pod], old: str, new: str, now: float
 ) -> StatefulSetStatus:
-    """`old` and `new` are revision names, `digests` their hashes. When all pods are new, the old name follows."""
+    """`old` and `new` are revision names, and so the pods' labels. When all pods are new, the old name follows."""
     alive = [
         pod
         for pod in pods
@@ -116,8 +115,8 @@ def status(
     ]
     min_ready_s = one.spec.min_ready_seconds
     ready = sum(is_ready(pod) for pod in alive)
-    updated = sum(pod.metadata.labels.get(HASH_LABEL) == digests[1] for pod in alive)
-    current = sum(pod.metadata.labels.get(HASH_LABEL) == digests[0] for pod in alive)
+    updated = sum(pod.metadata.labels.get(HASH_LABEL) == new for pod in alive)
+    current = sum(pod.metadata.labels.get(HASH_LABEL) == old for pod in alive)
     total = len(alive)
     over = updated == total == ready == one.spec.replicas and one.spec.update_strategy.type == "RollingUpdate"
     if over:

@@ -111,6 +111,8 @@ def test_a_stateful_set_starts_in_order_and_ends_in_reverse() -> None:
             assert (pod.spec.hostname, pod.spec.subdomain) == ("x-1", "x")
             assert pod.metadata.labels["apps.kubernetes.io/pod-index"] == "1"
             assert pod.metadata.labels["statefulset.kubernetes.io/pod-name"] == "x-1"
+            revision = (await one.client.get(StatefulSet, "x", "demo")).status.current_revision
+            assert pod.metadata.labels["controller-revision-hash"] == revision, "the whole name, not the hash"
             seen.clear()
             await one.client.patch(StatefulSet, "x", "demo", {"spec": {"replicas": 1}})
             await one.until(lambda: count_is(1))
