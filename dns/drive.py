@@ -129,9 +129,9 @@ class ClusterFeed:
                 self._forget_snapshot(services, namespaces, slices, pods)
                 self._cluster.synced = True
                 self._bursting = False
+                disk.give_back_memory()
                 self._world.invalidate(frozenset(("all",)))
                 self._ready.set()
-                disk.give_back_memory()
                 _logger.info("synced", services=len(services.cache), namespaces=len(namespaces.cache))
                 if source.snapshot and self._world.is_first:
                     group.create_task(self._keep_snapshot())

@@ -13,7 +13,10 @@ from dns.handlers.request import Lifetime, Observer
 MAX_ENTRIES = 100_000
 MAX_BYTES = 32 << 20
 # An entry's own objects, its places in the tables, the key (measured: 100,000 entries).
-ENTRY_BYTES = 600
+ENTRY_BYTES = 700
+# A full memory takes nothing new for this long, then it begins anew: names asked in turn, more than there is room for,
+# would otherwise push out each other before they are asked again.
+FULL_FOR_S = 10
 # Counted as the time of an answer from memory: a fair guess, far below the smallest bucket of the histograms.
 REPEAT_S = 20e-6
 
@@ -82,10 +85,12 @@ class Memo:
         self.passing: dict[bytes, Entry] = {}  # good for one second
         self.version = 0
         self._second = 0
-        self._dependents: dict[str, set[bytes]] = {}
+        self._began_at_s = -FULL_FOR_S
+        # By key: the one question that rests on it, or a set of several; most have one.
+        self._dependents: dict[str, bytes | set[bytes]] = {}
         self._size_bytes = 0
         self._max_entries = max_entries
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._lock = Lock()
 
     def put(
@@ -104,9 +109,12 @@ class Memo:
         with self._lock:
             if version != self.version or question in self.lasting:
                 return False
-            self._size_bytes += len(question) + entry.size_bytes
-            if len(self.lasting) >= self._max_entries or self._size_bytes > self._max_bytes:
+            size_bytes = len(question) + entry.size_bytes
+            if len(self.lasting) >= self._max_entries or self._size_bytes + size_bytes > self.max_bytes:
+                if self._second - self._began_at_s < FULL_FOR_S:
+                    return False
                 self._clear()
+            self._size_bytes += size_bytes
             if lifetime.volatile:
                 self.passing[question] = entry
                 return True
@@ -115,7 +123,9 @@ class Memo:
             for key in lifetime.keys:
                 held = dependents.get(key)
                 if held is None:
-                    dependents[key] = {question}
+                    dependents[key] = question
+                elif isinstance(held, bytes):
+                    dependents[key] = {held, question}
                 else:
                     held.add(question)
         return True
@@ -125,7 +135,8 @@ class Memo:
         with self._lock:
             self.version += 1
             for key in keys:
-                for question in self._dependents.pop(key, ()):
+                held = self._dependents.pop(key, ())
+                for question in (held,) if isinstance(held, bytes) else tuple(held):
                     entry = self.lasting.pop(question, None)
                     if entry is not None:
                         self._forget(question, entry)
@@ -137,10 +148,10 @@ class Memo:
         self._size_bytes -= len(question) + entry.size_bytes
         for key in entry.keys:
             held = self._dependents.get(key)
-            if held is not None:
+            if isinstance(held, set):
                 held.discard(question)
-                if not held:
-                    del self._dependents[key]
+            if held == question or not held:
+                self._dependents.pop(key, None)
         entry.settle()
 
     def tick(self, second: int) -> None:
@@ -168,6 +179,7 @@ class Memo:
         self.passing.clear()
         self._dependents.clear()
         self._size_bytes = 0
+        self._began_at_s = self._second
 
     def settle(self) -> None:
         """Report all hits, before metrics are read."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from dns.memo import MAX_BYTES
 from dns.metrics import Registry
+from dns.responder import Responder
 
+# What answers from upstreams, buffers and the like take beside the zone and the answers kept ready.
+ASIDE_BYTES = 5 << 20
+LEAST_MEMO_BYTES = 3 << 20
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,3 +61,13 @@ def receive_errors(snmp: str) -> int:
     if len(rows) < 2 or "RcvbufErrors" not in rows[0]:
         return 0
     return int(rows[1][rows[0].index("RcvbufErrors")])
+
+
+def fit_memory(pairs: Iterable[tuple[Responder, Responder]], goal_bytes: int) -> None:
+    """Answers kept ready may take what the zone leaves of goal_bytes; `pairs` are of datagrams and streams."""
+    held_bytes = int(_stat()[21]) * os.sysconf("SC_PAGE_SIZE")
+    found = list(pairs)
+    for datagrams, streams in found:
+        share = max(goal_bytes - ASIDE_BYTES - held_bytes, LEAST_MEMO_BYTES) // len(found)
+        datagrams.memo.max_bytes = min(share, MAX_BYTES)
+        streams.memo.max_bytes = min(share // 4, MAX_BYTES)

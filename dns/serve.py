@@ -24,7 +24,7 @@ from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
 from dns.http.serve import HttpServer
 from dns.metrics import Registry
-from dns.process_disk import watch_process
+from dns.process_disk import fit_memory, watch_process
 from dns.responder import Responder
 from dns.tcp.serve import open_tcp, serve_tcp
 from dns.udp.serve import UdpServer
@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     corefile: str
     default_port: int = 53
-    quiet: bool = False
+    memory_bytes: int = 60 << 20  # what the process should stay under
 
 
 class Listener(msgspec.Struct):
@@ -183,6 +183,7 @@ class ServerProcess:
             for responder in (listener.datagrams, listener.streams):
                 responder.router = new.routers[place]
                 responder.memo.clear()
+        fit_memory(self._responders(), self._settings.memory_bytes)
         for listener in opened.values():
             if listener.udp is not None:
                 listener.udp.start()
@@ -364,8 +365,13 @@ class ServerProcess:
             router = next(iter(routers.values()))
         return router.answer(request)
 
+    def _responders(self) -> list[tuple[Responder, Responder]]:
+        return [(one.datagrams, one.streams) for one in self._listeners.values()]
+
     def _invalidate(self, keys: frozenset[str]) -> None:
         """Forget the answers made from what changed. What shows the zone's serial follows within a second."""
+        if "all" in keys:
+            fit_memory(self._responders(), self._settings.memory_bytes)
         for listener in self._listeners.values():
             for responder in (listener.datagrams, listener.streams):
                 if "all" in keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from sys import intern
 
 import msgspec
 
@@ -113,7 +114,7 @@ def _forward_answer(
 def _keys(options: ZoneOptions, name: ClusterName) -> tuple[str, ...]:
     if not name.branch:
         return ()
-    namespace = f"ns/{name.namespace}"
+    namespace = intern(f"ns/{name.namespace}")
     if name.branch == "pod":
         if options.pods != "verified" or not name.service:
             return (namespace,)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import ctypes
 
 from dns.handlers.request import Lifetime
-from dns.memo import Memo, address_of
+from dns.memo import FULL_FOR_S, Memo, address_of
 
 A = b"question-a"
 B = b"question-b"
@@ -65,11 +65,18 @@ def test_what_is_forgotten_leaves_nothing_behind() -> None:
     assert memo._size_bytes == 0
 
 
-def test_a_full_memory_begins_anew() -> None:
+def test_a_full_memory_keeps_what_it_has_for_a_while_and_then_begins_anew() -> None:
     memo = Memo(max_entries=3)
-    for index in range(4):
+    memo.tick(100)
+    memo.clear()
+    for index in range(5):
         put(memo, str(index).encode(), "k")
-    assert len(memo.lasting) == 1
+    assert set(memo.lasting) == {b"0", b"1", b"2"}
+    memo.tick(100 + FULL_FOR_S)
+    put(memo, b"new", "k")
+    assert set(memo.lasting) == {b"new"}
+    put(memo, b"next", "k")
+    assert set(memo.lasting) == {b"new", b"next"}
 
 
 def test_addresses_point_at_the_bytes() -> None:
