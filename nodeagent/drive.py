@@ -28,6 +28,7 @@ from nodeagent.node.plan import NodeState
 from nodeagent.options import Options
 from nodeagent.places import Places
 from nodeagent.pods import disk as pods_disk
+from nodeagent.pods.admission import refusal
 from nodeagent.pods.drive import PodWorker
 from nodeagent.pods.live import Host
 from nodeagent.pods.setup import NodeSetup
@@ -248,8 +249,20 @@ class Agent:
     def _start_worker(self, pod: Pod, runtime: PodRuntime, *, gone: bool = False) -> None:
         assert self.host is not None
         worker = PodWorker(self.host, pod, runtime, gone=gone)
+        if not gone and not runtime.sandbox and pod.status.phase in {"", "Pending"}:
+            why = refusal(pod, self._present())
+            if why is not None:
+                worker.refuse(why)
         self.workers[pod.metadata.uid] = worker
         _ = self._spawn(self._keep(worker))
+
+    def _present(self) -> list[Pod]:
+        """Pods that hold what they asked of the node."""
+        return [
+            worker.pod
+            for worker in self.workers.values()
+            if worker.facts.evicted is None and worker.pod.status.phase not in {"Succeeded", "Failed"}
+        ]
 
     async def _keep(self, worker: PodWorker) -> None:
         """One pod's trouble is not the others': its worker is replaced by one that looks at the disk again."""

@@ -74,6 +74,11 @@ class PodWorker:
         self._live.set(gone=True)
         self._containers.shorten_kills()
 
+    def refuse(self, why: Waiting) -> None:
+        """Before run(): the pod fails and nothing of it is started."""
+        self._live.tell("Warning", why.reason, why.message)
+        self._live.note(evicted=why)
+
     def poke(self) -> None:
         """Something outside has changed: the network is ready, for example."""
         self._live.wakeup.set()
