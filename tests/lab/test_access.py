@@ -53,9 +53,7 @@ def eventually(check: Callable[[], bool], what: str, within_s: float = 20) -> No
 
 def test_daemons_run_without_a_refusal(cluster: Cluster) -> None:
     """knode, kproxy, kdns, the fabric, scheduler and controllers have all the rights they need."""
-    cluster.kubectl(
-        "create", "deployment", "any", "--image=podnet/toolbox", "--replicas=2", "--", "sleep", "1d"
-    )
+    cluster.kubectl("create", "deployment", "any", "--image=podnet/toolbox", "--replicas=2")
     cluster.kubectl("expose", "deployment", "any", "--port=80")
     cluster.kubectl("rollout", "status", "deployment/any", "--timeout=60s")
     cluster.kubectl("delete", "deployment,service", "any", "--timeout=60s")
@@ -201,15 +199,15 @@ def test_a_pod_reaches_the_api_with_its_token(cluster: Cluster) -> None:
     )
     cluster.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=30s")
 
-    def ask(path: str, *, check: bool = True) -> Completed:
-        return cluster.kubectl("exec", "asker", "--", "python3", "-c", ASK, path, check=check)
+    def ask(path: str) -> Completed:
+        return cluster.kubectl("exec", "asker", "--", "python3", "-c", ASK, path, check=False)
 
     assert cluster.kubectl("exec", "asker", "--", "cat", f"{ACCOUNT}/namespace").stdout == "default"
-    names = [
-        pod["metadata"]["name"] for pod in json.loads(ask("/api/v1/namespaces/default/pods").stdout)["items"]
-    ]
+    answer = ask("/api/v1/namespaces/default/pods")
+    assert answer.code == 0, answer.stderr
+    names = [pod["metadata"]["name"] for pod in json.loads(answer.stdout)["items"]]
     assert "asker" in names
-    assert "HTTP Error 403" in ask("/api/v1/namespaces/kube-system/pods", check=False).stderr
+    assert "HTTP Error 403" in ask("/api/v1/namespaces/kube-system/pods").stderr
     review = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
     token = cluster.kubectl("exec", "asker", "--", "cat", f"{ACCOUNT}/token").stdout
     environment = {**os.environ, "KUBECONFIG": "/dev/null", "HOME": str(cluster.folder.root)}
@@ -244,3 +242,124 @@ def test_create_token(cluster: Cluster) -> None:
     assert token.count(".") == 2
     message = refused(cluster, "create", "token", "default", "--duration", "1s")
     assert "may not specify a duration less than 10 minutes" in message
+
+
+# --- limits
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    name = f"limited-{time.monotonic_ns() % 10**9}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--timeout=60s")
+
+
+def used(cluster: Cluster, namespace: str, name: str = "q") -> dict[str, str]:
+    quota = json.loads(cluster.kubectl("get", "quota", name, "-n", namespace, "-o", "json").stdout)
+    found: dict[str, str] = quota.get("status", {}).get("used", {})
+    return found
+
+
+def test_a_quota_holds_for_a_deployment_and_gives_back(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "quota", "q", "--hard=pods=3,requests.cpu=300m", "-n", namespace)
+    run = ("create", "deployment", "web", "--image=podnet/toolbox", "-n", namespace)
+    cluster.kubectl(*run)
+    message = "must specify requests.cpu for: toolbox"
+    eventually(
+        lambda: message in cluster.kubectl("get", "events", "-n", namespace).stdout, "no event tells why"
+    )
+    cluster.kubectl("set", "resources", "deployment/web", "--requests=cpu=100m", "-n", namespace)
+    cluster.kubectl("scale", "deployment/web", "--replicas=5", "-n", namespace)
+    eventually(
+        lambda: used(cluster, namespace) == {"pods": "3", "requests.cpu": "300m"}, "the quota is not used up"
+    )
+    names = cluster.kubectl("get", "pods", "-n", namespace, "-o", "name").stdout.split()
+    assert len(names) == 3
+    described = cluster.kubectl("describe", "quota", "q", "-n", namespace).stdout
+    assert re.search(r"requests.cpu +300m +300m", described)
+    cluster.kubectl("scale", "deployment/web", "--replicas=1", "-n", namespace)
+    eventually(
+        lambda: used(cluster, namespace) == {"pods": "1", "requests.cpu": "100m"}, "nothing is given back"
+    )
+
+
+def test_a_limit_range_fills_in_and_refuses(cluster: Cluster, namespace: str) -> None:
+    item = {"type": "Container", "default": {"cpu": "200m"}, "max": {"cpu": "500m"}, "min": {"cpu": "50m"}}
+    limits = {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": "l"},
+        "spec": {"limits": [item]},
+    }
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(limits).encode())
+    cluster.kubectl("run", "plain", "--image=podnet/toolbox", "-n", namespace)
+    pod = json.loads(cluster.kubectl("get", "pod", "plain", "-n", namespace, "-o", "json").stdout)
+    assert pod["spec"]["containers"][0]["resources"] == {
+        "limits": {"cpu": "200m"},
+        "requests": {"cpu": "200m"},
+    }
+    limit = {
+        "spec": {
+            "containers": [{"name": "big", "image": "podnet/toolbox", "resources": {"limits": {"cpu": "2"}}}]
+        }
+    }
+    message = refused(
+        cluster,
+        *("run", "big", "--image=podnet/toolbox", "-n", namespace, f"--overrides={json.dumps(limit)}"),
+    )
+    assert message == (
+        'Error from server (Forbidden): pods "big" is forbidden: '
+        "maximum cpu usage per Container is 500m, but limit is 2\n"
+    )
+
+
+def test_a_drain_waits_for_the_budget(cluster: Cluster, namespace: str) -> None:
+    """One pod may go at a time: the other is refused with 429 until a new one is ready."""
+    cluster.kubectl(
+        *("create", "deployment", "web", "--image=podnet/toolbox", "--replicas=2", "-n", namespace),
+    )
+    cluster.kubectl(
+        "create", "poddisruptionbudget", "b", "--selector=app=web", "--min-available=2", "-n", namespace
+    )
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    pods = json.loads(cluster.kubectl("get", "pods", "-n", namespace, "-o", "json").stdout)["items"]
+    node = pods[0]["spec"]["nodeName"]
+    drain = (
+        "drain",
+        node,
+        "--ignore-daemonsets",
+        "--force",
+        "--delete-emptydir-data",
+        "--pod-selector=app=web",
+    )
+    try:
+        done = cluster.kubectl(*drain, "--timeout=3s", check=False)
+        assert done.code != 0
+        assert "Cannot evict pod as it would violate the pod's disruption budget." in done.stderr
+        cluster.kubectl(
+            "patch", "poddisruptionbudget", "b", "-n", namespace, "-p", '{"spec":{"minAvailable":1}}'
+        )
+        cluster.kubectl(*drain, "--timeout=60s")
+        cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+        pods = json.loads(cluster.kubectl("get", "pods", "-n", namespace, "-o", "json").stdout)["items"]
+        alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        assert {pod["spec"]["nodeName"] for pod in alive} == {
+            other.name for other in cluster.lab.nodes if other.name != node
+        }
+    finally:
+        cluster.kubectl("uncordon", node)
+
+
+def test_priority_classes(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "priorityclass", f"{namespace}-high", "--value=1000", "--description=x")
+    spec = {"spec": {"priorityClassName": f"{namespace}-high"}}
+    run = ("run", "urgent", "--image=podnet/toolbox", "-n", namespace)
+    cluster.kubectl(*run, f"--overrides={json.dumps(spec)}")
+    shown = "jsonpath={.spec.priority}"
+    assert cluster.kubectl("get", "pod", "urgent", "-n", namespace, "-o", shown).stdout == "1000"
+    spec = {"spec": {"priorityClassName": "absent"}}
+    run = ("run", "lost", "--image=podnet/toolbox", "-n", namespace)
+    message = refused(cluster, *run, f"--overrides={json.dumps(spec)}")
+    assert 'pods "lost" is forbidden: no PriorityClass with name absent was found' in message
+    cluster.kubectl("delete", "priorityclass", f"{namespace}-high")
