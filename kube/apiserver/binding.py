@@ -11,7 +11,7 @@ from kube.apiserver.write import rewrite
 
 async def bind(api: Api, target: Target, request: Request) -> Answer:
     """POST pods/NAME/binding: the scheduler's decision. 409 when the pod has a node already."""
-    binding, _ = bodies.typed_object(request, "v1", "Binding")
+    binding = bodies.subresource_of(request, "v1", "Binding")
     metadata, node = binding.get("metadata") or {}, (binding.get("target") or {}).get("name")
     name = target.name or metadata.get("name", "")
     if not node:

@@ -7,10 +7,10 @@ import msgspec
 
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind, protobuf
-from kube.apiserver.kinds.schema import duplicate_fields
+from kube.apiserver.kinds.schema import duplicate_fields, read
+from kube.apiserver.limits import MAX_BYTES, check_depth, check_yaml_depth, is_deep, too_deep
 from kube.apiserver.request import Object, Request
 
-MAX_BYTES = 3 << 20  # the server's limit of a request body
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _ACCEPTED = ("application/json", "application/yaml", PROTOBUF)
 _MAX_EXPANDED = 200_000  # values of one YAML document, aliases written out
@@ -41,9 +41,11 @@ def parse(request: Request) -> Any:
 
 def parse_json(body: bytes) -> Any:
     try:
-        return _DECODER.decode(body)
+        found = _DECODER.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+    check_depth(found, body)
+    return found
 
 
 def parse_yaml(body: bytes) -> Any:
@@ -52,14 +54,19 @@ def parse_yaml(body: bytes) -> Any:
 
     if body[:1] == b"{":
         with suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return _DECODER.decode(body)
+            found = _DECODER.decode(body)
+            check_depth(found, body)
+            return found
     try:
+        check_yaml_depth(body)
         found = yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
         excessive = b"*" in body and _expanded(found, {}) > _MAX_EXPANDED
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         raise status.bad_request(f"error converting YAML to JSON: {error}") from error
     if excessive:
         raise status.bad_request("error converting YAML to JSON: yaml: document contains excessive aliasing")
+    if is_deep(found):
+        raise too_deep()
     return found
 
 
@@ -131,6 +138,27 @@ def object_of(request: Request, kind: Kind) -> tuple[Object, list[str]]:
     if kind.custom is not None and media_type(request) == PROTOBUF:
         raise status.unsupported_media_type(_ACCEPTED[:2])
     return typed_object(request, kind.api_version, kind.kind)
+
+
+def subresource_of(request: Request, api_version: str, kind: str) -> Object:
+    """What is asked of a subresource, or a review: of the kind, every field of its type. StatusError 400."""
+    obj, _ = typed_object(request, api_version, kind)
+    group, _, version = api_version.rpartition("/")
+    read(f"io.k8s.api.{group.partition('.')[0] or 'core'}.{version}.{kind}", obj)
+    return obj
+
+
+def delete_options_of(request: Request) -> Object | None:
+    """The body of a DELETE; None where there is none. StatusError 400."""
+    if not request.body:
+        return None
+    body = parse(request)
+    if body is None:
+        return None
+    if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
+        raise status.bad_request("the body of a DELETE must be DeleteOptions")
+    read("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions", body)
+    return body
 
 
 def copy_of(obj: Object) -> Object:

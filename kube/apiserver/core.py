@@ -10,6 +10,7 @@ from kube.apiserver.authorization import Attributes, exact_fields
 from kube.apiserver.binding import bind
 from kube.apiserver.eviction import evict
 from kube.apiserver.impersonation import impersonation
+from kube.apiserver.limits import too_deep
 from kube.apiserver.locations import pod_stream, proxy
 from kube.apiserver.path import Target, parse
 from kube.apiserver.request import (
@@ -56,6 +57,8 @@ class ApiServer:
         except Unavailable as error:
             _log.error("the store failed: %s", error)
             response = refusal(status.internal_error(f"{error}; see the server's disk"))
+        except RecursionError:
+            response = refusal(too_deep())
         except Exception as error:
             _log.exception("request failed: %s %s", request.method, request.path)
             response = refusal(status.internal_error(f"{type(error).__name__}: {error}"))

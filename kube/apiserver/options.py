@@ -60,7 +60,7 @@ def decode_token(text: str) -> Token:
 
 def revision_of(text: str) -> int:
     """A resourceVersion: uint64 decimal."""
-    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 64:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
         detail = f'strconv.ParseUint: parsing "{text}": invalid syntax'
         raise (
             status.invalid(_LIST_OPTIONS, "", [status.invalid_value("resourceVersion", text, detail)])
@@ -99,7 +99,7 @@ def list_options(kind: Kind, query: Query, *, watch: bool) -> ListOptions:
         fields=fields,
         revision=revision,
         match=match,
-        limit=_number(query, "limit") or 0,
+        limit=min(max(_number(query, "limit") or 0, 0), 1 << 62),
         start=start,
         watch=watch,
         bookmarks=query.flag("allowWatchBookmarks"),

@@ -14,7 +14,7 @@ def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | N
     if answer is None:
         return None
     negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
-    obj, _ = bodies.object_of(request, kind)
+    obj = bodies.subresource_of(request, kind.api_version, kind.kind)
     metadata = obj.setdefault("metadata", {})
     metadata.setdefault("creationTimestamp", None)
     if namespace:

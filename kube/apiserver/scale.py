@@ -3,7 +3,7 @@
 from typing import Any
 
 from kube.apiserver import bodies, conversion, status
-from kube.apiserver.kinds import Kind, patch
+from kube.apiserver.kinds import Kind, patch, schema
 from kube.apiserver.path import Target
 from kube.apiserver.request import Answer, Object, Request, json_answer
 from kube.apiserver.state import Api
@@ -62,7 +62,7 @@ async def scale(api: Api, kind: Kind, target: Target, request: Request) -> Answe
         return json_answer(scale_of(kind, conversion.decoded(kind, entry)))
     write = write_of(api, kind, target.namespace, request)
     if request.method == "PUT":
-        body, _ = bodies.typed_object(request, "autoscaling/v1", "Scale")
+        body = bodies.subresource_of(request, "autoscaling/v1", "Scale")
     else:
         body = None
         asked = (
@@ -94,4 +94,6 @@ def _patched_scale(kind: Kind, scale: Object, media: str, asked: Any) -> Object:
     """Scale has no lists, so a strategic or apply patch of it merges as a merge patch does."""
     if media != patch.JSON_PATCH:
         media = patch.MERGE_PATCH
-    return patch.apply(kind, scale, media, asked)
+    patched = patch.apply(kind, scale, media, asked)
+    schema.read("io.k8s.api.autoscaling.v1.Scale", patched)
+    return patched

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from kube.apiserver import http, status
 from kube.apiserver.authentication import Authenticator, user_of_certificate
-from kube.apiserver.bodies import MAX_BYTES
 from kube.apiserver.core import ApiServer, refusal
+from kube.apiserver.limits import MAX_BYTES
 from kube.apiserver.relay.pages import Origin
 from kube.apiserver.relay.response import ResponseRewriter
 from kube.apiserver.relay.socket import FarSide, connect

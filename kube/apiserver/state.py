@@ -12,6 +12,7 @@ from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.services import ServiceAllocator
+from kube.apiserver.limits import check_stored
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.rbac.policy import Policy
 from kube.apiserver.request import Object
@@ -91,13 +92,18 @@ def key_of(kind: Kind, namespace: str, name: str) -> str:
 
 
 def encode_stored(obj: Object) -> bytes:
-    """The form entries.served() relies on: kind, apiVersion, metadata first, and no resourceVersion."""
+    """The form entries.served() relies on: kind, apiVersion, metadata first, and no resourceVersion.
+
+    StatusError 400, 413 where it is too deep or too large.
+    """
     metadata = obj["metadata"]
     metadata.pop("resourceVersion", None)
     metadata.pop("selfLink", None)
     ordered = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata}
     ordered.update(obj)
-    return _ENCODER.encode(ordered)
+    encoded = _ENCODER.encode(ordered)
+    check_stored(obj, encoded)
+    return encoded
 
 
 def entry_of(kind: Kind, obj: Object, value: bytes, create_revision: int, revision: int) -> Entry:

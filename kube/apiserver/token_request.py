@@ -13,7 +13,7 @@ _TOKEN_S = (600, 3600, 1 << 32)  # least, default and most seconds a token lasts
 
 def token(api: Api, kind: Kind, target: Target, request: Request) -> Answer:
     """POST serviceaccounts/NAME/token: a signed JWT, bound to a pod when the request says so."""
-    asked, _ = bodies.typed_object(request, "authentication.k8s.io/v1", "TokenRequest")
+    asked = bodies.subresource_of(request, "authentication.k8s.io/v1", "TokenRequest")
     entry = api.get(kind, target.namespace, target.name)
     if entry is None:
         raise status.not_found(kind.resource, target.name)

@@ -122,7 +122,11 @@ async def _apply(api: Api, call: Call, write: Write) -> Response:
     if not isinstance(asked, dict):
         raise status.bad_request("the applied configuration is not an object")
     bodies.check_type(asked, kind.api_version, kind.kind)
-    metadata: Object = asked.setdefault("metadata", {})
+    if asked.get("metadata") is None:
+        asked["metadata"] = {}
+    metadata = asked["metadata"]
+    if not isinstance(metadata, dict):
+        raise status.bad_request("the metadata of the applied configuration is not an object")
     if metadata.setdefault("name", target.name) != target.name:
         raise status.bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
@@ -160,7 +164,7 @@ def _check_doubled(write: Write, sentences: list[str]) -> None:
 
 async def _delete(api: Api, call: Call) -> Response:
     kind, target, request = call.kind, call.target, call.request
-    options = delete_options(request.query, _options_body(request))
+    options = delete_options(request.query, bodies.delete_options_of(request))
     admission.admit_deletion_by(api, kind, target.namespace, target.name, request.user or ANONYMOUS)
     deleted = await delete(api, kind, target.namespace, target.name, options)
     if deleted.gone and not returns_object(kind):
@@ -168,20 +172,9 @@ async def _delete(api: Api, call: Call) -> Response:
     return Answer(200, _shown(api, call).object(View(deleted.entry)))
 
 
-def _options_body(request: Request) -> Object | None:
-    if not request.body:
-        return None
-    body = bodies.parse(request)
-    if body is None:
-        return None
-    if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
-        raise status.bad_request("the body of a DELETE must be DeleteOptions")
-    return body
-
-
 async def _delete_collection(api: Api, call: Call) -> Response:
     kind, target, request = call.kind, call.target, call.request
-    options = delete_options(request.query, _options_body(request))
+    options = delete_options(request.query, bodies.delete_options_of(request))
     listed = list_options(kind, request.query, watch=False)
     if listed.revision:
         await read.wait_for(api, revision_of(str(listed.revision)))

@@ -150,7 +150,8 @@ class Mirror:
         self.informer = Informer(client, ConfigMap, namespace="default", on_change=self._on_change)
 
     def _on_change(self, key: NamespacedName, old: ConfigMap | None, new: ConfigMap | None) -> None:
-        self.reported.append((key.name, old and old.data.get("v"), new and new.data.get("v")))
+        values = [None if obj is None else obj.data.get("v") for obj in (old, new)]
+        self.reported.append((key.name, values[0], values[1]))
 
     def check(self) -> None:
         """Each report begins where the one before ended."""

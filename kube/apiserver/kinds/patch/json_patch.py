@@ -1,5 +1,6 @@
 """JSON patch, RFC 6902, on pointers of RFC 6901."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -7,6 +8,10 @@ from typing import Any
 import msgspec
 
 _ABSENT = object()
+_INDEX = re.compile(r"-?[0-9]{1,9}")
+MAX_COPIED_BYTES = (
+    3 << 20
+)  # of all copy operations together, as the server limits them: each may double the last
 
 
 class BadPatch(ValueError):
@@ -15,12 +20,23 @@ class BadPatch(ValueError):
 
 def apply(document: Any, operations: Sequence[Mapping[str, Any]]) -> Any:
     """The document after all operations, which is changed in place. BadPatch stops at the first that fails."""
+    copied_bytes = 0
     for operation in operations:
+        if operation.get("op") == "copy":
+            copied_bytes += len(
+                msgspec.json.encode(_get(document, _pointer(operation, "from")), enc_hook=_nothing)
+            )
+            if copied_bytes > MAX_COPIED_BYTES:
+                raise BadPatch(f"Unable to copy: accumulated size {copied_bytes} is over {MAX_COPIED_BYTES}")
         apply_one = _OPERATIONS.get(operation.get("op", ""))
         if apply_one is None:
             raise BadPatch(f"Unexpected kind: {operation.get('op')}")
         document = apply_one(document, operation)
     return document
+
+
+def _nothing(_: object) -> None:
+    """The size of what is absent; its copy fails."""
 
 
 def _pointer(operation: Mapping[str, Any], name: str = "path") -> list[str]:
@@ -41,7 +57,7 @@ def _value(operation: Mapping[str, Any]) -> Any:
 
 
 def _index(parts: list[str], container: list[Any], part: str, *, end: int) -> int:
-    if not part.isdigit() and not (part.startswith("-") and part[1:].isdigit()):
+    if not _INDEX.fullmatch(part):
         raise BadPatch(f"/{'/'.join(parts)}: {part} is not an index")
     index = int(part)
     if index < 0:
@@ -58,7 +74,7 @@ def _get(document: Any, parts: list[str]) -> Any:
         if isinstance(value, dict):
             value = value.get(part, _ABSENT)
         elif isinstance(value, list):
-            if not part.isdigit() or int(part) >= len(value):
+            if not _INDEX.fullmatch(part) or not 0 <= int(part) < len(value):
                 return _ABSENT
             value = value[int(part)]
         else:

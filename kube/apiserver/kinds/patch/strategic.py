@@ -148,6 +148,8 @@ def _delete_primitives(original: Object, name: str, values: Any) -> None:
 
 def merge_list(original: list[Any], patch: list[Any], field: Field) -> list[Any]:
     """Both lists as one, in the patch's order as far as the live order allows."""
+    if any(isinstance(item, list) for item in (*original, *patch)):
+        raise BadPatch("lists of lists cannot be merged")
     if not any(isinstance(item, dict) for item in (*original, *patch)):
         merged: list[Any] = list(dict.fromkeys([*original, *patch]))
         return in_order(merged, patch, original, "")
@@ -172,6 +174,8 @@ def _key_of(item: Any, key: str) -> Any:
         raise BadPatch(f"{item} is not a map, as its list's elements are")
     if key not in item:
         raise BadPatch(f"map: {item} does not contain declared merge key: {key}")
+    if isinstance(item[key], dict | list):
+        raise BadPatch(f"merge key {key} of {item} is not a scalar")
     return item[key]
 
 

@@ -47,8 +47,20 @@ CLEAN = SchemaReport()
 
 
 def _cannot(kind: Kind) -> str:
-    version = f"{kind.group}/{kind.version}" if kind.group else kind.version
-    return f"{kind.kind} in version {status.quote(version.rpartition('/')[2])} cannot be handled as a {kind.kind}"
+    return _sentence(kind.kind, kind.version)
+
+
+def _sentence(name: str, version: str) -> str:
+    return f"{name} in version {status.quote(version)} cannot be handled as a {name}"
+
+
+def read(definition: str, obj: Object) -> None:
+    """Reads in place what is no object of its own: options, reviews, subresources. StatusError 400."""
+    findings = Findings()
+    struct_reader(definition).walk(obj, "", "", findings)
+    if findings.error:
+        version, _, name = definition.rpartition(".")
+        raise status.bad_request(f"{_sentence(name, version.rpartition('.')[2])}: {findings.error}")
 
 
 def check(kind: Kind, obj: Object, duplicates: Sequence[str] = ()) -> SchemaReport:

@@ -153,13 +153,14 @@ def _list_walker(item: FieldReader) -> Walker:
 
 def _map_walker(item: FieldReader) -> Walker:
     exact, scalar, inner, json_type = item.exact, item.scalar, item.walk, item.json_type
+    nothing = json_type if scalar is None else _NULL_SCALARS.get(item.go_type)
 
     def walk(value: Any, path: str, go_path: str, findings: Findings) -> None:
         for key, element in value.items():
             if type(element) is exact:
                 continue
             if element is None:
-                value[key] = "" if exact is str else json_type() if scalar is None else element
+                value[key] = nothing() if nothing is not None else element
             elif scalar is not None:
                 try:
                     value[key] = scalar(element)
@@ -173,6 +174,12 @@ def _map_walker(item: FieldReader) -> Walker:
     return walk
 
 
+# What a null in a map becomes: Go's zero value.
+_NULL_SCALARS: dict[str, Callable[[], Any]] = {
+    "string": str,
+    "[]uint8": str,
+    "resource.Quantity": lambda: "0",
+}
 _SPECIAL: dict[str, FieldReader] = {
     "Quantity": FieldReader(scalar=scalars.read_quantity, go_type="resource.Quantity"),
     "IntOrString": FieldReader(exact=str, scalar=scalars.read_int_or_string, go_type="intstr.IntOrString"),

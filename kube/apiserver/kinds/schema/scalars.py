@@ -109,7 +109,7 @@ def _moment(text: str) -> datetime | None:
 def _read_moment(value: Any) -> datetime:
     if type(value) is not str:
         raise TypeFault("string")
-    moment = _moment(value)
+    moment = _moment(value) if len(value) < 64 else None  # what is remembered has to be small
     if moment is None:
         pattern = '"2006-01-02T15:04:05Z07:00"'
         raise TypeFault(
