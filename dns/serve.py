@@ -361,9 +361,7 @@ class ServerProcess:
         assert self._configuration is not None
         routers = self._configuration.routers
         router = next((one for one in routers.values() if one.server == request.server), None)
-        if router is None:
-            router = next(iter(routers.values()))
-        return router.answer(request)
+        return (router or next(iter(routers.values()))).answer(request)
 
     def _responders(self) -> list[tuple[Responder, Responder]]:
         return [(one.datagrams, one.streams) for one in self._listeners.values()]
@@ -372,8 +370,8 @@ class ServerProcess:
         """Forget the answers made from what changed. What shows the zone's serial follows within a second."""
         if "all" in keys:
             fit_memory(self._responders(), self._settings.memory_bytes)
-        for listener in self._listeners.values():
-            for responder in (listener.datagrams, listener.streams):
+        for pair in self._responders():
+            for responder in pair:
                 if "all" in keys:
                     responder.memo.clear()
                 else:
@@ -387,8 +385,8 @@ class ServerProcess:
         self._invalidate(frozenset(("serial",)))
 
     def _settle(self) -> None:
-        for listener in self._listeners.values():
-            for responder in (listener.datagrams, listener.streams):
+        for pair in self._responders():
+            for responder in pair:
                 responder.memo.settle()
                 responder.tally.settle()
 
