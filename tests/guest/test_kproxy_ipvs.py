@@ -23,6 +23,8 @@ pytestmark = [
     pytest.mark.skipif(
         "PODNET_GUEST" not in os.environ, reason="needs a kernel with ip_vs: run `make guest`"
     ),
+    # Sockets of pyroute2 that a test left to the garbage collector: they say nothing of the traffic.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 _VIPS = ("10.96.0.50", "fd00:10:96::50")
 _NODE_PORT = 30080
