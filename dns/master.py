@@ -51,8 +51,10 @@ def parse_zone(text: str, origin: str, *, default_ttl_s: int | None = None) -> l
                 owner = _name(words.pop(0), origin)
             record, ttl = _record(owner, words, origin, ttl)
             found.append(record)
-        except (IndexError, ValueError) as problem:
-            text_ = str(problem) if isinstance(problem, ValueError) else "a word is missing"
+        except (IndexError, OverflowError, ValueError) as problem:
+            text_ = str(problem)
+            if not isinstance(problem, ValueError):
+                text_ = "a word is missing" if isinstance(problem, IndexError) else "a number is too large"
             raise BadRecord(f"line {number}: {text_}") from problem
     return found
 
