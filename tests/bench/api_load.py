@@ -1,88 +1,276 @@
-"""API creates a second, and the time from a create's request to its event at a watcher."""
+"""The API server under load: start, creates, time to the watchers, a long list, memory.
+
+KUBE_APISERVER=path and ETCD=path put kube-apiserver with etcd beside it, on the same requests.
+"""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
-from kube.client import Client, Unreachable
-from kube.objects import ConfigMap, ObjectMeta
-from kube.watch import Informer, running
+import msgspec
+
+from kube import certs
+from kube.client import ApiError, Client, Unreachable
 from tests.bench.spread import spread
 
-CREATE_COUNT = 2000
-IN_FLIGHT = (1, 16)
+IN_FLIGHT = (1, 16, 64)
+CREATE_COUNT = 1600
+WATCHERS = (1, 50, 500)
+OBSERVED_COUNT = 60
+PODS = 10_000
+HELD_OBJECTS = 20_000
+HELD_BYTES = 2000
+_KEPT_CONNECTIONS = 8  # of one kube.client
+_CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+_PODS = "/api/v1/namespaces/default/pods"
+_JSON = {"content-type": "application/json"}
+
+
+class Server(NamedTuple):
+    """Where it is, when its start began, and the processes that hold its memory."""
+
+    kubeconfig: Path
+    started_s: float
+    pids: Sequence[int]
 
 
 def measure() -> dict[str, object]:
-    """Against `kcore apiserver` in a process of its own, over TLS on loopback, with both durabilities."""
-    return {f"fsync_{mode}": _with_server(mode) for mode in ("full", "normal")}
-
-
-def _with_server(fsync: str) -> dict[str, object]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    kcore = str(Path(sys.prefix) / "bin" / "kcore")
-    with tempfile.TemporaryDirectory(prefix="podnet-bench-") as folder:
-        argv = [kcore, "apiserver", "--data-dir", folder, "--bind-address", "127.0.0.1"]
-        argv += ["--secure-port", str(port), "--advertise-address", "127.0.0.1", "--fsync", fsync]
-        started_s = time.monotonic()
-        server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            return asyncio.run(_measure(Path(folder), started_s))
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-async def _measure(folder: Path, started_s: float) -> dict[str, object]:
-    kubeconfig = folder / "kubeconfig" / "admin.kubeconfig"
-    while not kubeconfig.exists():  # noqa: ASYNC110  # another process makes it
-        await asyncio.sleep(0.01)
-    client = Client.from_kubeconfig(str(kubeconfig), user_agent="bench")
-    while True:
-        try:
-            await client.raw("GET", "/readyz")
-            break
-        except Unreachable:
-            await asyncio.sleep(0.01)
-    figures: dict[str, object] = {"ready_s": round(time.monotonic() - started_s, 2)}
-    for in_flight in IN_FLIGHT:
-        figures[f"in_flight_{in_flight}"] = await _creates(client, in_flight)
-    await client.close()
+    """In a process of its own, over TLS on loopback, with both durabilities."""
+    figures: dict[str, object] = {}
+    with _kcore("full") as server:
+        figures["kcore"] = asyncio.run(_all(server))
+    with _kcore("full") as server:
+        figures["kcore_memory"] = asyncio.run(_memory(server))
+    with _kcore("normal") as server:
+        figures["kcore_fsync_normal"] = asyncio.run(creates(server))
+    if "KUBE_APISERVER" in os.environ and "ETCD" in os.environ:
+        programs = os.environ["KUBE_APISERVER"], os.environ["ETCD"]
+        with _reference(*programs) as server:
+            figures["kube_apiserver_etcd"] = asyncio.run(_all(server))
+        with _reference(*programs) as server:
+            figures["kube_apiserver_etcd_memory"] = asyncio.run(_memory(server))
     return figures
 
 
-async def _creates(client: Client, in_flight: int) -> dict[str, object]:
-    sent_s: dict[str, float] = {}
-    latency_ms: list[float] = []
-    all_seen = asyncio.Event()
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
-    def on_change(key: object, old: object, new: ConfigMap | None) -> None:
-        name = new.metadata.name if new else ""
-        if name in sent_s:
-            latency_ms.append((time.perf_counter() - sent_s[name]) * 1000)
-            if len(latency_ms) == CREATE_COUNT:
-                all_seen.set()
 
-    informer = Informer(client, ConfigMap, namespace="default", on_change=on_change)
-    numbers = iter(range(CREATE_COUNT))
+@contextmanager
+def _running(*programs: Sequence[str], log: Path) -> Iterator[list[int]]:
+    with log.open("wb") as output:
+        processes = [subprocess.Popen(argv, stdout=output, stderr=output) for argv in programs]
+    try:
+        yield [process.pid for process in processes]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(30)
 
-    async def worker() -> None:
-        for number in numbers:
-            name = f"bench-{in_flight}-{number}"
-            sent_s[name] = time.perf_counter()
-            await client.create(
-                ConfigMap(metadata=ObjectMeta(name=name, namespace="default"), data={"key": "v" * 400})
-            )
 
-    async with running(informer):
+@contextmanager
+def _kcore(fsync: str, *options: str) -> Iterator[Server]:
+    kcore = str(Path(sys.prefix) / "bin" / "kcore")
+    with tempfile.TemporaryDirectory(prefix="podnet-bench-") as name:
+        argv = [kcore, "apiserver", "--data-dir", name, "--bind-address", "127.0.0.1", "--fsync", fsync]
+        argv += ["--secure-port", str(_free_port()), "--advertise-address", "127.0.0.1", *options]
+        started_s = time.monotonic()
+        with _running(argv, log=Path(name) / "log") as pids:
+            yield Server(Path(name) / "kubeconfig" / "admin.kubeconfig", started_s, pids)
+
+
+@contextmanager
+def _reference(apiserver: str, etcd: str) -> Iterator[Server]:
+    """kube-apiserver on an etcd of its own, with our certificates."""
+    port, client_port, peer_port = _free_port(), _free_port(), _free_port()
+    with tempfile.TemporaryDirectory(prefix="podnet-bench-") as name:
+        folder = Path(name)
+        pki = certs.ensure(folder, advertise_address="127.0.0.1", secure_port=port)
+        client_url, peer_url = f"http://127.0.0.1:{client_port}", f"http://127.0.0.1:{peer_port}"
+        store = [etcd, "--data-dir", f"{name}/etcd", "--listen-client-urls", client_url]
+        store += ["--advertise-client-urls", client_url, "--listen-peer-urls", peer_url]
+        store += ["--initial-advertise-peer-urls", peer_url, "--initial-cluster", f"default={peer_url}"]
+        key = str(pki.service_account_key)
+        server = [apiserver, "--etcd-servers", client_url, "--secure-port", str(port)]
+        server += ["--bind-address", "127.0.0.1", "--service-cluster-ip-range", "10.96.0.0/16"]
+        server += ["--tls-cert-file", str(pki.certificate("server"))]
+        server += ["--tls-private-key-file", str(pki.key("server")), "--client-ca-file", str(pki.ca)]
+        server += ["--service-account-key-file", key, "--service-account-signing-key-file", key]
+        server += ["--service-account-issuer", "https://kubernetes.default.svc"]
+        server += ["--authorization-mode", "AlwaysAllow", "--disable-admission-plugins", "ServiceAccount"]
+        started_s = time.monotonic()
+        with _running(store, server, log=folder / "log") as pids:
+            yield Server(pki.kubeconfig(), started_s, pids)
+
+
+async def creates(server: Server) -> dict[str, object]:
+    """Start, and creates a second."""
+    async with _clients(server) as clients:
+        return await _started_and_creates(clients, server)
+
+
+async def _started_and_creates(clients: Sequence[Client], server: Server) -> dict[str, object]:
+    figures: dict[str, object] = {"ready_s": round(time.monotonic() - server.started_s, 2)}
+    for in_flight in IN_FLIGHT:
+        figures[f"creates_per_s_{in_flight}_in_flight"] = await _creates(clients, in_flight)
+    return figures
+
+
+async def _all(server: Server) -> dict[str, object]:
+    async with _clients(server) as clients:
+        figures = await _started_and_creates(clients, server)
+        for watchers in WATCHERS:
+            figures[f"create_to_watch_ms_{watchers}_watchers"] = await _watched(clients, watchers)
+        figures["list_of_10000_pods_s"] = await _long_list(clients)
+    return figures
+
+
+@asynccontextmanager
+async def _clients(server: Server) -> AsyncIterator[list[Client]]:
+    clients = await _ready(server)
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            await client.close()
+
+
+async def _ready(server: Server) -> list[Client]:
+    """As many clients as 64 requests at a time need to keep their connections."""
+    while not server.kubeconfig.exists():  # noqa: ASYNC110  # another process makes it
+        await asyncio.sleep(0.005)
+    number = max(IN_FLIGHT) // _KEPT_CONNECTIONS
+    clients = [Client.from_kubeconfig(str(server.kubeconfig), user_agent=f"bench-{n}") for n in range(number)]
+    while True:
+        try:
+            await clients[0].raw("GET", "/readyz")
+            await clients[0].raw("GET", "/api/v1/namespaces/default")
+            return clients
+        except (Unreachable, ApiError):
+            await asyncio.sleep(0.005)
+
+
+def _body(name: str, size: int = 400) -> bytes:
+    return msgspec.json.encode({"metadata": {"name": name}, "data": {"key": "v" * size}})
+
+
+async def _create_many(
+    clients: Sequence[Client], path: str, bodies: Sequence[bytes], in_flight: int
+) -> float:
+    """Seconds for all."""
+    left = iter(bodies)
+
+    async def worker(client: Client) -> None:
+        for body in left:
+            await client.raw("POST", path, headers=_JSON, body=body)
+
+    started_s = time.perf_counter()
+    # in_flight 16: eight connections on two clients, none of them made anew
+    await asyncio.gather(*(worker(clients[n // _KEPT_CONNECTIONS]) for n in range(in_flight)))
+    return time.perf_counter() - started_s
+
+
+async def _creates(clients: Sequence[Client], in_flight: int) -> int:
+    bodies = [_body(f"bench-{in_flight}-{number}") for number in range(CREATE_COUNT)]
+    await _create_many(clients, _CONFIG_MAPS, [_body(f"warm-{in_flight}-{n}") for n in range(64)], in_flight)
+    return round(CREATE_COUNT / await _create_many(clients, _CONFIG_MAPS, bodies, in_flight))
+
+
+async def _watched(clients: Sequence[Client], watchers: int) -> dict[str, float]:
+    """From a create's request to its event at each watcher; one create at a time."""
+    numbers = count()
+    latencies_ms: list[float] = []
+    sent_s = 0.0
+    arrived = 0
+    everywhere = asyncio.Event()
+    listed = await clients[0].raw("GET", _CONFIG_MAPS, query={"limit": "1"})
+    revision = msgspec.json.decode(listed.body)["metadata"]["resourceVersion"]
+    opened = asyncio.Semaphore(0)
+
+    async def watch(client: Client) -> None:
+        nonlocal arrived
+        query = {"watch": "true", "resourceVersion": revision}
+        async with client.watch_lines(_CONFIG_MAPS, query) as stream:
+            opened.release()
+            async for _ in stream.lines:
+                latencies_ms.append((time.perf_counter() - sent_s) * 1000)
+                arrived += 1
+                if arrived == watchers:
+                    everywhere.set()
+
+    tasks = [asyncio.create_task(watch(clients[n % len(clients)])) for n in range(watchers)]
+    for _ in range(watchers):
+        await opened.acquire()
+    for number in numbers:
+        if number == OBSERVED_COUNT:
+            break
+        arrived = 0
+        everywhere.clear()
+        sent_s = time.perf_counter()
+        await clients[0].raw("POST", _CONFIG_MAPS, headers=_JSON, body=_body(f"seen-{watchers}-{number}"))
+        await asyncio.wait_for(everywhere.wait(), 30)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    ordered = sorted(latencies_ms)
+    return {
+        "p50": round(ordered[len(ordered) // 2], 2),
+        "p99": round(ordered[int(len(ordered) * 0.99)], 2),
+        "count": len(ordered),
+    }
+
+
+async def _long_list(clients: Sequence[Client]) -> dict[str, object]:
+    """Whole, and in chunks of 500 as kubectl asks; without the decoding of the client."""
+    spec = {"containers": [{"name": "c", "image": "podnet/toolbox", "ports": [{"containerPort": 8080}]}]}
+    bodies = [
+        msgspec.json.encode({"metadata": {"name": f"p{n}", "labels": {"app": f"a{n % 50}"}}, "spec": spec})
+        for n in range(PODS)
+    ]
+    created_s = await _create_many(clients, _PODS, bodies, 64)
+    whole, size = [], 0
+    for _ in range(3):
         started_s = time.perf_counter()
-        await asyncio.gather(*(worker() for _ in range(in_flight)))
-        took_s = time.perf_counter() - started_s
-        await asyncio.wait_for(all_seen.wait(), 30)
-    return {"creates_per_s": round(CREATE_COUNT / took_s), "create_to_watch_ms": spread(latency_ms)}
+        reply = await clients[0].raw("GET", _PODS)
+        whole.append(time.perf_counter() - started_s)
+        size = len(reply.body)
+    started_s = time.perf_counter()
+    query = {"limit": "500"}
+    while True:
+        page = msgspec.json.decode((await clients[0].raw("GET", _PODS, query=query)).body)
+        if not page["metadata"].get("continue"):
+            break
+        query["continue"] = page["metadata"]["continue"]
+    return {
+        "whole": spread(whole, 3),
+        "in_chunks": round(time.perf_counter() - started_s, 3),
+        "bytes": size,
+        "pod_creates_per_s": round(PODS / created_s),
+    }
+
+
+async def _memory(server: Server) -> dict[str, float]:
+    """Resident, with nothing else than so many objects of so many bytes."""
+    async with _clients(server) as clients:
+        before = _resident_mb(server.pids)
+        bodies = [_body(f"held-{number}", HELD_BYTES) for number in range(HELD_OBJECTS)]
+        took_s = await _create_many(clients, _CONFIG_MAPS, bodies, 64)
+        after = _resident_mb(server.pids)
+    return {"empty_mb": before, "at_20000_objects_mb": after, "creates_per_s": round(HELD_OBJECTS / took_s)}
+
+
+def _resident_mb(pids: Sequence[int]) -> float:
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)

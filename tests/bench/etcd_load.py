@@ -72,7 +72,9 @@ def _apiserver(folder: Path, etcd: EtcdCluster) -> dict[str, object]:
     started_s = time.monotonic()
     server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        return asyncio.run(api_load._measure(folder / "core", started_s))
+        kubeconfig = folder / "core" / "kubeconfig" / "admin.kubeconfig"
+        found = api_load.Server(kubeconfig, started_s, [server.pid])
+        return asyncio.run(api_load.creates(found))
     finally:
         server.terminate()
         server.wait(10)
