@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kube.client import Conflict, Forbidden, NotFound
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once
@@ -57,7 +59,7 @@ class Jobs:
         failures = await all_at_once(
             [
                 *(self._delete(job, pod) for pod in todo.delete),
-                *(self._create(job, index) for index in todo.create),
+                *(self._create(job, index, todo.failures) for index in todo.create),
             ]
         )
         if todo.again_in_s is not None:
@@ -84,8 +86,9 @@ class Jobs:
             elif one.type == "Suspended":
                 self._context.tell(self.name, job, "Normal", "Suspended", "Job suspended")
 
-    async def _create(self, job: TrackedJob, index: int | None) -> None:
-        pod = await self._context.write.create(Pod, job.metadata.namespace, pod_body(job, index))
+    async def _create(self, job: TrackedJob, index: int | None, failures: Mapping[int, int]) -> None:
+        body = pod_body(job, index, 0 if index is None else failures.get(index, 0))
+        pod = await self._context.write.create(Pod, job.metadata.namespace, body)
         message = f"Created pod: {pod.metadata.name}"
         self._context.tell(self.name, job, "Normal", "SuccessfulCreate", message)
 

@@ -16,11 +16,15 @@ class Uncounted(Value):
 
 class TrackedStatus(JobStatus):
     uncounted_terminated_pods: Uncounted = Uncounted()
+    failed_indexes: str | None = None
 
 
 class TrackedSpec(JobSpec):
     pod_replacement_policy: str = ""
     pod_failure_policy: dict[str, Any] | None = None
+    success_policy: dict[str, Any] | None = None
+    backoff_limit_per_index: int | None = None
+    max_failed_indexes: int | None = None
 
 
 class TrackedJob(Job):

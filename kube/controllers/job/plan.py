@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from kube.controllers.clock import seconds, timestamp
-from kube.controllers.job import indexes
+from kube.controllers.job import indexes, policies
 from kube.controllers.job.kinds import TrackedJob, TrackedStatus, Uncounted
 from kube.controllers.options import ControllerOptions
 from kube.controllers.pods import condition, is_active, is_ready, is_terminal
@@ -20,6 +20,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`create` lists completion indexes, None for a Job without; `release` are pods to take our finalizer off."""
 
     create: tuple[int | None, ...] = ()
+    failures: Mapping[int, int] = {}  # of an index, when it is created
     delete: tuple[Pod, ...] = ()
     release: tuple[Pod, ...] = ()
     status: TrackedStatus
@@ -33,6 +34,8 @@ class _Ended(msgspec.Struct, frozen=True, kw_only=True):
     succeeded: int
     failed: int
     indexes: frozenset[int]
+    failed_indexes: frozenset[int]
+    pods: tuple[Pod, ...]  # that failed and are there still
     uncounted: Uncounted
     counted_succeeded: int
     counted_failed: int
@@ -49,10 +52,13 @@ def _is_indexed(job: TrackedJob) -> bool:
     return job.spec.completion_mode == "Indexed"
 
 
-def _has_failed(pod: Pod) -> bool:
-    """A pod that is deleted before its end has failed too."""
-    return pod.status.phase == "Failed" or (
-        pod.metadata.deletion_timestamp is not None and pod.status.phase != "Succeeded"
+def _has_failed(job: TrackedJob, pod: Pod) -> bool:
+    """A pod that is deleted before its end has failed too, unless the Job waits for ends."""
+    if pod.status.phase == "Failed":
+        return True
+    ends_awaited = job.spec.pod_replacement_policy == "Failed"
+    return (
+        pod.metadata.deletion_timestamp is not None and pod.status.phase != "Succeeded" and not ends_awaited
     )
 
 
@@ -64,7 +70,12 @@ def _ended(job: TrackedJob, pods: Sequence[Pod]) -> _Ended:
     new_succeeded = [
         uid for uid, pod in tracked.items() if pod.status.phase == "Succeeded" and uid not in noted
     ]
-    new_failed = [uid for uid, pod in tracked.items() if _has_failed(pod) and uid not in noted]
+    failed = tuple(pod for pod in pods if _has_failed(job, pod))
+    new_failed = [
+        pod.metadata.uid
+        for pod in failed
+        if pod.metadata.uid in tracked and pod.metadata.uid not in noted and not _ignored(job, pod)
+    ]
     still = Uncounted(
         succeeded=(*(uid for uid in before.succeeded if uid in tracked), *new_succeeded),
         failed=(*(uid for uid in before.failed if uid in tracked), *new_failed),
@@ -82,10 +93,16 @@ def _ended(job: TrackedJob, pods: Sequence[Pod]) -> _Ended:
         succeeded=succeeded,
         failed=counted_failed + len(still.failed),
         indexes=frozenset(all_indexes),
+        failed_indexes=policies.failed_indexes(job, failed),
+        pods=failed,
         uncounted=still,
         counted_succeeded=counted_succeeded,
         counted_failed=counted_failed,
     )
+
+
+def _ignored(job: TrackedJob, pod: Pod) -> bool:
+    return policies.ruling(job, pod).action == "Ignore"
 
 
 def plan(job: TrackedJob, pods: Sequence[Pod], now: float, options: ControllerOptions) -> Plan:
@@ -98,7 +115,12 @@ def plan(job: TrackedJob, pods: Sequence[Pod], now: float, options: ControllerOp
         pod
         for pod in pods
         if FINALIZER in pod.metadata.finalizers
-        and (pod.metadata.uid in noted or over is not None or job.metadata.deletion_timestamp is not None)
+        and (
+            pod.metadata.uid in noted
+            or over is not None
+            or job.metadata.deletion_timestamp is not None
+            or (pod in ended.pods and _ignored(job, pod))
+        )
         and (is_terminal(pod) or pod.metadata.deletion_timestamp is not None)
     )
     if over is not None:
@@ -117,8 +139,7 @@ def plan(job: TrackedJob, pods: Sequence[Pod], now: float, options: ControllerOp
     elif deleting:
         delete = active
     else:
-        create, surplus = _difference(job, active, ended)
-        delete = surplus
+        create, delete = _difference(job, active, _leaving(job, pods), ended)
         backoff_s = _backoff_s(job, pods, ended, now, options)
         if create and backoff_s > 0:
             create, again_in_s = (), backoff_s
@@ -133,7 +154,21 @@ def plan(job: TrackedJob, pods: Sequence[Pod], now: float, options: ControllerOp
         if verdict and verdict[0] == "Complete" and settled and not active
         else job.status.completion_time,
     )
-    return Plan(create=create, delete=tuple(delete), release=release, status=status, again_in_s=again_in_s)
+    return Plan(
+        create=create,
+        failures=policies.next_failures(job, ended.pods) if create else {},
+        delete=tuple(delete),
+        release=release,
+        status=status,
+        again_in_s=again_in_s,
+    )
+
+
+def _leaving(job: TrackedJob, pods: Sequence[Pod]) -> list[Pod]:
+    """Pods on their way out that hold their place until they have ended (podReplacementPolicy: Failed)."""
+    if job.spec.pod_replacement_policy != "Failed":
+        return []
+    return [pod for pod in pods if pod.metadata.deletion_timestamp is not None and not is_terminal(pod)]
 
 
 def _after_the_end(
@@ -166,6 +201,9 @@ def _status(job: TrackedJob, pods: Sequence[Pod], active: Sequence[Pod], ended: 
         failed=ended.counted_failed,
         terminating=sum(pod.metadata.deletion_timestamp is not None and not is_terminal(pod) for pod in pods),
         completed_indexes=indexes.render(ended.indexes),
+        failed_indexes=None
+        if job.spec.backoff_limit_per_index is None
+        else indexes.render(ended.failed_indexes),
         uncounted_terminated_pods=ended.uncounted,
     )
 
@@ -173,7 +211,15 @@ def _status(job: TrackedJob, pods: Sequence[Pod], active: Sequence[Pod], ended: 
 def _verdict(
     job: TrackedJob, ended: _Ended, pods: Sequence[Pod], started_at: str | None, now: float
 ) -> tuple[str, str, str] | None:
-    """Type, reason and message of the end; None: it goes on."""
+    """Type, reason and message of the end; None: it goes on. What was announced stays."""
+    for announced, type_ in (("FailureTarget", "Failed"), ("SuccessCriteriaMet", "Complete")):
+        given = condition(job.status.conditions, announced)
+        if given is not None and given.status == "True":
+            return type_, given.reason, given.message
+    for pod in ended.pods:
+        ruling = policies.ruling(job, pod)
+        if ruling.action == "FailJob":
+            return "Failed", "PodFailurePolicy", ruling.message
     limit = 6 if job.spec.backoff_limit is None else job.spec.backoff_limit
     restarts = 0
     if (job.spec.template.get("spec") or {}).get("restartPolicy") == "OnFailure":
@@ -188,6 +234,21 @@ def _verdict(
     deadline_s = _deadline_s(job, started_at, now)
     if deadline_s is not None and deadline_s <= 0:
         return "Failed", "DeadlineExceeded", "Job was active longer than specified deadline"
+    return _verdict_of_indexes(job, ended) or _completed(job, ended, pods)
+
+
+def _verdict_of_indexes(job: TrackedJob, ended: _Ended) -> tuple[str, str, str] | None:
+    most, failed = job.spec.max_failed_indexes, len(ended.failed_indexes)
+    if most is not None and failed > most:
+        why = "Job has exceeded the specified maximal number of failed indexes"
+        return "Failed", "MaxFailedIndexesExceeded", why
+    if failed and failed + len(ended.indexes) >= (job.spec.completions or 0):
+        return "Failed", "FailedIndexes", "Job has failed indexes"
+    rule = policies.success_rule(job, ended.indexes)
+    return None if rule is None else ("Complete", "SuccessPolicy", f"Matched rules at index {rule}")
+
+
+def _completed(job: TrackedJob, ended: _Ended, pods: Sequence[Pod]) -> tuple[str, str, str] | None:
     completions = job.spec.completions
     if completions is None:
         done = ended.succeeded > 0 and not any(is_active(pod) for pod in pods)
@@ -236,7 +297,7 @@ def _concluded(
 
 
 def _difference(
-    job: TrackedJob, active: list[Pod], ended: _Ended
+    job: TrackedJob, active: list[Pod], leaving: list[Pod], ended: _Ended
 ) -> tuple[tuple[int | None, ...], list[Pod]]:
     """Completion indexes to start, pods too many."""
     parallelism = 1 if job.spec.parallelism is None else job.spec.parallelism
@@ -244,15 +305,15 @@ def _difference(
     if completions is None:
         wanted = min(parallelism, len(active)) if ended.succeeded else parallelism
     else:
-        wanted = min(parallelism, completions - ended.succeeded)
+        wanted = min(parallelism, completions - ended.succeeded - len(ended.failed_indexes))
     if len(active) > wanted:
         ordered = sorted(active, key=lambda pod: (is_ready(pod), pod.metadata.creation_timestamp or ""))
         return (), ordered[: len(active) - wanted]
-    missing = wanted - len(active)
+    missing = max(0, wanted - len(active) - len(leaving))
     if not _is_indexed(job):
         return (None,) * missing, []
-    busy = {indexes.index_of(pod) for pod in active}
-    free = (index for index in range(completions or 0) if index not in ended.indexes and index not in busy)
+    busy = {indexes.index_of(pod) for pod in (*active, *leaving)} | ended.indexes | ended.failed_indexes
+    free = (index for index in range(completions or 0) if index not in busy)
     return tuple(index for index, _ in zip(free, range(missing), strict=False)), []
 
 
@@ -260,7 +321,7 @@ def _backoff_s(
     job: TrackedJob, pods: Sequence[Pod], ended: _Ended, now: float, options: ControllerOptions
 ) -> float:
     """Seconds to wait after the last failure: 10, 20, 40, … up to ten minutes."""
-    failed = [pod for pod in pods if _has_failed(pod)]
+    failed = [pod for pod in ended.pods if indexes.index_of(pod) not in ended.failed_indexes]
     if not failed or not ended.failed:
         return 0.0
     last = max((_ended_at(pod) or now) for pod in failed)

@@ -7,16 +7,20 @@ from typing import Any
 from kube.controllers.job.indexes import INDEX
 from kube.controllers.job.kinds import TrackedJob
 from kube.controllers.job.plan import FINALIZER
+from kube.controllers.job.policies import FAILURES
 from kube.controllers.owners import controller_reference
 
 
-def pod_body(job: TrackedJob, index: int | None) -> dict[str, Any]:
+def pod_body(job: TrackedJob, index: int | None, failures: int = 0) -> dict[str, Any]:
+    """`failures`: how often the index has failed, for Jobs that limit that."""
     template = job.spec.template
     meta, spec = template.get("metadata") or {}, dict(template.get("spec") or {})
     labels = dict(meta.get("labels") or {})
     annotations = dict(meta.get("annotations") or {})
     name = job.metadata.name
     if index is not None:
+        if job.spec.backoff_limit_per_index is not None:
+            annotations[FAILURES] = str(failures)
         labels[INDEX] = annotations[INDEX] = str(index)
         spec.setdefault("hostname", f"{name}-{index}")
         for field in ("initContainers", "containers"):
