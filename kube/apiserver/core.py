@@ -20,6 +20,8 @@ from kube.apiserver.request import (
     Response,
     json_answer,
 )
+from kube.apiserver.resource_metrics.answers import answer as metrics
+from kube.apiserver.resource_metrics.kinds import KINDS as METRICS
 from kube.apiserver.scale import scale
 from kube.apiserver.state import Api
 from kube.apiserver.token_request import token
@@ -143,6 +145,8 @@ class ApiServer:
             return await self._subresource(call)
         if call.verb not in call.kind.verbs:
             raise status.method_not_allowed(call.kind.resource, call.verb)
+        if call.kind in METRICS:
+            return await metrics(self.api, call)
         return await VERBS[call.verb](self.api, call)
 
     async def _subresource(self, call: Call) -> Response:

@@ -120,7 +120,12 @@ def _openapi_v2(api: Api, request: Request) -> Answer:
             "openapi_v2/protobuf", lambda: openapi_v2.as_protobuf(api.catalog.custom_kinds)
         )
         return Answer(200, body, openapi_v2.MEDIA_TYPE)
-    return Answer(200, api.catalog.memo("openapi_v2", lambda: openapi_v2.as_json(api.catalog.kinds)))
+    return Answer(
+        200,
+        api.catalog.memo(
+            "openapi_v2", lambda: openapi_v2.as_json([kind for kind in api.catalog.kinds if kind.definition])
+        ),
+    )
 
 
 def _version(api: Api, request: Request) -> Answer:

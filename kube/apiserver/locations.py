@@ -93,15 +93,21 @@ def _container(pod: Object, query: Query) -> str:
 
 def _to_node(api: Api, name: str, target: str) -> Relay:
     node = _object(api, NODES, "", name)
-    state = node.get("status") or {}
-    addresses = {row["type"]: row["address"] for row in reversed(state.get("addresses") or ())}
-    host = addresses.get("InternalIP") or addresses.get("ExternalIP") or addresses.get("Hostname")
+    host, port = node_address(api, node)
     if not host:
         raise status.StatusError(
             500, "InternalError", f"node {name} has no address in its status: is knode running there?"
         )
+    return Relay(host, port, target, tls="node")
+
+
+def node_address(api: Api, node: Object) -> tuple[str, int]:
+    """Where the node agent listens; the host is empty while the node does not say."""
+    state = node.get("status") or {}
+    addresses = {row["type"]: row["address"] for row in reversed(state.get("addresses") or ())}
+    host = addresses.get("InternalIP") or addresses.get("ExternalIP") or addresses.get("Hostname") or ""
     endpoint = (state.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-    return Relay(host, int(endpoint.get("Port") or api.settings.kubelet_port), target, tls="node")
+    return host, int(endpoint.get("Port") or api.settings.kubelet_port)
 
 
 def proxy(api: Api, target: Target, request: Request) -> Relay | Answer:

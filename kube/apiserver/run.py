@@ -20,6 +20,8 @@ from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.customresources.drive import DefinitionUpkeep
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.resource_metrics.socket import fetch_from_nodes
+from kube.apiserver.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.servers import Servers
 from kube.apiserver.state import Api, Settings
 from kube.apiserver.tokens import TokenSigner
@@ -51,6 +53,7 @@ async def open_api(
     settings: Settings,
     *,
     signer: TokenSigner | None = None,
+    summaries: NodeSummaries | None = None,
     clock: Callable[[], float] = time.time,
     rng: Random | None = None,
     alone: bool = True,
@@ -79,6 +82,7 @@ async def open_api(
         signer=signer,
         tokens=BoundTokens(signer, watch_cache) if signer is not None else None,
         policy=policy,
+        summaries=summaries,
     )
     await bootstrap.ensure(api)
     if alone:
@@ -116,9 +120,11 @@ async def serving(
     signer = TokenSigner(pki.service_account_key.read_bytes())
     tokens = parse_token_file(options.token_auth_file.read_text()) if options.token_auth_file else {}
     try:
-        api = await open_api(store, settings, signer=signer, alone=options.etcd is None)
+        node_tls, monotonic = _node_tls(pki), asyncio.get_running_loop().time
+        summaries = NodeSummaries(fetch_from_nodes(node_tls), monotonic)
+        api = await open_api(store, settings, signer=signer, summaries=summaries, alone=options.etcd is None)
         server = ApiServer(api)
-        front = serve.Front(server, Authenticator(tokens, api.tokens), _node_tls(pki), api.clock)
+        front = serve.Front(server, Authenticator(tokens, api.tokens), node_tls, api.clock)
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
         await listener.start(listening, tls)
@@ -130,7 +136,7 @@ async def serving(
             asyncio.ensure_future(DefinitionUpkeep(api).run()),
         ]
         if options.etcd is not None:
-            upkeep.append(asyncio.ensure_future(Servers(api, asyncio.get_running_loop().time).run()))
+            upkeep.append(asyncio.ensure_future(Servers(api, monotonic).run()))
         try:
             yield server
         finally:

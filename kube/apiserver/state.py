@@ -16,6 +16,8 @@ from kube.apiserver.limits import check_stored
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.rbac.policy import Policy
 from kube.apiserver.request import Object
+from kube.apiserver.resource_metrics import kinds as resource_metrics
+from kube.apiserver.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.tokens import TokenSigner
 from kube.apiserver.turns import Turns
 from kube.store import Store
@@ -61,6 +63,7 @@ class Api(NamedTuple):
     turns: Turns
     signer: TokenSigner | None = None
     tokens: BoundTokens | None = None
+    summaries: NodeSummaries | None = None  # without it nobody asks the node agents
     policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it
 
     def now(self) -> str:
@@ -75,7 +78,8 @@ class Api(NamedTuple):
 
     def kind_at(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind served at the path, built in or defined by a CustomResourceDefinition."""
-        return kind_at(group, version, plural) or self.catalog.kind_at(group, version, plural)
+        found = kind_at(group, version, plural) or self.catalog.kind_at(group, version, plural)
+        return found or resource_metrics.kind_at(group, version, plural)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Entry | None:
         return self.cache.get(kind.storage_key, namespace, name)

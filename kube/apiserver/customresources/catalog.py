@@ -16,6 +16,7 @@ from kube.apiserver.customresources.naming import (
 from kube.apiserver.customresources.resource import CustomVersion
 from kube.apiserver.kinds import KINDS, Kind, kind_at
 from kube.apiserver.kinds.kind import CRUD, SCALE, STATUS
+from kube.apiserver.resource_metrics.kinds import KINDS as METRICS
 from kube.store.cache import WatchCache
 from kube.store.entries import Entry
 from kube.store.watchers import Event
@@ -92,7 +93,7 @@ class Catalog:
         self._by_resource: dict[tuple[str, str, str], Kind] = {}
         self._made: dict[Any, Any] = {}
         self._cache: WatchCache | None = None
-        self.kinds: tuple[Kind, ...] = KINDS
+        self.kinds: tuple[Kind, ...] = (*KINDS, *METRICS)
 
     def follow(self, cache: WatchCache) -> None:
         """Take what is stored now, then what is stored from now on."""
@@ -107,7 +108,7 @@ class Catalog:
 
     @property
     def custom_kinds(self) -> tuple[Kind, ...]:
-        return self.kinds[len(KINDS) :]
+        return self.kinds[len(KINDS) + len(METRICS) :]
 
     def definitions_of(self, group: str) -> Iterable[Object]:
         """The stored definitions of a group."""
@@ -159,7 +160,7 @@ class Catalog:
         shown = [self._discovered(kind) for kind in rows]
         ranks = {group: place for place, group in enumerate(dict.fromkeys(kind.group for kind in KINDS))}
         shown.sort(key=lambda kind: (ranks.get(kind.group, len(ranks)), kind.group))
-        self.kinds = (*KINDS, *shown)
+        self.kinds = (*KINDS, *METRICS, *shown)
         self._made.clear()
 
     def _discovered(self, kind: Kind) -> Kind:

@@ -35,7 +35,7 @@ _PATCH_SCHEMA = {"type": "object"}
 
 def index(kinds: Sequence[Kind] = KINDS) -> Object:
     """/openapi/v3: the documents, each with a hash under which clients cache it."""
-    group_versions = dict.fromkeys((kind.group, kind.version) for kind in kinds)
+    group_versions = dict.fromkeys((kind.group, kind.version) for kind in kinds if kind.definition)
     urls = {
         path_of(group, version): f"/openapi/v3/{path_of(group, version)}?hash={etag(group, version, kinds)}"
         for group, version in group_versions
