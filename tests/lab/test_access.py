@@ -363,3 +363,29 @@ def test_priority_classes(cluster: Cluster, namespace: str) -> None:
     message = refused(cluster, *run, f"--overrides={json.dumps(spec)}")
     assert 'pods "lost" is forbidden: no PriorityClass with name absent was found' in message
     cluster.kubectl("delete", "priorityclass", f"{namespace}-high")
+
+
+# --- metrics
+
+
+def test_top(cluster: Cluster, namespace: str) -> None:
+    burn = ("--", "sh", "-c", "while :; do :; done")
+    cluster.kubectl("run", "burner", "--image=podnet/toolbox", "-n", namespace, *burn)
+    cluster.kubectl("wait", "pod/burner", "--for=condition=Ready", "-n", namespace, "--timeout=30s")
+
+    def burning() -> bool:
+        shown = cluster.kubectl("top", "pod", "-n", namespace, "--no-headers", check=False).stdout
+        found = re.match(r"burner +(\d+)m +(\d+)Mi", shown)
+        return found is not None and int(found[1]) > 100
+
+    eventually(burning, "top pod does not show the burner's CPU")
+    shown = cluster.kubectl("top", "pod", "-n", namespace, "--containers").stdout
+    assert re.search(r"burner +burner +\d+m", shown)
+    nodes = cluster.kubectl("top", "node").stdout
+    for node in cluster.lab.nodes:
+        assert re.search(rf"{node.name} +\d+m +\d+% +\d+Mi +\d+%", nodes), nodes
+    assert "NodeMetrics" in cluster.kubectl("api-resources", "--api-group=metrics.k8s.io").stdout
+    cluster.kubectl("create", "rolebinding", "top", "--clusterrole=view", "--user=tom", "-n", namespace)
+    assert "burner" in cluster.kubectl("top", "pod", "-n", namespace, "--as", "tom").stdout
+    assert "Forbidden" in refused(cluster, "top", "node", "--as", "tom")
+    cluster.kubectl("delete", "pod", "burner", "-n", namespace, "--now")
