@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
-from kube.apiserver import http, status
+from kube.apiserver import compression, http, status
 from kube.apiserver.authentication import Authenticator, user_of_certificate
 from kube.apiserver.core import ApiServer, refusal
 from kube.apiserver.limits import MAX_BYTES
@@ -22,6 +22,7 @@ HEAD_S = 30.0  # a request must have arrived whole after this
 BLOCKED_S = 120.0  # a client that reads nothing of what waits for it is dropped after this
 _SWEEP_S = 10.0
 _AHEAD_BYTES = 1 << 20  # of requests that wait for the one before, or of a relay that is not connected yet
+_PART_BYTES = 256 << 10  # of a long answer, written at once
 _FLUSH_S = 1.0  # at the end, for clients that read slowly
 
 
@@ -158,8 +159,11 @@ class Connection(asyncio.Protocol):
         request = Request(head.method, path, Query.parse(query), head.headers, raw.body, user, query)
         response = await self._front.server.handle(request)
         match response:
+            case Answer(body=body) if len(body) > _PART_BYTES and head.method != "HEAD":
+                await self._answer_in_parts(head, response)
             case Answer():
-                self._answer(head, response)
+                large = compression.is_wanted(response, head.headers)
+                self._answer(head, await compression.compressed(response) if large else response)
             case Streaming(content_type, chunks):
                 await self._stream(head, content_type, chunks)
             case Relay():
@@ -173,6 +177,22 @@ class Connection(asyncio.Protocol):
         if head.method != "HEAD" and answer.body:
             data += answer.body
         self.transport.write(data)
+        if not head.keep_alive:
+            self.finish()
+
+    async def _answer_in_parts(self, head: http.Head, answer: Answer) -> None:
+        """As fast as the client reads: TLS would copy the whole of a long list at once, twice, for each who asks."""
+        if self.transport is None or self._closing:
+            return
+        headers = answer.headers if head.keep_alive else (*answer.headers, ("Connection", "close"))
+        body = memoryview(answer.body)
+        self.transport.write(http.response_head(answer.status, answer.content_type, headers, len(body)))
+        for start in range(0, len(body), _PART_BYTES):
+            if self._writable is not None:
+                await self._writable
+            if self.transport.is_closing():
+                return
+            self.transport.write(body[start : start + _PART_BYTES])
         if not head.keep_alive:
             self.finish()
 

@@ -19,6 +19,7 @@ from kube.store.entries import Entry
 from kube.store.watchers import View, Watcher
 
 _INITIAL_A_TURN = 500
+_INITIAL_BYTES_A_TURN = 1 << 20
 
 
 async def watch(api: Api, kind: Kind, target: Target, request: Request) -> Streaming:
@@ -117,8 +118,7 @@ class _Stream:
 
     async def __anext__(self) -> bytes:
         if self._entries:
-            head, self._entries = self._entries[:_INITIAL_A_TURN], self._entries[_INITIAL_A_TURN:]
-            return b"".join(self._request.shown.line("ADDED", View(entry)) for entry in head)
+            return self._initial()
         if self._initial_end:
             self._initial_end = False
             return self._request.shown.bookmark(self._initial_revision, initial_end=True)
@@ -140,6 +140,18 @@ class _Stream:
             )
         await self.aclose()
         raise StopAsyncIteration
+
+    def _initial(self) -> bytes:
+        """The next of the present objects, few enough that a slow client's turn is short and small."""
+        lines: list[bytes] = []
+        size = 0
+        for entry in self._entries[:_INITIAL_A_TURN]:
+            lines.append(self._request.shown.line("ADDED", View(entry)))
+            size += len(lines[-1])
+            if size > _INITIAL_BYTES_A_TURN:
+                break
+        self._entries = self._entries[len(lines) :]
+        return b"".join(lines)
 
     async def _wait(self, until: float) -> None:
         alarm = self._loop.call_at(until, self._watcher.wake)

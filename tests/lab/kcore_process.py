@@ -19,7 +19,8 @@ class Kcore:
         self.folder = folder
         self.log = folder.with_name(f"{folder.name}.log")
         self._argv = [str(KCORE), command, "--data-dir", str(folder), "--bind-address", "127.0.0.1"]
-        self._argv += ["--secure-port", str(free_ports(1)[0]), "--advertise-address", "127.0.0.1", *options]
+        self.port = free_ports(1)[0]
+        self._argv += ["--secure-port", str(self.port), "--advertise-address", "127.0.0.1", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
