@@ -158,6 +158,8 @@ class Connection(asyncio.Protocol):
             return
         request = Request(head.method, path, Query.parse(query), head.headers, raw.body, user, query)
         response = await self._front.server.handle(request)
+        if isinstance(response, Answer) and compression.is_wanted(response, head.headers):
+            response = await compression.compressed(response)
         match response:
             case Answer(body=body) if len(body) > _PART_BYTES and head.method != "HEAD":
                 await self._answer_in_parts(head, response)
