@@ -164,8 +164,7 @@ class Connection(asyncio.Protocol):
             case Answer(body=body) if len(body) > _PART_BYTES and head.method != "HEAD":
                 await self._answer_in_parts(head, response)
             case Answer():
-                large = compression.is_wanted(response, head.headers)
-                self._answer(head, await compression.compressed(response) if large else response)
+                self._answer(head, response)
             case Streaming(content_type, chunks):
                 await self._stream(head, content_type, chunks)
             case Relay():
