@@ -1,6 +1,7 @@
 """The server over real TLS on an ephemeral port: identities, requests, watches, relays, restarts."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -297,5 +298,24 @@ def test_one_reader_that_stops_does_not_hold_up_the_writers(place: Place) -> Non
                 wanted = {"metadata": {"name": f"a{n}"}, "data": {"k": "v" * 100_000}}
                 assert (await http.ask("POST", path, wanted))[0] == 201
             assert (await http.ask("GET", "/healthz"))[0] == 200
+
+    run(place, body)
+
+
+def test_a_large_list_is_compressed_for_who_asks(place: Place) -> None:
+    async def body() -> None:
+        async with place.connect() as http:
+            path = "/api/v1/namespaces/default/configmaps"
+            data = {"a": "podnet " * 20_000}
+            for name in ("one", "two"):
+                assert (await http.ask("POST", path, {"metadata": {"name": name}, "data": data}))[0] == 201
+            _, plain = await http.ask("GET", path)
+            http.writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+            code, headers = await http.head()
+            content = await http.reader.readexactly(int(headers["content-length"]))
+            assert (code, headers["content-encoding"], headers["vary"]) == (200, "gzip", "accept-encoding")
+            assert len(content) < 10_000
+            assert msgspec.json.decode(gzip.decompress(content)) == plain
+            assert (await http.ask("GET", f"{path}/one"))[0] == 200  # and the connection goes on
 
     run(place, body)
