@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,10 +19,11 @@ PATH = "/api/v1/namespaces/default/configmaps"
 JSON = {"content-type": "application/json"}
 TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 OBJECTS = 3000
+Flood = Callable[[Client], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
-async def flooded(flood: Callable[[Client], Awaitable[None]], clients: list[Client]) -> AsyncIterator[None]:
+async def flooded(flood: Flood, clients: list[Client]) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(flood(client)) for client in clients for _ in range(8)]
     await asyncio.sleep(0.5)
     try:
@@ -61,9 +62,7 @@ async def selecting_lists(client: Client) -> None:
 
 
 @pytest.mark.parametrize("flood", [long_lists, selecting_lists])
-def test_others_are_served_while_one_lists_without_end(
-    tmp_path: Path, flood: Callable[[Client], Awaitable[None]]
-) -> None:
+def test_others_are_served_while_one_lists_without_end(tmp_path: Path, flood: Flood) -> None:
     core = Kcore(tmp_path / "data", "--fsync", "normal")
 
     async def main() -> None:
