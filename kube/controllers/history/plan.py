@@ -26,8 +26,18 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def revision_data(template: dict[str, Any]) -> dict[str, Any]:
-    """A strategic merge patch that puts the template back: what `kubectl rollout undo` sends."""
-    return {"spec": {"template": {**template, "$patch": "replace"}}}
+    """A strategic merge patch that puts the template back: what `kubectl rollout undo` sends.
+
+    In the order of Go's encoder: clients compare the bytes with the patch that they make of the present template.
+    """
+    data: dict[str, Any] = _ordered({"spec": {"template": {**template, "$patch": "replace"}}})
+    return data
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def template_of(revision: ControllerRevision) -> dict[str, Any]:

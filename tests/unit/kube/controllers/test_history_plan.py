@@ -1,0 +1,20 @@
+"""What a ControllerRevision holds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kube.controllers.history.plan import revision_data
+
+
+def test_the_data_is_in_the_order_of_gos_encoder() -> None:
+    """Clients compare its bytes with those they make of the template themselves."""
+    template = {
+        "spec": {"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "c", "image": "i"}]},
+        "metadata": {"labels": {"b": "1", "a": "2"}},
+    }
+    expected = (
+        b'{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"a":"2","b":"1"}},'
+        b'"spec":{"containers":[{"image":"i","name":"c"}],"volumes":[{"emptyDir":{},"name":"v"}]}}}}'
+    )
+    assert msgspec.json.encode(revision_data(template)) == expected
