@@ -173,7 +173,7 @@ class StatusError(Exception):
         }
         if self.reason:
             status["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             status["details"] = dict(self.details)
         status["code"] = self.code
         return status
