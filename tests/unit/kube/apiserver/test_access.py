@@ -292,3 +292,24 @@ def test_a_node_may_not_end_the_pods_of_others() -> None:
             assert "with spec.nodeName set to itself" in status["message"]
 
     run(body)
+
+
+def test_a_web_socket_needs_the_right_to_create() -> None:
+    """exec is asked for by GET there; who may only get may look, and not run anything (KEP-4006)."""
+
+    async def main() -> None:
+        async with server() as made:
+            admin = As(made, ADMIN)
+            looking = {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get"]}
+            role = {"metadata": {"name": "look"}, "rules": [looking]}
+            assert (await admin.ask("POST", ROLES, role))[0] == 201
+            assert (await admin.ask("POST", BINDINGS, binding("look", "look", ("User", "jane"))))[0] == 201
+            transport = LocalTransport(made, JANE, user_agent="test")
+            for headers, verb in (({}, "bad"), ({"upgrade": "websocket"}, "create")):
+                path = f"{PODS}/absent/exec"
+                reply = await transport.request("GET", path, query={}, headers=headers, body=b"")
+                message = msgspec.json.decode(reply.body)["message"]
+                assert reply.status == (403 if headers else 404)
+                assert (f'cannot {verb} resource "pods/exec"' in message) is bool(headers)
+
+    asyncio.run(main())
