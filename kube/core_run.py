@@ -104,10 +104,12 @@ async def _clients(
     """The loops to run, with their clients: in process where the server is, over the network elsewhere."""
     if pki is None or listener is None:
         from kube.client import Client
+        from kube.client.kubeconfig_disk import authority_of
 
         client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
+        authority = authority_of(plan.kubeconfig)  # what pods trust the API server by, too
         try:
-            yield [(plan.command, partial(_elected, plan, plan.command, client, ""))]
+            yield [(plan.command, partial(_elected, plan, plan.command, client, authority))]
         finally:
             await client.close()
         return

@@ -37,6 +37,14 @@ def transport_from_kubeconfig(path: str, *, user_agent: str, context: str = "") 
     return HttpTransport(endpoint, tls, user_agent=user_agent, credentials=_credentials(user, folder))
 
 
+def authority_of(path: str) -> str:
+    """The CA, as PEM, that the current context's cluster is trusted by; "" where the file names none."""
+    config = _read(Path(path))
+    chosen = _named(config, "contexts", "context", config.get("current-context", ""), path)
+    cluster = _named(config, "clusters", "cluster", chosen.get("cluster", ""), path)
+    return _material(cluster, "certificate-authority", Path(path).parent).decode()
+
+
 def transport_in_cluster(*, user_agent: str) -> HttpTransport:
     """As a pod: the ServiceAccount's token (read anew, since it is rotated) and CA."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kube.client.kubeconfig_disk import KubeconfigError, transport_from_kubeconfig
+from kube.client.kubeconfig_disk import KubeconfigError, authority_of, transport_from_kubeconfig
 
 
 def write(
@@ -79,3 +79,11 @@ def test_errors_name_the_file_and_the_part(tmp_path: Path, content: str | None, 
 def test_a_server_that_is_no_url_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KubeconfigError, match="no usable server URL"):
         transport_from_kubeconfig(write(tmp_path, server="10.0.0.1:6443"), user_agent="t")
+
+
+def test_the_authority_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("PEM of a file")
+    assert authority_of(write(tmp_path)) == ""
+    assert authority_of(write(tmp_path, **{"certificate-authority": "ca.crt"})) == "PEM of a file"
+    inline = base64.b64encode(b"PEM inside").decode()
+    assert authority_of(write(tmp_path, **{"certificate-authority-data": inline})) == "PEM inside"
