@@ -155,8 +155,7 @@ def _waiting(pod: Pod, container: Container, facts: Facts) -> Json:
     waiting = facts.waiting.get(container.name)
     if waiting:
         return {"reason": waiting.reason, **({"message": waiting.message} if waiting.message else {})}
-    initializing = bool(pod.spec.init_containers) and container in pod.spec.containers
-    return {"reason": "PodInitializing" if initializing else "ContainerCreating"}
+    return {"reason": "PodInitializing" if pod.spec.init_containers else "ContainerCreating"}
 
 
 def _terminated(record: ContainerRecord, node: NodeFacts) -> Json:

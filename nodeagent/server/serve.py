@@ -1,4 +1,4 @@
-"""Port 10250: what the API server asks a node for. Client certificates of the cluster's CA only."""
+"""Port 10250: what the API server asks a node for. Client certificates of the cluster's CA only, with rights."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,8 @@ from nodeagent.server.exec_serve import serve_attach, serve_exec
 from nodeagent.server.forward_serve import serve_forward
 from nodeagent.server.logs_serve import chosen_run, log_chunks, send_log
 from nodeagent.server.metrics import metrics_text
+from nodeagent.server.rights import Peer, peer_of
+from nodeagent.server.rights_drive import Rights
 from nodeagent.server.routes import (
     Attach,
     BadQuery,
@@ -48,11 +50,13 @@ async def serve(agent: "Agent") -> None:
     context.load_cert_chain(options.tls_cert, options.tls_key)
     context.load_verify_locations(options.client_ca)
     context.verify_mode = ssl.CERT_REQUIRED
+    rights = Rights(agent.client, options.node_name, asyncio.get_running_loop().time)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = HttpConnection(reader, writer)
+        peer = peer_of(writer.get_extra_info("peercert"))
         try:
-            await _handle(agent, connection)
+            await _handle(agent, connection, rights, peer)
         except (ConnectionError, h11.RemoteProtocolError, ssl.SSLError) as error:
             logger.debug("connection lost", error=error)
         except Exception:
@@ -66,12 +70,13 @@ async def serve(agent: "Agent") -> None:
         await server.serve_forever()
 
 
-async def _handle(agent: "Agent", connection: HttpConnection) -> None:
+async def _handle(agent: "Agent", connection: HttpConnection, rights: Rights, peer: Peer) -> None:
     request = await connection.request()
     if request is None:
         return
     try:
         route, query = parse_target(request.target)
+        await rights.check(peer, request.method, route)
         await _dispatch(agent, connection, request, route, query)
     except BadQuery as error:
         await connection.refuse(Refused(400, "BadRequest", str(error)))

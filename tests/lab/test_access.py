@@ -389,3 +389,25 @@ def test_top(cluster: Cluster, namespace: str) -> None:
     assert "burner" in cluster.kubectl("top", "pod", "-n", namespace, "--as", "tom").stdout
     assert "Forbidden" in refused(cluster, "top", "node", "--as", "tom")
     cluster.kubectl("delete", "pod", "burner", "-n", namespace, "--now")
+
+
+def test_a_node_agent_serves_who_has_the_right(cluster: Cluster) -> None:
+    """Port 10250 takes every certificate of the cluster, and asks the API what its owner may do."""
+    pki, address = cluster.folder.core / "pki", cluster.lab.nodes[0].addresses[0]
+
+    def code(identity: str, path: str) -> str:
+        pair = ["--cert", str(pki / f"{identity}.crt"), "--key", str(pki / f"{identity}.key")]
+        shown = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(pki / "ca.crt")]
+        return cluster.exec("hub", ["curl", *shown, *pair, f"https://{address}:10250{path}"]).stdout
+
+    assert code("kubelet-client", "/pods") == "200"
+    assert code("kube-proxy", "/pods") == "403"
+    assert code("kube-proxy", "/exec/default/any/c?command=id") == "403"
+    assert code(f"node-{cluster.lab.nodes[1].name}", "/metrics") == "403"
+    cluster.kubectl("create", "clusterrole", "scrape", "--verb=get", "--resource=nodes/metrics")
+    cluster.kubectl(
+        "create", "clusterrolebinding", "scrape", "--clusterrole=scrape", "--user=system:kube-scheduler"
+    )
+    assert code("kube-scheduler", "/metrics") == "200"
+    assert code("kube-scheduler", "/pods") == "403"
+    cluster.kubectl("delete", "clusterrolebinding,clusterrole", "scrape")

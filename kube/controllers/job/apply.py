@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kube.client import Conflict, Forbidden, NotFound
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once
+from kube.controllers.claims import claims
 from kube.controllers.context import Context
 from kube.controllers.job import plan
 from kube.controllers.job.kinds import TrackedJob
@@ -16,6 +17,8 @@ from kube.objects import NamespacedName, Pod, key_of
 from kube.watch import WorkQueue
 
 _OWNED = "controlled by"
+_ORPHANS = "orphans in"
+_NAMESPACE = "namespace"
 
 
 class Jobs:
@@ -26,7 +29,9 @@ class Jobs:
         self._jobs = context.mirror(TrackedJob)
         self._pods = context.mirror(Pod)
         self._pods.add_index(_OWNED, owners.controlled_by)
+        self._pods.add_index(_ORPHANS, owners.orphan_in)
         self._jobs.add_index("uid", lambda one: (one.metadata.uid,))
+        self._jobs.add_index(_NAMESPACE, lambda one: (one.metadata.namespace,))
         self.queue: WorkQueue[NamespacedName] = WorkQueue()
         self._jobs.subscribe(self._on_job)
         self._pods.subscribe(self._on_pod)
@@ -41,6 +46,10 @@ class Jobs:
             if ref is not None and ref.kind == "Job":
                 job = NamespacedName(key.namespace, ref.name)
                 self.queue.add_after(job, self._context.options.job_batch_s)
+        if new is not None and owners.controller_of(new) is None:
+            for one in self._jobs.by(_NAMESPACE, key.namespace):
+                if one.spec.selector is not None and one.spec.selector.matches(new.metadata.labels):
+                    self.queue.add(key_of(one))
 
     async def reconcile(self, key: NamespacedName) -> None:
         job = self._jobs.objects.get(key)
@@ -48,7 +57,7 @@ class Jobs:
             await self._release_lost(key)
             return
         context = self._context
-        pods = self._pods.by(_OWNED, job.metadata.uid)
+        pods = await self._claim(job)
         todo = plan.plan(job, pods, context.wall_clock(), context.options)
         if todo.expired:
             await context.write.delete(job)
@@ -68,6 +77,26 @@ class Jobs:
             if not (isinstance(failure, Forbidden) and "being terminated" in failure.message):
                 context.tell(self.name, job, "Warning", "FailedCreate", f"Error creating: {failure}")
                 raise failure
+
+    async def _claim(self, job: TrackedJob) -> list[Pod]:
+        """Our pods, with orphans that the selector matches; what it no longer matches is let go, finalizer and all."""
+        write, uid = self._context.write, job.metadata.uid
+        pods = self._pods.by(_OWNED, uid)
+        if job.spec.selector is None:
+            return pods
+        if job.metadata.deletion_timestamp is None:
+            pods += self._pods.by(_ORPHANS, job.metadata.namespace)
+        claimed = claims(uid, job.spec.selector, pods, may_adopt=True)
+        adopted = [await write.patch(pod, owners.adopted(pod, job)) for pod in claimed.adopt]
+        for pod in claimed.release:
+            body = owners.without_owners(pod, (uid,))
+            left = [one for one in pod.metadata.finalizers if one != plan.FINALIZER]
+            body["metadata"]["finalizers"] = left or None
+            try:
+                await write.patch(pod, body)
+            except (NotFound, Conflict):
+                continue
+        return [*claimed.owned, *adopted]
 
     async def _write_status(self, job: TrackedJob, todo: plan.Plan) -> None:
         current = self._jobs.objects.get(key_of(job), job)

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from kube.client import ApiError, Conflict, Forbidden, NotFound
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once, slow_start
+from kube.controllers.claims import Claims, claims
 from kube.controllers.context import Context
 from kube.controllers.mirror import Mirror
 from kube.controllers.replicaset import plan
@@ -79,16 +80,16 @@ class _Replicators(Generic[R]):
         if replica_set.metadata.deletion_timestamp is None:
             pods += self._pods.by(_ORPHANS, replica_set.metadata.namespace)
         may_adopt = _has_selector(replica_set)
-        claims: plan.Claims = plan.claims(uid, selector_of(replica_set), pods, may_adopt=may_adopt)
+        claimed: Claims = claims(uid, selector_of(replica_set), pods, may_adopt=may_adopt)
         adopted: list[Pod] = [
-            await write.patch(pod, owners.adopted(pod, replica_set)) for pod in claims.adopt
+            await write.patch(pod, owners.adopted(pod, replica_set)) for pod in claimed.adopt
         ]
-        for pod in claims.release:
+        for pod in claimed.release:
             try:
                 await write.patch(pod, owners.without_owners(pod, (uid,)))
             except (NotFound, Conflict):
                 continue
-        return [*claims.owned, *adopted]
+        return [*claimed.owned, *adopted]
 
     async def _create(self, replica_set: R, count: int) -> tuple[str, str] | None:
         context = self._context

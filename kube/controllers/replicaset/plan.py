@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from kube.controllers.clock import seconds, timestamp
-from kube.controllers.owners import controller_of, controller_reference
+from kube.controllers.owners import controller_reference
 from kube.controllers.pods import (
     available_at,
     condition,
@@ -21,17 +21,9 @@ from kube.controllers.pods import (
     restarts,
 )
 from kube.controllers.replicaset.kinds import Replicating
-from kube.objects import Condition, LabelSelector, Pod, ReplicaSetStatus
+from kube.objects import Condition, Pod, ReplicaSetStatus
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
-
-
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose pods these are: ours, ours to adopt, ours no longer."""
-
-    owned: tuple[Pod, ...] = ()
-    adopt: tuple[Pod, ...] = ()
-    release: tuple[Pod, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,21 +44,6 @@ def facts(pod: Pod | None) -> tuple[Any, ...]:
         is_terminal(pod),
         ready_since(pod),
     )
-
-
-def claims(owner_uid: str, selector: LabelSelector, pods: Iterable[Pod], *, may_adopt: bool) -> Claims:
-    """An empty selector means nothing here: it would claim every pod of the namespace."""
-    owned: list[Pod] = []
-    adopt: list[Pod] = []
-    release: list[Pod] = []
-    for pod in pods:
-        ref = controller_of(pod)
-        fits = selector.matches(pod.metadata.labels)
-        if ref is not None and ref.uid == owner_uid:
-            (owned if fits or pod.metadata.deletion_timestamp else release).append(pod)
-        elif ref is None and fits and may_adopt and is_active(pod):
-            adopt.append(pod)
-    return Claims(owned=tuple(owned), adopt=tuple(adopt), release=tuple(release))
 
 
 def plan(replica_set: Replicating, owned: Sequence[Pod], now: float, burst: int) -> Plan:

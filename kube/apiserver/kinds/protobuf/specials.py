@@ -39,11 +39,12 @@ def _moment(data: bytes) -> datetime:
 
 
 def time(data: bytes) -> Any:
-    return _moment(data).strftime("%Y-%m-%dT%H:%M:%SZ") if data else ABSENT
+    return f"{_moment(data).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if data else ABSENT
 
 
 def micro_time(data: bytes) -> Any:
-    return _moment(data).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if data else ABSENT
+    # Not strftime: glibc's %Y has no leading zeros, and clients send the year 1.
+    return f"{_moment(data).replace(tzinfo=None).isoformat(timespec='microseconds')}Z" if data else ABSENT
 
 
 def duration(data: bytes) -> Any:

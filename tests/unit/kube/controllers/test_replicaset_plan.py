@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kube.controllers.claims import claims
 from kube.controllers.replicaset import plan
 from kube.objects import LabelSelector, Pod
 from tests.unit.kube.controllers.builders import NOW, pod, replica_set
@@ -63,7 +64,7 @@ def test_pods_are_claimed_by_label() -> None:
     ours, stray, other = pod("ours", owner="r", labels=A), pod("stray", labels=A), pod("other")
     lost = pod("lost", owner="r", labels={"app": "b"})
     foreign = pod("foreign", owner="z", labels=A)
-    found = plan.claims("uid-r", APP, [ours, stray, other, lost, foreign], may_adopt=True)
+    found = claims("uid-r", APP, [ours, stray, other, lost, foreign], may_adopt=True)
     assert (found.owned, found.adopt, found.release) == ((ours,), (stray,), (lost,))
 
 

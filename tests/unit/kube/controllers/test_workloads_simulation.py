@@ -7,6 +7,7 @@ from typing import Any
 
 from kube.client import PatchKind
 from kube.controllers.history.kinds import ControllerRevision
+from kube.controllers.job.plan import FINALIZER
 from kube.controllers.replicaset.kinds import ReplicationController
 from kube.objects import CronJob, DaemonSet, Job, Namespace, Node, Pod, StatefulSet
 from tests.unit.kube.controllers import virtual
@@ -220,6 +221,32 @@ def test_a_job_runs_to_its_completions_and_expires() -> None:
                 return not (await one.client.list(Job, "demo")).items and not await one.pods()
 
             assert 25 < await one.until(gone) < 35
+
+    virtual.run(main())
+
+
+def test_a_job_takes_its_orphan_back_and_lets_a_stranger_go() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            spec = template()["spec"] | {"restartPolicy": "Never"}
+            meta = {"name": "o", "labels": APP, "finalizers": [FINALIZER]}
+            await send(one.client, Pod, "demo", {"metadata": meta, "spec": spec})
+            manual = {"manualSelector": True, "selector": {"matchLabels": APP}, "completions": 1}
+            body = job(**manual)
+            body["template"]["metadata"]["labels"] = APP
+            await send(one.client, Job, "demo", {"metadata": {"name": "x"}, "spec": body})
+
+            async def owner_is(*names: str) -> bool:
+                pod = await one.client.get(Pod, "o", "demo")
+                return [ref.name for ref in pod.metadata.owner_references] == list(names)
+
+            await one.until(lambda: owner_is("x"))
+            assert len(await one.pods()) == 1, "the orphan is the pod that was wanted"
+            nothing = {"metadata": {"labels": dict.fromkeys(APP)}}
+            await one.client.patch(Pod, "o", "demo", nothing)
+            await one.until(owner_is)
+            assert (await one.client.get(Pod, "o", "demo")).metadata.finalizers == ()
 
     virtual.run(main())
 

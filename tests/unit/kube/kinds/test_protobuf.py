@@ -155,6 +155,10 @@ def test_times() -> None:
     lease = field(1, field(1, b"l")) + field(2, field(3, moment))
     decoded = decode(envelope("coordination.k8s.io/v1", "Lease", lease))
     assert decoded["spec"] == {"acquireTime": "2023-11-14T22:13:20.500000Z"}
+    early = number(1, -62_135_596_798) + number(2, 0)  # two seconds into the year 1
+    lease = field(1, field(1, b"l")) + field(2, field(3, early))
+    decoded = decode(envelope("coordination.k8s.io/v1", "Lease", lease))
+    assert decoded["spec"] == {"acquireTime": "0001-01-01T00:00:02.000000Z"}
 
 
 @pytest.mark.parametrize(
