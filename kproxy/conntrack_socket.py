@@ -12,7 +12,7 @@ from linux.conntrack.socket import Conntrack
 from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy.conntrack")
-_FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
+_FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
 
 
 def clean(stale: tuple[Stale, ...], family: int) -> int:

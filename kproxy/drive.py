@@ -38,7 +38,7 @@ _LEFTOVERS_S = 10.0
 _RETRY_S = (0.2, 1.0, 5.0, 30.0)
 _OTHERS_WAIT_S = 5.0  # for the Node and the ServiceCIDRs; a server may not have them, or not yet
 _FULL_CHECK_S = 3600.0
-_FAMILY_NAMES = {4: "ipv4", 6: "ipv6"}
+_FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
 
 
 class Proxy:

@@ -61,7 +61,7 @@ async def _break_and_wait(command: list[str]) -> float:
             while _content(witness) != before:
                 assert time.monotonic() - started_s < _PATIENCE_S, "not repaired"
                 await asyncio.sleep(0.005)
-            assert proxy.metrics.repairs.value("ipv4") >= 1
+            assert proxy.metrics.repairs.value("IPv4") >= 1
             return time.monotonic() - started_s
         finally:
             for task in tasks:
@@ -101,6 +101,6 @@ def test_other_tables_are_nobodys_business(space: int) -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            return proxy.metrics.repairs.value("ipv4")
+            return proxy.metrics.repairs.value("IPv4")
 
     assert netns.run_in(space, lambda: asyncio.run(change_another())) == 0

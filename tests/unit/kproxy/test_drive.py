@@ -113,7 +113,7 @@ def test_a_refused_sync_is_done_again_whole() -> None:
             api.put(_objects(Svc(endpoints=(away("10.180.0.2"),)))[1])
             await _until(lambda: len(backend.calls) >= 3)
             assert backend.calls[1:3] == [{_NAME}, None]
-            assert proxy.metrics.sync_failures.value("ipv4") == 1
+            assert proxy.metrics.sync_failures.value("IPv4") == 1
 
     _run(test)
 
@@ -161,9 +161,9 @@ def test_services_without_local_endpoints_are_counted() -> None:
         async with _running(api, backend) as proxy:
             await backend.synced.wait()
             await asyncio.sleep(0)
-            assert proxy.metrics.no_local_endpoints.value("ipv4", "internal") == 1
+            assert proxy.metrics.no_local_endpoints.value("IPv4", "internal") == 1
             api.put(_objects(Svc(internal="Local", endpoints=(here("10.180.0.1"),)))[1])
-            await _until(lambda: proxy.metrics.no_local_endpoints.value("ipv4", "internal") == 0)
+            await _until(lambda: proxy.metrics.no_local_endpoints.value("IPv4", "internal") == 0)
 
     _run(test)
 

@@ -7,8 +7,8 @@ from kproxy.metrics import Histogram, Metric, ProxyMetrics
 
 def test_what_is_rendered_is_what_prometheus_reads() -> None:
     metrics = ProxyMetrics()
-    metrics.sync_duration.observe(0.003, "ipv4")
-    metrics.no_local_endpoints.set(2, "ipv4", "external")
+    metrics.sync_duration.observe(0.003, "IPv4")
+    metrics.no_local_endpoints.set(2, "IPv4", "external")
     metrics.healthz.increment("200")
     asked: list[int] = []
     metrics.on_render.append(lambda: asked.append(1))
@@ -19,7 +19,7 @@ def test_what_is_rendered_is_what_prometheus_reads() -> None:
     buckets = {s.labels["le"]: s.value for s in duration.samples if s.name.endswith("_bucket")}
     assert (buckets["0.002"], buckets["0.004"], buckets["+Inf"]) == (0, 1, 1)
     (local,) = families["kubeproxy_sync_proxy_rules_no_local_endpoints_total"].samples
-    assert local.labels == {"ip_family": "ipv4", "traffic_policy": "external"}
+    assert local.labels == {"ip_family": "IPv4", "traffic_policy": "external"}
     assert families["kubeproxy_proxy_healthz"].samples[0].value == 1
 
 
