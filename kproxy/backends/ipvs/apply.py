@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from socket import AF_INET, AF_INET6
+from threading import Lock
 from typing import ClassVar
 
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.iptables import names as iptables_names
 from kproxy.backends.ipvs import names as n
 from kproxy.backends.ipvs import settings
-from kproxy.backends.ipvs.pieces import Entry, Real, Virtual, is_excluded
+from kproxy.backends.ipvs.pieces import Entry, Real, Virtual
 from kproxy.backends.ipvs.plan import Plan, State, Work
 from kproxy.backends.ipvs.removal_run import remove_rules
 from kproxy.backends.ipvs.rules import JUMPS, chains
@@ -55,6 +56,8 @@ class IpvsBackend:
         self._servers: Servers | None = None
         self._leaving: set[tuple[Virtual, Real]] = set()
         self._in_step = False
+        self._syncs = 0
+        self._planning = Lock()  # is_intact runs in another thread than sync
 
     def set_node(self, node: NodeRules) -> None:
         self._node = node
@@ -68,7 +71,7 @@ class IpvsBackend:
 
     def settle(self) -> SyncReport:
         """Real servers whose last connection is gone go too."""
-        done = 0
+        ended: list[tuple[Virtual, Real, int | None]] = []
         with _refusals():
             for virtual in {virtual for virtual, _ in self._leaving}:
                 there = {real: (weight, busy) for real, weight, busy in self._kernel().reals(virtual)}
@@ -77,19 +80,22 @@ class IpvsBackend:
                     if busy and not weight:
                         continue
                     if not weight:
-                        self._kernel().remove_real(virtual, real)
-                        done += 1
+                        ended.append((virtual, real, None))
                     self._leaving.discard((virtual, real))
-        return SyncReport(full=False, operations=done)
+            self._kernel().set_reals(ended)
+        return SyncReport(full=False, operations=len(ended))
 
     def sync(self, table: ForwardingTable, only: set[ServicePortName] | None = None) -> SyncReport:
         full = only is None or not self._in_step
         self._in_step = False
-        with _refusals():
+        with _refusals(), self._planning:
+            self._syncs += 1
             if full:
                 self._plan = Plan(self._node)
                 self._prepare()
-                work = self._plan.full(table, self._read())
+                kernel = self._read(self._kernel())
+                self._leaving = self._plan.leaving(kernel)
+                work = self._plan.full(table, kernel)
                 self._write_rules()
             else:
                 assert only is not None
@@ -128,20 +134,12 @@ class IpvsBackend:
     def _set(self, what: str) -> str:
         return n.set_name(what, self._node.family)
 
-    def _read(self) -> State:
+    def _read(self, servers: Servers) -> State:
         saved = ipset.save()
         entries = {
             Entry(what, _canonical(text)) for what in n.KINDS for text in saved.get(self._set(what), ())
         }
-        servers = self._kernel().read()
-        self._leaving = {
-            (virtual, real)
-            for virtual, server in servers.items()
-            if not is_excluded(virtual.ip, self._node.ipvs.excluded_cidrs)
-            for real, weight in server.reals.items()
-            if not weight
-        }
-        return State(servers, frozenset(entries), self._addresses())
+        return State(servers.read(), frozenset(entries), self._addresses())
 
     def _addresses(self) -> frozenset[str]:
         with Rtnl() as rtnl:
@@ -179,22 +177,19 @@ class IpvsBackend:
     def _carry_out(self, work: Work) -> None:
         kernel = self._kernel()
         ipset.restore(f"add {self._set(entry.of)} {entry.text}" for entry in work.add_entries)
-        for virtual, server in work.add_servers:
-            kernel.add(virtual, server)
-        for virtual, server in work.set_servers:
-            kernel.change(virtual, server)
+        kernel.put(work.add_servers)
+        kernel.put(work.set_servers)
+        kernel.set_reals(work.reals)
         for virtual, real, weight in work.reals:
-            self._leaving.discard((virtual, real))
-            if weight is None:
-                kernel.remove_real(virtual, real)
-                continue
-            kernel.set_real(virtual, real, weight)
-            if not weight:
+            if weight == 0:
                 self._leaving.add((virtual, real))
+            else:
+                self._leaving.discard((virtual, real))
         self._set_addresses(work.add_addresses, work.remove_addresses)
-        for virtual in work.remove_servers:
-            kernel.remove(virtual)
-            self._leaving = {(at, real) for at, real in self._leaving if at != virtual}
+        kernel.remove(work.remove_servers)
+        if work.remove_servers:
+            gone = set(work.remove_servers)
+            self._leaving = {(at, real) for at, real in self._leaving if at not in gone}
         ipset.restore(f"del {self._set(entry.of)} {entry.text}" for entry in work.remove_entries)
 
     def _set_addresses(self, add: Iterable[str], remove: Iterable[str]) -> None:
@@ -212,12 +207,21 @@ class IpvsBackend:
                 rtnl.delete_address(device.ifindex, ip, bits)
 
     def is_intact(self) -> bool:
-        """A quick look: the device's addresses and one of our chains."""
+        """Compares all but the rules' text, as kube-proxy does every syncPeriod: nothing tells of foreign changes."""
+        with self._planning:
+            plan, syncs = self._plan, self._syncs
+            wanted = plan.wanted()
         try:
-            if not self._plan.wanted().addresses <= self._addresses():
+            if n.BALANCER not in self._programs.save("nat").get("nat", Saved({})).chains:
                 return False
-            return n.BALANCER in self._programs.save("nat").get("nat", Saved({})).chains
-        except IptablesFailed:
+            servers = Servers(self._node.family)
+            try:
+                kernel = self._read(servers)
+                return self._syncs != syncs or plan.agrees(wanted, kernel)
+            finally:
+                servers.close()
+        except (ServersError, ipset.IpsetFailed, IptablesFailed, ProgramFailed, OSError) as error:
+            _log.warning("what the kernel has could not be read", error=str(error))
             return True
 
     def connections(self) -> Mapping[str, int]:
@@ -280,9 +284,7 @@ def clean() -> None:
     try:
         for family in (IPV4, IPV6):
             servers = Servers(family)
-            for virtual in servers.read():
-                if virtual.ip in own:
-                    servers.remove(virtual)
+            servers.remove(virtual for virtual in servers.read() if virtual.ip in own)
             servers.close()
         remove_rules()
     except (ServersError, ipset.IpsetFailed, IptablesFailed, ProgramFailed) as error:

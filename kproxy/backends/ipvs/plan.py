@@ -90,11 +90,28 @@ class Plan:
         self._addresses: Counter[str] = Counter()
 
     def full(self, table: ForwardingTable, kernel: State) -> Work:
-        """Against what the kernel says; virtual servers within excludeCIDRs are somebody else's."""
+        """Against what the kernel says."""
         self._fill(table)
+        return difference(self._own(kernel), self.wanted())
+
+    def agrees(self, wanted: State, kernel: State) -> bool:
+        """Whether a full sync would change nothing; real servers that are leaving may still be there."""
+        work = difference(self._own(kernel), wanted)
+        leaving = self.leaving(kernel)
+        return not work._replace(reals=()).size and all(
+            weight == 0 and (virtual, real) in leaving for virtual, real, weight in work.reals
+        )
+
+    def leaving(self, kernel: State) -> set[tuple[Virtual, Real]]:
+        """Real servers that a predecessor, or an earlier sync, told to take no more."""
+        servers = self._own(kernel).servers.items()
+        return {(virtual, real) for virtual, s in servers for real, weight in s.reals.items() if not weight}
+
+    def _own(self, kernel: State) -> State:
+        """Virtual servers within excludeCIDRs are somebody else's."""
         excluded = self.node.ipvs.excluded_cidrs
         own = {v: s for v, s in kernel.servers.items() if not is_excluded(v.ip, excluded)}
-        return difference(kernel._replace(servers=own), self.wanted())
+        return kernel._replace(servers=own)
 
     def partial(
         self, table: ForwardingTable, names: Iterable[ServicePortName], node: NodeRules | None = None

@@ -84,6 +84,24 @@ def test_a_real_server_that_was_leaving_gets_its_weight_back() -> None:
     assert work.reals == ((_AT, Real("10.1.0.1", 80), 1),)
 
 
+def test_foreign_changes_are_told_from_servers_that_are_leaving() -> None:
+    plan = _planned(_setup("10.1.0.1", "10.1.0.2"))
+    wanted = plan.wanted()
+    server = wanted.servers[_AT]
+
+    def agrees(reals: dict[Real, int]) -> bool:
+        return plan.agrees(wanted, wanted._replace(servers={_AT: server._replace(reals=reals)}))
+
+    assert agrees(dict(server.reals))
+    assert agrees({**server.reals, Real("10.1.0.9", 80): 0})
+    assert not agrees({**server.reals, Real("10.1.0.9", 80): 1})
+    assert not agrees({Real("10.1.0.1", 80): 1})
+    assert not agrees({**server.reals, Real("10.1.0.1", 80): 0})
+    assert not plan.agrees(wanted, wanted._replace(servers={}))
+    assert not plan.agrees(wanted, wanted._replace(entries=frozenset()))
+    assert not plan.agrees(wanted, wanted._replace(addresses=wanted.addresses | {"9.9.9.9"}))
+
+
 def test_excluded_servers_are_left_alone() -> None:
     foreign, own = Virtual("TCP", "9.9.9.9", 80), Virtual("TCP", "8.8.8.8", 80)
     state = State({foreign: Server("wrr", 0, {}), own: Server("rr", 0, {})}, frozenset(), frozenset())

@@ -1,0 +1,1 @@
+"""The kernel's own load balancer, over generic netlink."""
