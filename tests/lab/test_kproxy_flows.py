@@ -1,31 +1,25 @@
 """The flow table against the kernel: crafted packets through real rules of nftables and iptables, both variants."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import msgspec
 import pytest
 
 from kproxy.backends.iptables.apply import IptablesBackend
 from kproxy.backends.nftables.apply import NftablesBackend
-from kproxy.backends.registry import Backend
-from kproxy.node import NodeRules
-from kproxy.walk import is_local_address, walk
 from linux import netns
 from linux.iptables.run import Iptables
 from linux.nft.socket import NftSocket
-from tests.flows.kproxy_rows import ALT, NODE, ROWS, Flow, intake_of, node_of, packet_of, six, targets_of
-from tests.lab.packet_range import PacketRange, Seen, listening, packet_range
+from tests.flows.kproxy_rows import ROWS, Flow, node_of
+from tests.lab.flow_check import check_flow, flow_ground
+from tests.lab.packet_range import PacketRange
 
 pytestmark = pytest.mark.lab
-_TRIES = 80
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[PacketRange]:
-    addresses = (NODE, ALT, six(NODE), six(ALT))
-    with packet_range(addresses, ("10.180.0.0/24", six("10.180.0.0/24"))) as made:
-        made.know({at(f"10.180.0.{i}") for i in range(1, 6) for at in (str, six)})
+    with flow_ground() as made:
         yield made
 
 
@@ -40,7 +34,7 @@ def nft(ground: PacketRange) -> Iterator[NftSocket]:
 @pytest.mark.parametrize("flow", ROWS, ids=lambda flow: flow.text)
 def test_flow_through_nftables(flow: Flow, family: int, ground: PacketRange, nft: NftSocket) -> None:
     node = node_of(flow.setup, family)
-    _check(flow, family, ground, node, NftablesBackend(node, nft, own_table=False))
+    check_flow(flow, family, ground, node, NftablesBackend(node, nft, own_table=False))
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -57,57 +51,4 @@ def test_flow_through_iptables(flow: Flow, family: int, ground: PacketRange) -> 
         filters_first=False,
         drops_invalid=True,
     )
-    _check(flow, family, ground, node, IptablesBackend(node, programs))
-
-
-def _check(flow: Flow, family: int, ground: PacketRange, node: NodeRules, backend: Backend) -> None:
-    table, packet = intake_of(flow.setup, family).tables[family], packet_of(flow, family)
-    if flow.protocol == "SCTP" and not packet.in_interface:
-        pytest.skip("no SCTP sockets here")
-    ground.filter_bridged(on=not flow.setup.bridged)
-    interface = "cni0" if flow.setup.bridged else packet.in_interface
-    with ExitStack() as stack:
-        stack.callback(lambda: netns.run_in(ground.node, backend.cleanup))
-        netns.run_in(ground.node, lambda: backend.sync(table))
-
-        def once() -> list[Seen]:
-            ends = (packet.source, packet.destination, packet.protocol, packet.port)
-            return ground.send(interface, *ends) if interface else ground.send_from_node(*ends)
-
-        outcome = walk(table, node, packet)
-        if outcome.verdict != "forward":
-            if outcome.verdict == "pass" and is_local_address(node, packet.destination):
-                stack.enter_context(listening(ground.node, flow.protocol, packet.destination, packet.port))
-            _check_verdict(outcome.verdict, once(), packet.destination, packet.port, flow.protocol)
-            return
-        oracle = {str(t): t.masquerade for t in outcome.targets}
-        assert oracle.keys() == targets_of(flow, family)
-        seen: dict[str, bool] = {}
-        for _ in range(_TRIES):
-            frames = once()
-            assert [frame.kind for frame in frames] == ["forward"]
-            ip, port, source = frames[0].destination, frames[0].port, frames[0].source
-            target = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
-            if any(svc.affinity_s for svc in flow.setup.services):
-                again = once()[0]
-                assert (again.destination, again.port) == (ip, port), "affinity holds"
-                netns.run_in(ground.node, backend.cleanup)
-                netns.run_in(ground.node, lambda: backend.sync(table))
-            seen[target] = source != packet.source or (not interface and oracle.get(target, False))
-            if seen.keys() >= oracle.keys():
-                break
-        assert seen == oracle
-
-
-def _check_verdict(verdict: str, frames: list[Seen], destination: str, port: int, protocol: str) -> None:
-    kinds = [frame.kind for frame in frames]
-    match verdict:
-        case "reject":
-            assert kinds == ["reject"]
-        case "drop":
-            assert kinds == []
-        case "pass":
-            if kinds != ["answer"]:  # not ours: went on unchanged, or a datagram was taken by the node
-                went_on = [(f.kind, f.destination, f.port) for f in frames]
-                assert went_on in ([("forward", destination, port)], []) or protocol == "TCP"
-                assert frames or protocol == "UDP"
+    check_flow(flow, family, ground, node, IptablesBackend(node, programs))
