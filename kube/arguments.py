@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("apiserver", "the API server alone"),
         ("scheduler", "the scheduler alone, against a running API server"),
         ("controllers", "the controllers alone, against a running API server"),
+        ("ingress", "Ingress alone (a HAProxy), against a running API server"),
     ):
         command = commands.add_parser(
             name,
@@ -156,4 +157,11 @@ def _add_loops(parser: argparse.ArgumentParser) -> None:
         metavar="CIDR|FIRST-LAST",
         help="addresses of LoadBalancer Services",
     )
+    add(
+        "--ingress-address",
+        default="",
+        metavar="IP[,IP]",
+        help="serve Ingress there; needs the program haproxy when the first Ingress is made",
+    )
+    add("--ingress-ports", default="80,443", metavar="HTTP,HTTPS", help="(%(default)s)")
     add("--profile", choices=("default", "lab"), default="default", help="timings; lab waits for nothing")

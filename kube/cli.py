@@ -141,8 +141,20 @@ def _node_ports(text: str) -> tuple[int, int]:
     return first, last
 
 
+def _two_ports(text: str) -> tuple[int, int]:
+    try:
+        http, https = (int(port) for port in text.split(","))
+    except ValueError:
+        raise UsageError(f"--ingress-ports {text}: want HTTP,HTTPS") from None
+    if not (0 < http < 65536 and 0 < https < 65536 and http != https):
+        raise UsageError(f"--ingress-ports {text}: two ports of 1 to 65535")
+    return http, https
+
+
 def _run(arguments: argparse.Namespace) -> None:
     plan = _plan(arguments)
+    if plan.command == "ingress" and not plan.ingress_addresses:
+        raise UsageError("ingress needs --ingress-address IP[,IP]: where to listen")
     from kube import core_run, logs
 
     logs.setup(arguments.level)
@@ -193,6 +205,10 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         cluster_cidrs=_ranges(arguments, "cluster_cidr"),
         mask_sizes=(arguments.node_cidr_mask_size_ipv4, arguments.node_cidr_mask_size_ipv6),
         load_balancer_pool=tuple(filter(None, arguments.load_balancer_pool.split(","))),
+        ingress_addresses=tuple(
+            _address(text, "--ingress-address") for text in filter(None, arguments.ingress_address.split(","))
+        ),
+        ingress_ports=_two_ports(arguments.ingress_ports),
         profile=arguments.profile,
         authorization_modes=_modes(arguments.authorization_mode),
     )
@@ -215,6 +231,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "apiserver": _run,
     "scheduler": _run,
     "controllers": _run,
+    "ingress": _run,
     "backup": _backup,
     "restore": _restore,
 }

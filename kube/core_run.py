@@ -47,6 +47,8 @@ class Plan(NamedTuple):
     kubeconfig: str = ""
     mask_sizes: tuple[int, int] = (24, 64)
     load_balancer_pool: tuple[str, ...] = ()
+    ingress_addresses: tuple[str, ...] = ()
+    ingress_ports: tuple[int, int] = (80, 443)
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -131,7 +133,9 @@ async def _clients(
         etcd=etcd_options(plan.etcd_servers, plan.etcd_tls, plan.etcd_prefix, plan.compaction_interval_s),
     )
     async with serving(pki, listener, settings, options) as server:
-        names = ("scheduler", "controllers") if plan.command == "all" else ()
+        names = ["scheduler", "controllers"] if plan.command == "all" else []
+        if names and plan.ingress_addresses:
+            names.append("ingress")
         yield [(name, partial(_local_loop, plan, name, server, pki)) for name in names]
 
 
@@ -153,8 +157,8 @@ async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
     from kube.client import Client
 
     await asyncio.sleep(0)
-    users = {"scheduler": "system:kube-scheduler", "controllers": "system:kube-controller-manager"}
-    user = User(users[name], ("system:authenticated",))
+    name_of_user = "system:kube-scheduler" if name == "scheduler" else "system:kube-controller-manager"
+    user = User(name_of_user, ("system:authenticated",))
     client = Client(LocalTransport(server, user, user_agent=f"kcore-{name}"))
     run_part = _elected if plan.etcd_servers else _loop  # alone on a store there is nobody to elect from
     await run_part(plan, name, client, pki.ca.read_text())
@@ -166,7 +170,11 @@ async def _elected(plan: Plan, name: str, client: "Client", ca_pem: str) -> None
 
     from kube.election import Elector
 
-    leases = {"scheduler": "kube-scheduler", "controllers": "kube-controller-manager"}
+    leases = {
+        "scheduler": "kube-scheduler",
+        "controllers": "kube-controller-manager",
+        "ingress": "podnet-ingress",
+    }
     elector = Elector(client, leases[name], f"{socket.gethostname()}_{uuid4()}")
     await elector.run(partial(_loop, plan, name, client, ca_pem))
 
@@ -176,6 +184,9 @@ async def _loop(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
         from kube import scheduler
 
         await scheduler.run(client, scheduler.SchedulerProfile.named(plan.profile))
+        return
+    if name == "ingress":
+        await _ingress(plan, client)
         return
     import msgspec
 
@@ -191,3 +202,17 @@ async def _loop(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
         root_ca_pem=ca_pem,
     )
     await run_controllers(client, options)
+
+
+async def _ingress(plan: Plan, client: "Client") -> None:
+    from kube.ingress.drive import IngressOptions
+    from kube.ingress.drive import run as run_ingress
+
+    assert plan.data_dir is not None, "only a cluster in memory has no folder, and it serves no Ingress"
+    options = IngressOptions(
+        addresses=plan.ingress_addresses,
+        folder=plan.data_dir / "ingress",
+        http_port=plan.ingress_ports[0],
+        https_port=plan.ingress_ports[1],
+    )
+    await run_ingress(client, options)

@@ -1,5 +1,6 @@
-"""API objects that a lab starts with: the DNS service, answered by the hub. Pure."""
+"""API objects that a lab starts with: the DNS service and Ingress, both answered by the hub. Pure."""
 
+from kube.ingress.kinds import CONTROLLER, DEFAULT_CLASS_ANNOTATION, IngressClass, IngressClassSpec
 from kube.objects import (
     SERVICE_NAME_LABEL,
     Endpoint,
@@ -16,7 +17,10 @@ from netns_fixtures.topology import Lab
 _NAMESPACE = "kube-system"
 _NAME = "kube-dns"
 _PORTS = (("dns", "UDP", 53), ("dns-tcp", "TCP", 53), ("metrics", "TCP", 9153))
-_FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
+_INGRESS_CLASS = IngressClass(
+    metadata=ObjectMeta(name="podnet", annotations={DEFAULT_CLASS_ANNOTATION: "true"}),
+    spec=IngressClassSpec(controller=CONTROLLER),
+)
 
 
 def addons(lab: Lab) -> tuple[Object, ...]:
@@ -46,7 +50,7 @@ def addons(lab: Lab) -> tuple[Object, ...]:
     slices = tuple(
         _slice(family, address) for family, address in zip(families, lab.hub.addresses, strict=True)
     )
-    return (service, *slices)
+    return (service, *slices, _INGRESS_CLASS)
 
 
 def _slice(family: str, address: str) -> EndpointSlice:

@@ -25,6 +25,7 @@ def hub_commands(lab: Lab, folder: Folder, bin_dir: str) -> tuple[Command, ...]:
         *("--service-cluster-ip-range", ",".join(lab.service_ranges)),
         *("--cluster-cidr", ",".join(lab.pod_ranges)),
         *("--load-balancer-pool", ",".join(lab.load_balancer_pool)),
+        *("--ingress-address", ",".join(lab.hub.addresses)),
         *("--profile", "lab"),
         *("--fsync", "normal"),
         *("--authorization-mode", "Node,RBAC"),
@@ -54,6 +55,7 @@ def node_commands(lab: Lab, node: Member, folder: Folder, bin_dir: str) -> tuple
         *("--client-ca", str(pki / "ca.crt")),
         *("--hide", str(folder.root)),
         *("--pull-netns", str(folder.host_netns)),
+        *("--network", "vxlan" if lab.ways == "vxlan" else "none"),
         *("--lease-duration-s", "2"),  # the lab profile takes a node for dead after 2 s
     )
     kproxy = (

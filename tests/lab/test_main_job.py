@@ -99,7 +99,7 @@ def test_get_in_all_its_forms(demo: Cluster) -> None:
     ).stdout
     assert pods(demo, "backend")[0]["metadata"]["name"] in chosen
     assert "frontend" not in demo.kubectl("get", "pods", "-n", NAMESPACE, "-l", "app=backend").stdout
-    assert re.search(r"k8sdemo +<none> +\* ", demo.kubectl("get", "ingress", "-n", NAMESPACE).stdout)
+    assert re.search(r"k8sdemo +podnet +\* ", demo.kubectl("get", "ingress", "-n", NAMESPACE).stdout)
 
 
 def test_get_watch_shows_a_change(demo: Cluster) -> None:
