@@ -17,7 +17,7 @@ else:
 
 LATENCY_US = 25_000
 _IFB_CHARS = 15
-_MAX_BURST_BYTES = 1 << 32
+_MAX_BURST_BYTES = (1 << 32) - 1
 
 
 class Limits(NamedTuple):
@@ -51,13 +51,14 @@ def _limits(fields: Fields) -> Limits:
         ("ingress", found.ingress_rate, found.ingress_burst),
         ("egress", found.egress_rate, found.egress_burst),
     ):
-        if bool(rate) != bool(burst):
-            what = "burst" if rate else "rate"
-            raise CniError(f"if one of {direction} rate and burst is set, both must be: {what} is missing")
+        if rate and not burst:
+            raise CniError("if rate is set, burst must also be set")
+        if burst and not rate:
+            raise CniError("if burst is set, rate must also be set")
+        if burst // 8 >= _MAX_BURST_BYTES:
+            raise CniError("burst cannot be more than 4GB")
         if rate and rate < 8:
             raise CniError(f"{direction} rate is {rate} bits per second: less than a byte")
-        if burst // 8 >= _MAX_BURST_BYTES:
-            raise CniError(f"{direction} burst cannot be more than 4GB")
     return found
 
 

@@ -19,10 +19,10 @@ class BridgeAttach(VethAttach):
 
     def run(self, conf: BridgeConf) -> Result:
         name = self.record_intent(bridge=conf.bridge)
+        self.step("bridge")
+        mtu, bridge = ensure_bridge(self.host, conf, self.host_name)
         found = self.reserve()
         layer3 = plan.addressing(conf, found)
-        self.step("bridge")
-        mtu, bridge = ensure_bridge(self.host, conf, self.host_name, layer3.gateways)
         self.step("gateway")
         gateway = self._gateway_device(conf, bridge)
         bridge = ensure_gateways(self.host, conf, self.host_name, bridge, layer3, gateway)

@@ -12,22 +12,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cni.bridge.config import BridgeConf
     from cni.bridge.plan import AddressOp
-    from cni.spec.addresses import Cidr
     from cni.veth.plan import Addressing
     from linux.rtnl import Link, Rtnl
 
+_LINK_LOCAL_PREFIX = 64
 
-_NO_MAC = "00:00:00:00:00:00"  # of a bridge that was made without one and has no ports yet
 
-
-def ensure_bridge(
-    host: Rtnl, conf: BridgeConf, host_name: str, gateways: tuple[Cidr, ...]
-) -> tuple[int | None, Link]:
+def ensure_bridge(host: Rtnl, conf: BridgeConf, host_name: str) -> tuple[int | None, Link]:
     """The MTU for the veth pair (None: the kernel's own) and the bridge, up."""
     mtu = plan.auto_mtu(_uplink_mtus(host)) if conf.mtu == 0 else conf.mtu
     link = host.link(conf.bridge)
     if link is None:
-        link = _create(host, conf, plan.bridge_mac(conf, host_name, gateways), mtu)
+        link = _create(host, conf, plan.first_bridge_mac(conf, host_name), mtu)
     if link.kind != "bridge":
         raise CniError(f'"{conf.bridge}" already exists but is not a bridge: remove it or name another one')
     if not link.up:
@@ -59,7 +55,16 @@ def _create(host: Rtnl, conf: BridgeConf, mac: str, mtu: int | None) -> Link:
     link = host.link(conf.bridge)
     if link is None:
         raise CniError(f"bridge {conf.bridge} was deleted while it was being set up")
+    _add_link_local(host, link)
     return link
+
+
+def _add_link_local(host: Rtnl, bridge: Link) -> None:
+    """A bridge whose MAC was set has no carrier before its first port, and so no address from the kernel."""
+    try:
+        host.add_address(bridge.ifindex, plan.link_local(bridge.mac).text, _LINK_LOCAL_PREFIX, nodad=True)
+    except OSError:
+        return  # there by now, or a host without IPv6
 
 
 def _uplink_mtus(host: Rtnl) -> list[int]:
@@ -91,11 +96,9 @@ def ensure_gateways(
     present = host.addresses(target.ifindex)
     for gateway in layer3.gateways:
         ops = plan.bridge_address_ops(target.name, present, gateway, force=conf.force_address)
-        if ops:
+        pinned = plan.pinned_bridge_mac(conf, host_name, bridge.mac, layer3.gateways)
+        if ops or pinned != bridge.mac:
             # Setting even the same address pins it; a bridge that was adopted would else follow its ports.
-            pinned = (
-                plan.bridge_mac(conf, host_name, layer3.gateways) if bridge.mac == _NO_MAC else bridge.mac
-            )
             host.set_link(bridge.ifindex, mac=pinned)
             bridge = bridge._replace(mac=pinned)
         for op in ops:

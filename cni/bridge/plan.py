@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cni.spec.addresses import Cidr, parse_cidr, parse_ip
+from cni.spec.addresses import IP, Cidr, from_packed, parse_cidr, parse_ip
 from cni.spec.digest import sha512_hex
 from cni.spec.errors import CniError
 from cni.spec.result import IPConfig, Result, Route
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 else:
     from linux.records import NamedTuple
 
+NO_MAC = "00:00:00:00:00:00"  # of a bridge that was made without one and has no ports yet
 CONTAINER_INTERFACE = 2  # after the bridge and the host's end of the veth
 
 
@@ -29,11 +30,22 @@ class AddressOp(NamedTuple):
     address: Cidr
 
 
-def bridge_mac(conf: BridgeConf, host_name: str, gateways: tuple[Cidr, ...]) -> str:
-    """The same at each creation: from the gateway's address, which is unique on the network, else from names."""
-    if gateways:
-        return derived_mac(gateways[0].ip)
+def first_bridge_mac(conf: BridgeConf, host_name: str) -> str:
+    """What a bridge is made with: the same at each creation."""
     return random_mac(sha512_hex(f"{host_name}/{conf.bridge}")[:8])
+
+
+def pinned_bridge_mac(conf: BridgeConf, host_name: str, present: str, gateways: tuple[Cidr, ...]) -> str:
+    """The MAC to keep: a bridge of ours gets its gateway's, which is unique on the network; others keep theirs."""
+    ours = ("", NO_MAC, first_bridge_mac(conf, host_name))
+    return derived_mac(gateways[0].ip) if gateways and present in ours else present
+
+
+def link_local(mac: str) -> IP:
+    """The IPv6 address that the kernel derives from a MAC (RFC 4291, appendix A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    host = bytes((octets[0] ^ 2,)) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return from_packed(b"\xfe\x80" + bytes(6) + host)
 
 
 def addressing(conf: BridgeConf, ipam: Result) -> Addressing:
@@ -60,8 +72,7 @@ def _with_gateway(conf: BridgeConf, ip: IPConfig) -> IPConfig:
 
 
 def _has_default(routes: Iterable[Route], version: str) -> bool:
-    default = "::/0" if version == "6" else "0.0.0.0/0"
-    return any(route.dst == default for route in routes)
+    return any(parse_cidr(route.dst).prefix == 0 for route in routes if route.version == version)
 
 
 def bridge_address_ops(

@@ -102,7 +102,7 @@ def _bridge(host: Rtnl, host_name: str, conf: BridgeConf, found: Record, links: 
     mended = 0
     before = links.get(conf.bridge)
     if before is None or not before.up or not _has_gateways(host, before, layer3):
-        _mtu, bridge = ensure_bridge(host, conf, host_name, gateways)
+        _mtu, bridge = ensure_bridge(host, conf, host_name)
         ensure_gateways(host, conf, host_name, bridge, layer3)
         links[conf.bridge] = host.link(conf.bridge) or bridge
         mended += 1

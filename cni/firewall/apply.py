@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from cni import netns_run
 from cni.attachments import disk, record
 from cni.firewall import config
@@ -24,14 +22,15 @@ if TYPE_CHECKING:
     from cni.spec.result import Result
 
 PLUGIN = "firewall"
-_FIREWALLD_PIDS = ("/run/firewalld.pid", "/var/run/firewalld.pid")
-_TIMEOUT_S = 30.0
 
 
-def _choose(conf: FirewallConf) -> str:
+def _choose(call: Call, conf: FirewallConf) -> str:
+    """As the reference: firewalld where it runs, else iptables where it is installed."""
     if conf.backend:
         return conf.backend
-    if any(os.path.exists(path) for path in _FIREWALLD_PIDS):
+    from cni.firewall import firewalld_socket
+
+    if firewalld_socket.is_running(call.env):
         return "firewalld"
     return "iptables" if iptables.is_available() else "nftables"
 
@@ -39,7 +38,7 @@ def _choose(conf: FirewallConf) -> str:
 def add(call: Call) -> Result:
     conf = config.parse(call)
     prev = required_prev_result(call.conf, PLUGIN)
-    ips, backend = config.addresses(prev), _choose(conf)
+    ips, backend = config.addresses(prev), _choose(call, conf)
     with disk.hold(call, PLUGIN) as held, Undo(call.world.stderr) as undo:
         undo.push("record", held.remove)
         call.world.fault("firewall: record")
@@ -47,7 +46,7 @@ def add(call: Call) -> Result:
         held.write(started)
         undo.push("remove the rules", lambda: _remove(call, started))
         call.world.fault("firewall: rules")
-        _add(conf, backend, ips)
+        _add(call, conf, backend, ips)
         call.world.fault("firewall: policy")
         if conf.policy not in ("", "open"):
             _isolate(config.bridge_of(prev, conf.policy), conf.policy, backend, ips)
@@ -66,9 +65,13 @@ def _families(ips: Sequence[IP]) -> list[int]:
     return sorted({ip.bits for ip in ips})
 
 
-def _add(conf: FirewallConf, backend: str, ips: Sequence[IP]) -> None:
+def _add(call: Call, conf: FirewallConf, backend: str, ips: Sequence[IP]) -> None:
     if backend == "firewalld":
-        _firewalld("--add-source", conf.zone, ips)
+        from cni.firewall.firewalld_socket import Firewalld
+
+        with Firewalld(call.env) as firewalld:
+            for source in _sources(ips):
+                firewalld.add_source(conf.zone, source)
     elif backend == "iptables":
         from cni.firewall import iptables_plan
 
@@ -106,20 +109,6 @@ def _isolate_nftables(bridge: str, policy: str) -> None:
     )
 
 
-def _firewalld(verb: str, zone: str, ips: Sequence[IP]) -> None:
-    from linux.execute import execute, find
-
-    program = find("firewall-cmd", os.environ.get("PATH", ""))
-    if program is None:
-        raise CniError("firewall-cmd is not installed: install firewalld, or choose another firewall backend")
-    for ip in ips:
-        argv = [program, f"--zone={zone}", f"{verb}={ip.text}/{ip.bits}"]
-        done = execute(argv, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, timeout_s=_TIMEOUT_S)
-        said = done.stderr.decode("utf-8", "replace")
-        if done.code and "ALREADY_ENABLED" not in said and "UNKNOWN_SOURCE" not in said:
-            raise CniError(f"firewall-cmd {argv[2]}: {said.strip() or done.code}")
-
-
 def delete(call: Call) -> None:
     conf = config.parse(call)
     with disk.hold(call, PLUGIN) as held:
@@ -129,7 +118,7 @@ def delete(call: Call) -> None:
         else:
             prev = call.conf.prev_result
             if prev is not None:
-                _remove(call, _record(call, conf, _choose(conf), config.addresses(prev)))
+                _remove(call, _record(call, conf, _choose(call, conf), config.addresses(prev)))
         held.remove()
 
 
@@ -137,7 +126,7 @@ def _remove(call: Call, found: Record) -> None:
     ips = [parse_ip(text) for text in found.facts["ips"]]
     backend = found.facts["backend"]
     if backend == "firewalld":
-        _firewalld("--remove-source", found.facts["zone"], ips)
+        _remove_firewalld(call, found.facts["zone"], ips)
     elif backend == "iptables":
         from cni.firewall import iptables_plan
 
@@ -146,6 +135,22 @@ def _remove(call: Call, found: Record) -> None:
             iptables.restore(bits, "filter", iptables_plan.delete_lines(table, ips))
     else:
         _remove_nftables(ips)
+
+
+def _sources(ips: Sequence[IP]) -> list[str]:
+    return [f"{ip.text}/{ip.bits}" for ip in ips]
+
+
+def _remove_firewalld(call: Call, zone: str, ips: Sequence[IP]) -> None:
+    """Its zones are gone with it: nothing to remove from a firewalld that does not run."""
+    from cni.firewall.firewalld_socket import Firewalld
+
+    try:
+        with Firewalld(call.env) as firewalld:
+            for source in _sources(ips):
+                firewalld.remove_source(zone, source)
+    except OSError as error:
+        call.world.stderr(f"firewall: firewalld does not answer: {error}\n")
 
 
 def _remove_nftables(ips: Sequence[IP]) -> None:
@@ -160,12 +165,12 @@ def _remove_nftables(ips: Sequence[IP]) -> None:
 def check(call: Call) -> None:
     conf = config.parse(call)
     ips = config.addresses(required_prev_result(call.conf, PLUGIN))
-    found = _missing(conf, _choose(conf), ips)
+    found = _missing(call, conf, _choose(call, conf), ips)
     if found:
         raise CniError(found[0], details="; ".join(found[1:]))
 
 
-def _missing(conf: FirewallConf, backend: str, ips: Sequence[IP]) -> list[str]:
+def _missing(call: Call, conf: FirewallConf, backend: str, ips: Sequence[IP]) -> list[str]:
     if backend == "iptables":
         from cni.firewall import iptables_plan
 
@@ -187,16 +192,23 @@ def _missing(conf: FirewallConf, backend: str, ips: Sequence[IP]) -> list[str]:
             if not nft.rules(plan.TABLE, {}).get(plan.FORWARD):
                 return [f"table {plan.TABLE.name} has lost its rules"]
         return [f"table {plan.TABLE.name} lacks {ip.text}" for ip in ips if ip.packed not in present]
-    return []
+    from cni.firewall.firewalld_socket import Firewalld
+
+    with Firewalld(call.env) as firewalld:
+        return [
+            f"firewalld's zone {conf.zone} lacks {source}"
+            for source in _sources(ips)
+            if not firewalld.has_source(conf.zone, source)
+        ]
 
 
 def heal(call: Call, found: Record) -> bool:
     """Make the rules again if any is missing; True if one was."""
     conf, backend = config.parse(call), found.facts["backend"]
     ips = [parse_ip(text) for text in found.facts["ips"]]
-    if not _missing(conf, backend, ips):
+    if not _missing(call, conf, backend, ips):
         return False
-    _add(conf, backend, ips)
+    _add(call, conf, backend, ips)
     prev = call.conf.prev_result
     if prev is not None and conf.policy not in ("", "open"):
         _isolate(config.bridge_of(prev, conf.policy), conf.policy, backend, ips)

@@ -43,6 +43,12 @@ class NetConf(NamedTuple):
         return self.fields.fields("ipam")
 
     @property
+    def overrides_dns(self) -> bool:
+        """An empty list is a setting too; an empty domain is none (Go cannot tell it from an absent one)."""
+        given = self.fields.fields("dns")
+        return bool(self.dns.domain) or any(key in given for key in ("nameservers", "search", "options"))
+
+    @property
     def prev_result(self) -> Result | None:
         raw = self.fields.raw("prevResult")
         return None if raw is None else result.from_json(raw, self.version)

@@ -54,6 +54,10 @@ class Route(NamedTuple):
     table: int | None = None
     scope: int | None = None
 
+    @property
+    def version(self) -> str:
+        return "6" if ":" in self.dst else "4"
+
 
 class DNS(NamedTuple):
     nameservers: tuple[str, ...] = ()
@@ -140,7 +144,7 @@ def _to_ip4_ip6(result: Result, version: str) -> dict[str, Any]:
         part: dict[str, Any] = {"ip": first.address}
         if first.gateway:
             part["gateway"] = first.gateway
-        routes = [r for r in result.routes if (":" in r.dst) == (family == "6")]
+        routes = [r for r in result.routes if r.version == family]
         if routes:
             part["routes"] = [_route_json(route, newest=False) for route in routes]
         body[key] = part
@@ -217,9 +221,9 @@ def read_route(fields: Fields) -> Route:
 
 
 def parse_route_dst(fields: Fields) -> str:
-    """Canonical, with the host bits cleared."""
+    """Canonical; host bits stay, as the reference has it, and are cleared for the kernel."""
     try:
-        return parse_cidr(fields.text("dst")).network.text
+        return parse_cidr(fields.text("dst")).text
     except ValueError as error:
         raise decoding_failure(f"{fields.where}.dst: {error}") from error
 

@@ -9,8 +9,6 @@ from cni.spec.result import IPConfig, Result, read_dns, read_route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cni.call import Call
     from cni.spec.gojson import Fields
 
@@ -23,11 +21,11 @@ def parse(call: Call) -> Result:
     ipam = conf.ipam
     addresses = [_configured(item) for item in ipam.objects("addresses")]
     given = arguments.parse(call.args)
-    addresses += _listed(given.get("IP", "").split(","), "ip")
+    addresses += [_from_arguments(text.strip()) for text in given.get("IP", "").split(",") if text]
+    addresses = _with_gateways(addresses, given.get("GATEWAY", ""))
     for texts in (conf.args.texts("ips"), conf.runtime.texts("ips")):
         if texts:
-            addresses = _listed(texts, "ip")
-    addresses = _with_gateways(addresses, given.get("GATEWAY", ""))
+            addresses = [_listed(text) for text in texts]
     _check_families(addresses, conf.version)
     return Result(
         ips=tuple(IPConfig(cidr.text, gateway.text if gateway else "") for cidr, gateway in addresses),
@@ -38,18 +36,23 @@ def parse(call: Call) -> Result:
 
 def _configured(item: Fields) -> tuple[Cidr, IP | None]:
     gateway = item.text("gateway")
-    return _cidr(item.text("address"), "address"), _gateway(gateway) if gateway else None
+    address = _cidr(item.text("address"), "the 'address' field is expected to be")
+    return address, _gateway(gateway) if gateway else None
 
 
-def _listed(texts: Iterable[str], field: str) -> list[tuple[Cidr, IP | None]]:
-    return [(_cidr(text.strip(), field), None) for text in texts if text.strip()]
+def _from_arguments(text: str) -> tuple[Cidr, IP | None]:
+    return _cidr(text, "the 'ip' field is expected to be"), None
 
 
-def _cidr(text: str, field: str) -> Cidr:
+def _listed(text: str) -> tuple[Cidr, IP | None]:
+    return _cidr(text, "an entry in the 'ips' field is NOT"), None
+
+
+def _cidr(text: str, complaint: str) -> Cidr:
     try:
         return parse_cidr(text)
     except ValueError as error:
-        raise CniError(f"the '{field}' field is expected to be in CIDR notation, got: '{text}'") from error
+        raise CniError(f"{complaint} in CIDR notation, got: '{text}'") from error
 
 
 def _gateway(text: str) -> IP:

@@ -102,7 +102,7 @@ class VethAttach:
 
     def dns(self, found: Result) -> DNS:
         """The configuration's own dns replaces IPAM's."""
-        return self.call.conf.dns if self.call.conf.dns != Result().dns else found.dns
+        return self.call.conf.dns if self.call.conf.overrides_dns else found.dns
 
     # --- links
 

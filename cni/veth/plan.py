@@ -107,12 +107,17 @@ def kernel_routes(plan: Addressing) -> tuple[KernelRoute, ...]:
             first_gateway.setdefault(ip.version, ip.gateway)
     found: dict[tuple[object, ...], KernelRoute] = {}
     for route in plan.routes:
-        version = "6" if ":" in route.dst else "4"
-        via = route.gw or first_gateway.get(version)
+        via = route.gw or first_gateway.get(route.version)
         if route.scope == _SCOPE_LINK and not route.gw:
             via = None
         item = KernelRoute(
-            route.dst, via, route.table or 254, route.scope, route.priority, route.mtu, route.advmss
+            parse_cidr(route.dst).network.text,
+            via,
+            route.table or 254,
+            route.scope,
+            route.priority,
+            route.mtu,
+            route.advmss,
         )
         found.setdefault((item.dst, item.via, item.table, item.priority), item)
     return tuple(sorted(found.values(), key=lambda item: item.via is not None))

@@ -106,8 +106,8 @@ def test_no_limits_pass_the_result_on(host, attach):
 @pytest.mark.parametrize(
     ("rates", "message"),
     [
-        ({"ingressRate": 8000}, "ingress rate and burst"),
-        ({"egressBurst": 8000}, "egress rate and burst"),
+        ({"ingressRate": 8000}, "if rate is set, burst must also be set"),
+        ({"egressBurst": 8000}, "if burst is set, rate must also be set"),
         ({"ingressRate": 8000, "ingressBurst": 1 << 36}, "cannot be more than 4GB"),
         ({"ingressRate": -1, "ingressBurst": 1}, "must be a whole number"),
     ],

@@ -117,7 +117,7 @@ def test_kernel_routes_go_through_the_familys_first_gateway_and_on_link_ones_com
         Route("0.0.0.0/0"),
         Route("::/0"),
         Route("10.9.0.0/16", scope=253),
-        Route("10.8.0.0/16", "10.1.2.8", mtu=1400, table=5),
+        Route("10.8.0.7/16", "10.1.2.8", mtu=1400, table=5),
         Route("0.0.0.0/0"),
     )
     layer3 = plan.addressing(parse(call, isGateway=True), Result(ips=IPS, routes=routes))
@@ -180,3 +180,30 @@ def test_vlans_as_ranges(vlans, wanted):
 def test_the_smallest_uplink_decides():
     assert plan.auto_mtu([9000, 1450]) == 1450
     assert plan.auto_mtu([]) is None
+
+
+def test_a_bridge_of_ours_gets_its_gateways_mac_and_others_keep_theirs(call):
+    conf, gateways = parse(call), (parse_cidr("10.1.2.1/24"),)
+    for present in ("", plan.NO_MAC, plan.first_bridge_mac(conf, "h")):
+        assert plan.pinned_bridge_mac(conf, "h", present, gateways) == "0a:58:0a:01:02:01"
+        assert plan.pinned_bridge_mac(conf, "h", present, ()) == present
+    assert plan.pinned_bridge_mac(conf, "h", "c2:11:22:33:44:55", gateways) == "c2:11:22:33:44:55"
+
+
+def test_link_local_addresses_are_the_kernels():
+    assert plan.link_local("0a:58:9a:00:80:3a").text == "fe80::858:9aff:fe00:803a"
+
+
+@pytest.mark.parametrize(
+    ("dns", "wanted"),
+    [
+        ({}, False),
+        ({"domain": ""}, False),
+        ({"nameservers": None}, False),
+        ({"nameservers": []}, True),
+        ({"Search": []}, True),
+        ({"domain": "a.test"}, True),
+    ],
+)
+def test_an_empty_list_overrides_ipams_dns(call, dns, wanted):
+    assert call({}, dns=dns).conf.overrides_dns is wanted

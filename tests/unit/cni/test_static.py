@@ -69,3 +69,24 @@ def test_check_compares_with_the_result(call):
 
 def test_delete_needs_nothing(call):
     apply.delete(call({}))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"args": {"cni": {"ips": ["10.10.0.1"]}}}, "an entry in the 'ips' field is NOT in CIDR notation"),
+        ({"runtimeConfig": {"ips": ["10.10.0.1"]}}, "an entry in the 'ips' field is NOT in CIDR notation"),
+    ],
+)
+def test_requested_addresses_are_networks(call, more, message):
+    with pytest.raises(CniError, match=message):
+        apply.add(call({}, **more))
+
+
+def test_a_gateway_of_cni_args_is_for_addresses_that_nothing_replaces(call):
+    made = call({}, cni_args="IP=10.1.0.2/24;GATEWAY=10.1.0.1", runtimeConfig={"ips": ["10.1.0.3/24"]})
+    assert [(ip.address, ip.gateway) for ip in apply.add(made).ips] == [("10.1.0.3/24", "")]
+
+
+def test_routes_are_shown_as_they_were_written(call):
+    assert apply.add(call({"routes": [{"dst": "10.1.2.3/24"}]})).routes == (Route("10.1.2.3/24"),)
