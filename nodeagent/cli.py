@@ -100,7 +100,14 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     add(
         "--pull-netns", default="", metavar="PATH", help="network namespace from which registries are reached"
     )
-    add("--mtu", type=int, default=0, metavar="N", help="of pods' interfaces (default: the bridge's choice)")
+    add(
+        "--mtu",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of pods' interfaces (default: what the network takes)",
+    )
+    _add_network(run)
     add(
         "--cgroup-root",
         default="",
@@ -113,6 +120,25 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         choices=("debug", "info", "warning", "error"),
         default="info",
         help="default: %(default)s",
+    )
+
+
+def _add_network(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add(
+        "--network",
+        choices=("none", "routes", "vxlan"),
+        default="none",
+        help="ways to other nodes' pods: somebody else's, by static routes on a shared segment, or through"
+        " a VXLAN tunnel (default: %(default)s)",
+    )
+    add("--vxlan-id", type=int, default=1, metavar="N", help="the tunnel's VNI (default: %(default)s)")
+    add("--vxlan-port", type=int, default=4789, metavar="N", help="UDP port (default: %(default)s)")
+    add(
+        "--masquerade",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="with routes and vxlan: pods' packets leave the cluster with the node's address (default: yes)",
     )
 
 
@@ -175,6 +201,10 @@ def _run(arguments: argparse.Namespace) -> int:
         resolv_conf=arguments.resolv_conf,
         pull_netns=arguments.pull_netns,
         mtu=arguments.mtu,
+        network=arguments.network,
+        vxlan_id=arguments.vxlan_id,
+        vxlan_port=arguments.vxlan_port,
+        masquerade=arguments.masquerade,
         cgroup_root=arguments.cgroup_root,
     )
     asyncio.run(run(options))

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kube.client import Client
 from kube.events import Recorder
@@ -28,9 +28,10 @@ from nodeagent.node.plan import NodeState
 from nodeagent.options import Options
 from nodeagent.places import Places
 from nodeagent.pods import disk as pods_disk
-from nodeagent.pods.admission import refusal
+from nodeagent.pods.admission import Room, refusal, resize_refusal, room_of
 from nodeagent.pods.drive import PodWorker
 from nodeagent.pods.live import Host
+from nodeagent.pods.security_disk import apparmor_enabled
 from nodeagent.pods.setup import NodeSetup
 from nodeagent.pods.status import NodeFacts
 from nodeagent.pods.watch_drive import SourceWatches
@@ -38,6 +39,9 @@ from nodeagent.runtime.apply import OciRuntime, trial_start
 from nodeagent.runtime.records import PodRuntime
 from nodeagent.runtime.trial import Verdict, candidates, choose
 from nodeagent.stats.serve import Sampler
+
+if TYPE_CHECKING:
+    from nodeagent.overlay.drive import Overlay
 
 logger = get_logger("knode")
 _THREADS = 16  # container starts that may wait for the runtime at the same time
@@ -67,6 +71,7 @@ class Agent:
         self.sampler_asked = False  # nobody has wanted to know yet: no work is done for it
         self._runtime_version = ""
         self._network: NetworkList | None = None
+        self.overlay: Overlay | None = None
         self._not_ready = ("NodeStarting", "the container runtime is being tried")
         node_only = f"metadata.name={options.node_name}"
         self.nodes = Informer(self.client, Node, field_selector=node_only)
@@ -91,6 +96,7 @@ class Agent:
             group.create_task(self.services.run())
             group.create_task(self.recorder.run())
             group.create_task(self._serve())
+            await self._start_overlay()
             verdict = await asyncio.to_thread(self._choose_runtime)
             self.host = self._host(verdict, machine.cpu_count, machine.memory_bytes)
             await asyncio.to_thread(node_apply.prepare_kernel)
@@ -102,6 +108,23 @@ class Agent:
             await self._adopt(found)
             group.create_task(self._refresh_volumes())
             group.create_task(self._keep_house())
+
+    async def _start_overlay(self) -> None:
+        """Whose code a node without one does not load."""
+        mark = self.places.overlay_mark
+        if self.options.network == "none":
+            if os.path.exists(mark):
+                from nodeagent.overlay.drive import remove_leftovers
+
+                await asyncio.to_thread(remove_leftovers, mark)
+            return
+        from nodeagent.overlay.drive import Overlay
+        from nodeagent.overlay.plan import overlay_settings
+
+        os.makedirs(self.places.run_dir, exist_ok=True)
+        settings = overlay_settings(self.options)
+        self.overlay = Overlay(self.client, settings, mark, self._refresh_network)
+        _ = self._spawn(self.overlay.run())
 
     # the node
 
@@ -158,6 +181,7 @@ class Agent:
             if verdict.candidate.cgroups
             else "",
             capabilities=node_disk.own_capabilities(),
+            pids_max=options.pod_max_pids,
         )
         images = ImageSupply(
             store_dir=self.places.images,
@@ -176,6 +200,7 @@ class Agent:
             services=lambda: list(self.services.cache.values()),
             services_synced=self.services.wait_synced,
             watches=SourceWatches(self.client, self._spawn),
+            resize_refusal=lambda pod: resize_refusal(pod, self._room(), self._present()),
             rng=Random(),
         )
 
@@ -187,13 +212,13 @@ class Agent:
         """Write the conflist once the runtime works and the ranges are known; then the node is ready."""
         node = next(iter(self.nodes.cache.values()), None)
         ranges = node.spec.pod_cidrs if node else ()
-        if self.host is None or not ranges:
+        if self.host is None or not ranges or (self.overlay and not self.overlay.ready):
             return
         cni = self.host.setup.cni
         data = podnet_conflist(
             ranges,
             data_dir=f"{self.options.cni_cache_dir}/networks",
-            mtu=self.options.mtu,
+            mtu=self.options.mtu or (self.overlay.pod_mtu_bytes if self.overlay else 0),
             portmap=cni.has_plugin("portmap"),
         )
         cni_disk.write_conflist(self.options.cni_conf_dir, data)
@@ -250,18 +275,27 @@ class Agent:
         assert self.host is not None
         worker = PodWorker(self.host, pod, runtime, gone=gone)
         if not gone and not runtime.sandbox and pod.status.phase in {"", "Pending"}:
-            why = refusal(pod, self._present())
+            why = refusal(pod, self._room(), self._present())
             if why is not None:
                 worker.refuse(why)
         self.workers[pod.metadata.uid] = worker
         _ = self._spawn(self._keep(worker))
+
+    def _room(self) -> Room:
+        node = next(iter(self.nodes.cache.values()), None)
+        options = self.options
+        if node is None:
+            return Room(options.node_name)
+        return room_of(node, unsafe_sysctls=options.unsafe_sysctls, apparmor=apparmor_enabled())
 
     def _present(self) -> list[Pod]:
         """Pods that hold what they asked of the node."""
         return [
             worker.pod
             for worker in self.workers.values()
-            if worker.facts.evicted is None and worker.pod.status.phase not in {"Succeeded", "Failed"}
+            if worker.facts.evicted is None
+            and not worker.facts.gone
+            and worker.pod.status.phase not in {"Succeeded", "Failed"}
         ]
 
     async def _keep(self, worker: PodWorker) -> None:

@@ -27,4 +27,13 @@ class Options(NamedTuple):
     resolv_conf: str
     pull_netns: str
     mtu: int
+    network: str
+    vxlan_id: int
+    vxlan_port: int
+    masquerade: bool
     cgroup_root: str
+    unsafe_sysctls: tuple[str, ...] = ()
+    pod_max_pids: int | None = None
+    static_pod_dir: str = ""
+    log_max_bytes: int = 10 << 20
+    log_max_files: int = 5

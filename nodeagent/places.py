@@ -23,9 +23,19 @@ class Places(NamedTuple):
         return f"{self.root_dir}/pods"
 
     @property
+    def overlay_mark(self) -> str:
+        """There while routes, a tunnel or rules of the overlay may be."""
+        return f"{self.run_dir}/overlay"
+
+    @property
     def runtime_root(self) -> str:
         """The OCI runtime's own state (`runc --root`)."""
         return f"{self.run_dir}/oci"
+
+    @property
+    def seccomp(self) -> str:
+        """Profiles of type Localhost are named relative to this folder."""
+        return f"{self.root_dir}/seccomp"
 
     def pod_run(self, uid: str) -> str:
         """Namespaces, containers' bundles, generated files: gone with a reboot."""
@@ -66,6 +76,10 @@ class Places(NamedTuple):
 
     def empty_dir(self, uid: str, name: str) -> str:
         return f"{self.pod_root(uid)}/volumes/{name}"
+
+    def attached_volume(self, uid: str, name: str) -> str:
+        """Where an image's files, or the volume bound to a claim, are mounted."""
+        return f"{self.pod_run(uid)}/mounts/{name}"
 
     def writable_layer(self, uid: str, name: str, attempt: int) -> str:
         return f"{self.pod_root(uid)}/layers/{name}.{attempt}"

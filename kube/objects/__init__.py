@@ -131,6 +131,7 @@ from kube.objects.pods import (
     SchedulingGate,
     Sysctl,
 )
+from kube.objects.storage import PersistentVolume, PersistentVolumeClaim
 from kube.objects.value import (
     JSON,
     Condition,
@@ -299,6 +300,8 @@ __all__ = [
     "OptionalName",
     "OwnerReference",
     "ParentReference",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
     "PersistentVolumeClaimVolume",
     "Pod",
     "PodAffinity",

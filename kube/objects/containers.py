@@ -61,10 +61,18 @@ class ResourceRequirements(Value):
     requests: ResourceList = {}
 
 
+class ContainerResizePolicy(Value):
+    """Whether a change of this resource needs a restart (KEP-1287)."""
+
+    resource_name: str
+    restart_policy: str = "NotRequired"
+
+
 class VolumeMount(Value):
     name: str
     mount_path: str
     read_only: bool = False
+    recursive_read_only: str = ""
     sub_path: str = ""
     sub_path_expr: str = ""
     mount_propagation: str = ""
@@ -132,6 +140,13 @@ class Capabilities(Value):
     drop: tuple[str, ...] = ()
 
 
+class Profile(Value):
+    """A seccomp or AppArmor profile: RuntimeDefault, Unconfined, or Localhost with a name."""
+
+    type: str
+    localhost_profile: str = ""
+
+
 class SecurityContext(Value):
     capabilities: Capabilities | None = None
     privileged: bool = False
@@ -141,6 +156,8 @@ class SecurityContext(Value):
     read_only_root_filesystem: bool = False
     allow_privilege_escalation: bool | None = None
     proc_mount: str = ""
+    seccomp_profile: Profile | None = None
+    app_armor_profile: Profile | None = None
 
 
 class Container(Value):
@@ -153,6 +170,7 @@ class Container(Value):
     env: tuple[EnvVar, ...] = ()
     env_from: tuple[EnvFromSource, ...] = ()
     resources: ResourceRequirements = ResourceRequirements()
+    resize_policy: tuple[ContainerResizePolicy, ...] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
@@ -166,3 +184,9 @@ class Container(Value):
     stdin_once: bool = False
     tty: bool = False
     restart_policy: str = ""  # "Always" makes an init container a sidecar (KEP-753)
+
+
+class EphemeralContainer(Container):
+    """A container added to a running pod to look at it (`kubectl debug`); never restarted."""
+
+    target_container_name: str = ""

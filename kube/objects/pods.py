@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from kube.objects.containers import Container
+from kube.objects.containers import Container, EphemeralContainer, Profile, ResourceRequirements
 from kube.objects.placement import Affinity, Toleration, TopologySpreadConstraint
 from kube.objects.value import Condition, LocalObjectReference, Object, Resource, ResourceList, Value
 from kube.objects.volumes import Volume
@@ -18,7 +18,11 @@ class PodSecurityContext(Value):
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
     supplemental_groups: tuple[int, ...] = ()
+    supplemental_groups_policy: str = ""
     fs_group: int | None = None
+    fs_group_change_policy: str = ""
+    seccomp_profile: Profile | None = None
+    app_armor_profile: Profile | None = None
     sysctls: tuple[Sysctl, ...] = ()
 
 
@@ -46,9 +50,14 @@ class PodReadinessGate(Value):
     condition_type: str
 
 
+class PodOS(Value):
+    name: str
+
+
 class PodSpec(Value):
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
+    ephemeral_containers: tuple[EphemeralContainer, ...] = ()
     volumes: tuple[Volume, ...] = ()
     node_name: str = ""
     node_selector: dict[str, str] = {}
@@ -72,14 +81,19 @@ class PodSpec(Value):
     host_network: bool = False
     host_pid: bool = False
     host_ipc: bool = False
+    host_users: bool | None = None
     share_process_namespace: bool = False
     hostname: str = ""
+    hostname_override: str | None = None
     subdomain: str = ""
     set_hostname_as_fqdn: bool = False
     host_aliases: tuple[HostAlias, ...] = ()
     enable_service_links: bool = True
     security_context: PodSecurityContext | None = None
     image_pull_secrets: tuple[LocalObjectReference, ...] = ()
+    os: PodOS | None = None
+    resources: ResourceRequirements | None = None
+    runtime_class_name: str | None = None
 
 
 class PodIP(Value):
@@ -121,6 +135,8 @@ class ContainerStatus(Value):
     image: str = ""
     image_id: str = ""
     container_id: str = ""
+    resources: ResourceRequirements | None = None
+    allocated_resources: ResourceList = {}
 
 
 class PodStatus(Value):
@@ -136,6 +152,7 @@ class PodStatus(Value):
     start_time: str | None = None
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] = ()
     qos_class: str = ""
     observed_generation: int = 0
 

@@ -75,6 +75,13 @@ class PersistentVolumeClaimVolume(Value):
     read_only: bool = False
 
 
+class ImageVolume(Value):
+    """An image's files, read-only (KEP-4639)."""
+
+    reference: str = ""
+    pull_policy: str = ""
+
+
 class Volume(Value):
     name: str
     empty_dir: EmptyDirVolume | None = None
@@ -84,3 +91,4 @@ class Volume(Value):
     projected: ProjectedVolume | None = None
     downward_api: DownwardAPIVolume | None = None
     persistent_volume_claim: PersistentVolumeClaimVolume | None = None
+    image: ImageVolume | None = None

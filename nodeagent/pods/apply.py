@@ -12,14 +12,20 @@ from kube.objects import Pod
 from kube.objects.containers import Container
 from kube.objects.volumes import Volume
 from kube.scheduler.quantity import units
+from nodeagent.cgroups import apply as cgroups_apply
+from nodeagent.cgroups.plan import Limits
 from nodeagent.images.manifest import Image
 from nodeagent.logs.apply import remove_log
 from nodeagent.pods import disk, mounts
+from nodeagent.pods.containers import container_named
 from nodeagent.pods.env import environment, expand
 from nodeagent.pods.fields import hostname
-from nodeagent.pods.launch import Surroundings, launch
+from nodeagent.pods.launch import Surroundings, granted, launch
+from nodeagent.pods.mounts import container_cgroup, pod_cgroup
+from nodeagent.pods.resources import container_limits, pod_limits
+from nodeagent.pods.security_disk import apparmor_profile, seccomp_filter
 from nodeagent.pods.setup import NodeSetup, pod_facts
-from nodeagent.pods.sources import Sources
+from nodeagent.pods.sources import MissingSource, Ref, Sources, words
 from nodeagent.pods.times import rfc3339
 from nodeagent.pods.users import resolve_user
 from nodeagent.runtime import apply as runtime_apply
@@ -28,6 +34,7 @@ from nodeagent.runtime.records import ContainerRecord, Exit, SandboxRecord
 from nodeagent.runtime.spec import Mount, oci_spec
 from nodeagent.sandbox import apply as sandbox_apply
 from nodeagent.volumes import apply as volumes_apply
+from nodeagent.volumes.attach_apply import attach_folder, attach_image, give_to_group
 from nodeagent.volumes.files import is_generated, volume_files
 
 _START_ERROR_CODE = 128  # what container runtimes report for a process that never ran
@@ -43,20 +50,50 @@ class ContainerOrder(NamedTuple):
     sandbox: SandboxRecord
     sources: Sources
     services: Mapping[str, str]
+    target_pid: int = 0  # the process whose PID namespace an ephemeral container joins
 
 
-def make_volumes(node: NodeSetup, pod: Pod, sources: Sources, ips: tuple[str, ...]) -> None:
-    """All volumes of the pod, also again when their content changed. Raises VolumeFailed, MissingSource."""
+def make_volumes(
+    node: NodeSetup, pod: Pod, sources: Sources, images: Mapping[str, Image], ips: tuple[str, ...]
+) -> None:
+    """All volumes of the pod; `images` are those of its image volumes by name. Raises VolumeFailed, MissingSource."""
     security = pod.spec.security_context
     group = security.fs_group if security else None
     for volume in pod.spec.volumes:
         path = mounts.volume_path(node.places, pod.metadata.uid, volume)
-        if is_generated(volume):
-            volumes_apply.write_files(path, volume_files(volume, pod, sources, pod_facts(node, ips)), group)
-        elif volume.host_path:
+        if volume.host_path:
             volumes_apply.check_host_path(path, volume.host_path.type)
-        else:
+        elif volume.image:
+            attach_image(path, images[volume.name].lowers)
+        elif volume.persistent_volume_claim:
+            _attach_claim(pod, volume.persistent_volume_claim.claim_name, path, sources)
+        elif not is_generated(volume):
             _make_empty_dir(volume, path, group)
+    refresh_volumes(node, pod, sources, ips)
+
+
+def refresh_volumes(node: NodeSetup, pod: Pod, sources: Sources, ips: tuple[str, ...]) -> None:
+    """Bring the volumes with content from the API to that content. Raises VolumeFailed, MissingSource."""
+    security = pod.spec.security_context
+    group = security.fs_group if security else None
+    for volume in pod.spec.volumes:
+        if is_generated(volume):
+            path = mounts.volume_path(node.places, pod.metadata.uid, volume)
+            volumes_apply.write_files(path, volume_files(volume, pod, sources, pod_facts(node, ips)), group)
+
+
+def _attach_claim(pod: Pod, claim: str, path: str, sources: Sources) -> None:
+    ref = Ref("Claim", claim)
+    found = sources.get(ref)
+    if found is None:
+        raise MissingSource(f"{words(ref)} not found")
+    folder = found.data["path"].decode()
+    if "local" not in found.data:
+        volumes_apply.check_host_path(folder, found.data["type"].decode())
+    attach_folder(folder, path)
+    security = pod.spec.security_context
+    if "local" in found.data and security and security.fs_group is not None:
+        give_to_group(folder, security.fs_group, security.fs_group_change_policy)
 
 
 def _make_empty_dir(volume: Volume, path: str, group: int | None) -> None:
@@ -97,16 +134,17 @@ def start_container(node: NodeSetup, order: ContainerOrder) -> ContainerRecord:
         log_path=places.log(uid, container.name, order.attempt),
         termination_log=termination_log,
         stop_signal=_stop_signal(container, order.image),
+        resources=container.resources,
+        foreign_pid=bool(pod.spec.host_pid or order.sandbox.shared_pid or order.target_pid),
     )
     try:
-        spec = oci_spec(
-            launch(pod, container, order.image.config, _surroundings(node, order, rootfs, record))
-        )
+        what = launch(pod, container, order.image.config, _surroundings(node, order, rootfs, record))
     except BaseException:
         runtime_apply.remove_bundle(bundle, layer)
         raise
-    runtime_apply.write_bundle(bundle, spec)
-    return _run(node, order, bundle, record)
+    runtime_apply.write_bundle(bundle, oci_spec(what))
+    user = what.user
+    return _run(node, order, bundle, msgspec.structs.replace(record, user=(user.uid, user.gid, user.groups)))
 
 
 def _stop_signal(container: Container, image: Image) -> str:
@@ -178,11 +216,17 @@ def _surroundings(
         volume_mounts=_volume_mounts(node, pod, container, values),
         etc_mounts=mounts.etc_mounts(node.places, uid, container, record.termination_log),
         shm_dir=node.places.shm(uid),
-        namespaces=mounts.namespaces(pod, pins, order.sandbox.shared_pid),
+        namespaces=mounts.namespaces(pod, pins, order.sandbox.shared_pid or _target_pid_namespace(order)),
         cgroup_path=mounts.container_cgroup(node.cgroup_root, uid, record.id),
         node_memory_bytes=node.node_memory_bytes,
         available_capabilities=node.capabilities,
+        seccomp=seccomp_filter(pod, container, node.places.seccomp, granted(container, node.capabilities)),
+        apparmor=apparmor_profile(pod, container),
     )
+
+
+def _target_pid_namespace(order: ContainerOrder) -> str:
+    return f"/proc/{order.target_pid}/ns/pid" if order.target_pid else ""
 
 
 def _volume_mounts(
@@ -209,15 +253,27 @@ def _text(path: str) -> str:
 
 def collect_exit(node: NodeSetup, pod: Pod | None, uid: str, record: ContainerRecord) -> ContainerRecord:
     """The record with how the run ended; its mounts, cgroup and writable layer are given back, its log stays."""
-    policy = next((c.termination_message_policy for c in _containers(pod) if c.name == record.name), "File")
+    container = container_named(pod, record.name) if pod else None
+    policy = container.termination_message_policy if container else "File"
     exit_ = disk.read_exit(node.places, uid, record, fallback_to_logs=policy != "File", now_s=time.time())
     ended = msgspec.structs.replace(record, exit=exit_)
     release_run(node, uid, ended)
     return ended
 
 
-def _containers(pod: Pod | None) -> tuple[Container, ...]:
-    return (*pod.spec.init_containers, *pod.spec.containers) if pod else ()
+def resize(node: NodeSetup, pod: Pod, container: Container, record: ContainerRecord) -> ContainerRecord:
+    """Give a running container's cgroup, and the pod's around it, what the specification asks for. Raises OSError."""
+    uid = pod.metadata.uid
+    if node.cgroup_root:
+        around, inside = pod_cgroup(node.cgroup_root, uid), container_cgroup(node.cgroup_root, uid, record.id)
+        wanted = pod_limits(pod, node.pids_max)
+        # A child may not have more than its parent: until the children have changed the parent has no limits.
+        cgroups_apply.limit(around, Limits(cpu_shares=wanted.cpu_shares, pids_max=node.pids_max))
+        cgroups_apply.limit(inside, container_limits(container.resources))
+        cgroups_apply.limit(around, wanted)
+    resized = msgspec.structs.replace(record, resources=container.resources)
+    disk.save_container(node.places, uid, resized)
+    return resized
 
 
 def release_run(node: NodeSetup, uid: str, record: ContainerRecord) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from kube.client import ApiError
-from kube.objects.containers import Container
+from kube.objects.containers import Container, EphemeralContainer
 from linux.logging_kv import get_logger
 from nodeagent.images.drive import Got
 from nodeagent.images.manifest import Image
@@ -22,6 +22,7 @@ from nodeagent.pods.launch import NoCommand
 from nodeagent.pods.live import LivePod
 from nodeagent.pods.mounts import UnsupportedVolume
 from nodeagent.pods.plan import KillContainer
+from nodeagent.pods.security_disk import ProfileMissing
 from nodeagent.pods.sources import MissingSource, refs_of_env, refs_of_pulls, registry_credentials
 from nodeagent.pods.state import Waiting
 from nodeagent.pods.users import UserRefused
@@ -36,7 +37,22 @@ _RETRY_S = 5.0
 _POST_START_S = 3600.0
 _FRESH_S = 1.0
 _AFTER_HOOK_S = 2.0  # what SIGTERM gets even if preStop took the whole grace period
-_CONFIG_ERRORS = (MissingSource, UserRefused, NoCommand, InvalidField, VolumeFailed, UnsupportedVolume)
+
+
+class NoTarget(Exception):
+    """An ephemeral container's target does not run."""
+
+
+_CONFIG_ERRORS = (
+    MissingSource,
+    UserRefused,
+    NoCommand,
+    NoTarget,
+    InvalidField,
+    VolumeFailed,
+    UnsupportedVolume,
+    ProfileMissing,
+)
 
 
 class ContainersDrive:
@@ -49,7 +65,7 @@ class ContainersDrive:
         self._exits: dict[str, asyncio.Event] = {}
         self._deadlines_s: dict[str, float] = {}  # monotonic, by container id
         self._fresh_until_s: dict[str, float] = {}  # monotonic, by container id
-        self._probes: dict[str, asyncio.Task[None]] = {}
+        self._probes: dict[str, tuple[ProbeRounds, asyncio.Task[None]]] = {}
 
     # starting
 
@@ -96,6 +112,7 @@ class ContainersDrive:
                 sandbox=live.runtime.sandbox,
                 sources=sources,
                 services=services,
+                target_pid=self._target_pid(container),
             )
             record = await asyncio.to_thread(apply.start_container, live.host.setup, order)
         except (*_CONFIG_ERRORS, ApiError, OSError) as error:
@@ -105,6 +122,30 @@ class ContainersDrive:
             live.note(waiting={**live.facts.waiting, container.name: waiting})
             return
         self._started(container, record)
+
+    def _target_pid(self, container: Container) -> int:
+        """The process an ephemeral container wants to look at. Raises NoTarget while it does not run."""
+        name = container.target_container_name if isinstance(container, EphemeralContainer) else ""
+        if not name:
+            return 0
+        record = self._live.runtime.latest(name)
+        if record is None or not record.running:
+            raise NoTarget(f'container "{name}", whose processes it wants to see, does not run')
+        return record.pid
+
+    async def resize(self, container: Container, container_id: str) -> None:
+        """Resources of a running container; what the kernel refuses is tried again later (KEP-1287)."""
+        live, record = self._live, self._live.record(container_id)
+        try:
+            resized = await asyncio.to_thread(apply.resize, live.host.setup, live.pod, container, record)
+        except OSError as error:
+            text = f"{container.name}: {error.strerror}: its use may be above the new limit"
+            live.note(resize=Waiting(reason="Error", message=text, retry_at_s=time.time() + _RETRY_S))
+            live.tell("Warning", "ResizeError", text, container)
+            return
+        live.put_record(resized)
+        live.note(resize=None)
+        live.tell("Normal", "ResizeCompleted", f"Pod resize completed: {container.name}", container)
 
     def _started(self, container: Container, record: ContainerRecord) -> None:
         live = self._live
@@ -157,16 +198,19 @@ class ContainersDrive:
         if container and has_probes(container) and not self._live.facts.gone:
             health = {**self._live.facts.health, record.id: initial_health(container)}
             self._live.note(health=health)
-            work = self._probe(container, record, agent_restarted=agent_restarted)
-            self._probes[record.id] = self._live.spawn(work)
+            rounds = self._probe_rounds(container, record)
+            work = rounds.run(restarted=agent_restarted)
+            self._probes[record.id] = (rounds, self._live.spawn(work))
+            if self._live.pod.metadata.deletion_timestamp:
+                rounds.end_liveness()
 
-    async def _probe(self, container: Container, record: ContainerRecord, *, agent_restarted: bool) -> None:
+    def _probe_rounds(self, container: Container, record: ContainerRecord) -> ProbeRounds:
         live = self._live
 
         async def run(argv: tuple[str, ...], timeout_s: float) -> tuple[int, str]:
             return await run_in_container(live.host.setup.runtime, record.id, argv, timeout_s)
 
-        rounds = ProbeRounds(
+        return ProbeRounds(
             container,
             live.ip,
             run,
@@ -174,11 +218,10 @@ class ContainersDrive:
             lambda health: live.set(health={**live.facts.health, record.id: health}),
             live.host.rng,
         )
-        await rounds.run(restarted=agent_restarted)
 
     async def _collect(self, record: ContainerRecord) -> None:
         live = self._live
-        probe = self._probes.pop(record.id, None)
+        _, probe = self._probes.pop(record.id, (None, None))
         if probe:
             _ = probe.cancel()
         ended = await asyncio.to_thread(apply.collect_exit, live.host.setup, live.pod, live.uid, record)
@@ -193,8 +236,13 @@ class ContainersDrive:
         logger.info("container ended", pod=live.label, container=record.name, code=ended.exit.code)
 
     def stop_probes(self) -> None:
-        for task in self._probes.values():
+        for _rounds, task in self._probes.values():
             _ = task.cancel()
+
+    def end_liveness(self) -> None:
+        """The pod is being deleted."""
+        for rounds, _task in self._probes.values():
+            rounds.end_liveness()
 
     # ending
 
@@ -249,8 +297,7 @@ class ContainersDrive:
         if not record.pid or not disk.monitor_alive(record):
             return
         runtime_apply.signal_process(record.pid, number)
-        spec = self._live.pod.spec
-        if number == runtime_apply.SIGKILL and (spec.host_pid or spec.share_process_namespace):
+        if number == runtime_apply.SIGKILL and record.foreign_pid:
             self._live.host.setup.runtime.kill_all(record.id, number)
 
     def shorten_kills(self) -> None:

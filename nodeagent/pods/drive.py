@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Any
 
+from msgspec.structs import replace
+
 from kube.client import ApiError, NotFound
 from kube.objects import Pod
 from linux.logging_kv import get_logger
@@ -19,17 +21,20 @@ from nodeagent.pods.plan import (
     KillContainer,
     RemoveRun,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
     deadline_s,
     plan,
 )
 from nodeagent.pods.report_drive import StatusWriter
+from nodeagent.pods.resources import changed
 from nodeagent.pods.sandbox_drive import SandboxDrive
 from nodeagent.pods.state import Facts, Waiting
 from nodeagent.pods.status import pod_status
-from nodeagent.runtime.records import PodRuntime
+from nodeagent.runtime.records import ContainerRecord, PodRuntime
 
 logger = get_logger("knode.pods")
+_RESIZE_RETRY_S = 3.0  # other pods may have left by then
 
 
 class PodWorker:
@@ -67,6 +72,7 @@ class PodWorker:
         self._live.pod = pod
         if pod.metadata.deletion_timestamp:
             self._containers.shorten_kills()
+            self._containers.end_liveness()
         self._live.wakeup.set()
 
     def vanish(self) -> None:
@@ -113,6 +119,7 @@ class PodWorker:
             )
             self._live.tell("Normal", reason, message)
             self._live.note(evicted=Waiting(reason=reason, message=message))
+        self._note_resize(now_s)
         todo = plan(self.pod, self.runtime, self.facts, now_s)
         for action in todo.actions:
             await self._perform(action)
@@ -126,6 +133,21 @@ class PodWorker:
                 at_s for at_s in (todo.wake_at_s, None if self.facts.evicted else ends_s) if at_s is not None
             ]
             await self._sleep(min(times, default=None))
+
+    def _note_resize(self, now_s: float) -> None:
+        """Whether the node can give what running containers ask for now."""
+        pending = self.facts.resize
+        if not any(self._differs(record) for record in self.runtime.containers):
+            self._live.note(resize=None)
+        elif pending is None or pending.retry_at_s <= now_s:
+            why = self.host.resize_refusal(self.pod)
+            if why and (pending is None or pending.reason != why.reason):
+                self._live.tell("Warning", f"Resize{why.reason}", f"Pod resize {why.reason}: {why.message}")
+            self._live.note(resize=replace(why, retry_at_s=now_s + _RESIZE_RETRY_S) if why else None)
+
+    def _differs(self, record: ContainerRecord) -> bool:
+        container = self._live.container(record.name)
+        return bool(record.running and container and changed(record.resources, container.resources))
 
     async def _sleep(self, wake_at_s: float | None) -> None:
         timeout_s = None if wake_at_s is None else max(0.0, wake_at_s - time.time()) + 0.01
@@ -151,6 +173,10 @@ class PodWorker:
                 await self._containers.start(container, attempt)
             case KillContainer():
                 self._containers.begin_kill(action)
+            case ResizeContainer(container_id, name):
+                container = self._live.container(name)
+                assert container is not None
+                await self._containers.resize(container, container_id)
             case RemoveRun(container_id):
                 await self._containers.remove_run(container_id)
             case Finish():

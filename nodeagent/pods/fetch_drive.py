@@ -1,4 +1,4 @@
-"""Getting from the API what a pod refers to: ConfigMaps, Secrets, tokens."""
+"""Getting from the API what a pod refers to: ConfigMaps, Secrets, tokens, the volumes behind claims."""
 
 import asyncio
 import time
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from kube.client import Client, NotFound
-from kube.objects import ConfigMap, Pod, Secret
-from nodeagent.pods.sources import Ref, Source, from_config_map, from_secret
+from kube.objects import ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret
+from nodeagent.pods.sources import MissingSource, Ref, Source, from_config_map, from_secret, from_volume
 from nodeagent.pods.times import epoch
 
 _TOKEN_REFRESH_SHARE = 0.8  # a token is renewed when this much of its life is over
@@ -44,10 +44,20 @@ class SourceFetcher:
                     return from_config_map(await self._client.get(ConfigMap, ref.name, namespace))
                 case "Secret":
                     return from_secret(await self._client.get(Secret, ref.name, namespace))
+                case "Claim":
+                    return await self._volume(namespace, ref.name)
                 case _:
                     return await self._token(pod, ref)
         except NotFound:
             return None
+
+    async def _volume(self, namespace: str, claim_name: str) -> Source:
+        """The volume behind a claim. Raises MissingSource while it is not bound."""
+        claim = await self._client.get(PersistentVolumeClaim, claim_name, namespace)
+        if claim.status.phase != "Bound" or not claim.spec.volume_name:
+            raise MissingSource(f'PersistentVolumeClaim "{claim_name}" is not bound')
+        volume = await self._client.get(PersistentVolume, claim.spec.volume_name)
+        return from_volume(claim_name, volume)
 
     async def _token(self, pod: Pod, ref: Ref) -> Source:
         kept = self._tokens.get(ref)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kube.objects import Pod
 from kube.objects.containers import Container, ObjectFieldSelector, ResourceFieldSelector
 from kube.scheduler.quantity import milli, units
+from nodeagent.pods.containers import container_named
 
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]\Z")
 
@@ -54,8 +55,7 @@ def resource_value(selector: ResourceFieldSelector, pod: Pod, own: Container | N
     """The quantity divided by the divisor and rounded up; a missing limit is what the node has."""
     container = own
     if selector.container_name:
-        everyone = (*pod.spec.containers, *pod.spec.init_containers)
-        container = next((c for c in everyone if c.name == selector.container_name), None)
+        container = container_named(pod, selector.container_name)
     if container is None:
         raise InvalidField(f"container {selector.container_name} not found")
     kind, _, resource = selector.resource_.partition(".")
@@ -82,12 +82,13 @@ def _quoted(value: str) -> str:
 
 
 def hostname(pod: Pod) -> str:
-    """spec.hostname or the pod's name, cut to what a UTS namespace's first label may have."""
-    return (pod.spec.hostname or pod.metadata.name)[:63].rstrip("-.")
+    """What the pod calls itself, cut to what a UTS namespace may have; hostnameOverride (KEP-4762) comes first."""
+    name = pod.spec.hostname_override or pod.spec.hostname or pod.metadata.name
+    return name[:63].rstrip("-.")
 
 
 def fqdn(pod: Pod, cluster_domain: str) -> str:
-    """`host.subdomain.ns.svc.cluster.local`, or "" for a pod without a subdomain."""
-    if not pod.spec.subdomain:
+    """`host.subdomain.ns.svc.cluster.local`, or "" for a pod without a subdomain of its own choice."""
+    if not pod.spec.subdomain or pod.spec.hostname_override:
         return ""
     return f"{hostname(pod)}.{pod.spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}"

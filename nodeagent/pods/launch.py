@@ -1,16 +1,14 @@
 """From a pod's container to what the OCI runtime is told."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kube.objects import Pod
-from kube.objects.containers import Container, ResourceRequirements
-from kube.scheduler.quantity import milli, units
+from kube.objects.containers import Container
 from nodeagent.images.manifest import ImageConfig
 from nodeagent.pods.env import expand
-from nodeagent.runtime.spec import Launch, Limits, Mount, User, granted_capabilities
-
-_SHARES_MIN, _SHARES_PER_CPU, _QUOTA_MIN_US, _PERIOD_US = 2, 1024, 1000, 100_000
+from nodeagent.pods.resources import container_limits, oom_score
+from nodeagent.runtime.spec import Launch, Mount, User, granted_capabilities
 
 
 class Surroundings(NamedTuple):
@@ -26,6 +24,8 @@ class Surroundings(NamedTuple):
     cgroup_path: str
     node_memory_bytes: int
     available_capabilities: frozenset[str]
+    seccomp: Mapping[str, Any] | None = None
+    apparmor: str = ""
 
 
 class NoCommand(Exception):
@@ -36,8 +36,6 @@ def launch(pod: Pod, container: Container, image: ImageConfig, around: Surroundi
     """Raises NoCommand."""
     security = container.security_context
     privileged = bool(security and security.privileged)
-    added = security.capabilities.add if security and security.capabilities else ()
-    dropped = security.capabilities.drop if security and security.capabilities else ()
     taken = {mount.destination for mount in around.volume_mounts}
     return Launch(
         args=command(container, image, around.environment),
@@ -50,16 +48,35 @@ def launch(pod: Pod, container: Container, image: ImageConfig, around: Surroundi
         mounts=(*(m for m in around.etc_mounts if m.destination not in taken), *around.volume_mounts),
         shm_dir="" if "/dev/shm" in taken else around.shm_dir,  # noqa: S108  the container's path
         namespaces=around.namespaces,
-        capabilities=granted_capabilities(
-            add=added, drop=dropped, privileged=privileged, available=around.available_capabilities
-        ),
+        capabilities=granted(container, around.available_capabilities),
         privileged=privileged,
         no_new_privileges=bool(security and security.allow_privilege_escalation is False),
         mask_proc=not (security and security.proc_mount == "Unmasked"),
         cgroup_path=around.cgroup_path,
-        limits=limits(container.resources),
-        oom_score_adj=oom_score(container.resources, around.node_memory_bytes),
+        limits=container_limits(container.resources),
+        oom_score_adj=_allowed_score(
+            oom_score(pod, container, around.node_memory_bytes), around.available_capabilities
+        ),
+        seccomp=around.seccomp,
+        apparmor=around.apparmor,
     )
+
+
+def granted(container: Container, available: frozenset[str]) -> tuple[str, ...]:
+    """The capabilities of its first process."""
+    security = container.security_context
+    named = security.capabilities if security else None
+    return granted_capabilities(
+        add=named.add if named else (),
+        drop=named.drop if named else (),
+        privileged=bool(security and security.privileged),
+        available=available,
+    )
+
+
+def _allowed_score(score: int, available: frozenset[str]) -> int | None:
+    """Lowering a process's score takes a capability that a lab node may lack; None leaves it as it is."""
+    return None if score < 0 and "SYS_RESOURCE" not in available else score
 
 
 def command(container: Container, image: ImageConfig, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -71,33 +88,3 @@ def command(container: Container, image: ImageConfig, environment: Mapping[str, 
     if not words:
         raise NoCommand("no command specified: set command in the pod, or ENTRYPOINT or CMD in the image")
     return words
-
-
-def limits(resources: ResourceRequirements) -> Limits:
-    """The kubelet's conversion of requests and limits to cgroup values."""
-    given, asked = resources.limits, resources.requests
-    cpu_limit = milli(str(given["cpu"])) if "cpu" in given else 0
-    cpu_request = milli(str(asked["cpu"])) if "cpu" in asked else cpu_limit
-    return Limits(
-        memory_bytes=units(str(given["memory"])) if "memory" in given else None,
-        cpu_shares=max(_SHARES_MIN, cpu_request * _SHARES_PER_CPU // 1000),
-        cpu_quota_us=max(_QUOTA_MIN_US, cpu_limit * _PERIOD_US // 1000) if cpu_limit else None,
-        cpu_period_us=_PERIOD_US,
-    )
-
-
-def oom_score(resources: ResourceRequirements, node_memory_bytes: int) -> int | None:
-    """The more of the node's memory a container reserved, the later the kernel kills it.
-
-    None for a container with full guarantees: lowering a score takes CAP_SYS_RESOURCE, which a lab node may lack.
-    """
-    if not resources.requests and not resources.limits:
-        return 1000
-    wanted = {**resources.limits, **resources.requests}
-    guaranteed = {"cpu", "memory"} <= set(resources.limits) and all(
-        wanted[name] == resources.limits[name] for name in ("cpu", "memory")
-    )
-    if guaranteed:
-        return None
-    memory_bytes = units(str(wanted.get("memory", 0)))
-    return min(max(2, 1000 - 1000 * memory_bytes // max(1, node_memory_bytes)), 999)

@@ -15,8 +15,9 @@ from kube.objects.containers import Container
 from nodeagent.cni.conflist import NetworkList
 from nodeagent.images.drive import ImageSupply
 from nodeagent.pods.backoff import delays_of_runs
+from nodeagent.pods.containers import container_named, field_path
 from nodeagent.pods.setup import NodeSetup
-from nodeagent.pods.state import Facts
+from nodeagent.pods.state import Facts, Waiting
 from nodeagent.pods.status import NodeFacts
 from nodeagent.pods.times import rfc3339
 from nodeagent.pods.watch_drive import SourceWatches
@@ -35,6 +36,7 @@ class Host(NamedTuple):
     services: Callable[[], Sequence[Service]]
     services_synced: Callable[[], Coroutine[Any, Any, None]]
     watches: SourceWatches
+    resize_refusal: Callable[[Pod], Waiting | None]
     rng: Random
 
 
@@ -46,7 +48,12 @@ class LivePod:
         self.pod = pod
         self.runtime = runtime
         self.wakeup = asyncio.Event()
-        statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+        status = pod.status
+        statuses = (
+            *status.container_statuses,
+            *status.init_container_statuses,
+            *status.ephemeral_container_statuses,
+        )
         self.facts = Facts(
             gone=gone,
             started_at=pod.status.start_time or rfc3339(time.time()),
@@ -97,15 +104,11 @@ class LivePod:
         return next(each for each in self.runtime.containers if each.id == container_id)
 
     def container(self, name: str) -> Container | None:
-        everyone = (*self.pod.spec.containers, *self.pod.spec.init_containers)
-        return next((container for container in everyone if container.name == name), None)
+        return container_named(self.pod, name)
 
     def tell(self, kind: str, reason: str, message: str, container: Container | None = None) -> None:
         """An Event about the pod or one of its containers; `kind` is Normal or Warning."""
-        path = ""
-        if container:
-            field = "initContainers" if container in self.pod.spec.init_containers else "containers"
-            path = f"spec.{field}{{{container.name}}}"
+        path = field_path(self.pod, container.name) if container else ""
         self.host.recorder.event(self.pod, kind, reason, message, field_path=path)
 
     def enter(self, group: asyncio.TaskGroup) -> None:

@@ -25,19 +25,27 @@ def volume_path(places: Places, uid: str, volume: Volume) -> str:
     if volume.empty_dir:
         memory = volume.empty_dir.medium == "Memory"
         return places.generated_volume(uid, volume.name) if memory else places.empty_dir(uid, volume.name)
+    if volume.persistent_volume_claim or volume.image:
+        return places.attached_volume(uid, volume.name)
     raise UnsupportedVolume(
         f'volume "{volume.name}" is of a type this node cannot mount: it knows emptyDir, hostPath, configMap, '
-        "secret, projected and downwardAPI"
+        "secret, projected, downwardAPI, image and persistentVolumeClaim"
     )
 
 
 def bind_mount(pod: Pod, mount: VolumeMount, source: str) -> Mount:
     """The bind mount for one volumeMount; generated volumes are read-only by nature."""
     volume = next(v for v in pod.spec.volumes if v.name == mount.name)
-    read_only = mount.read_only or is_generated(volume)
+    claim = volume.persistent_volume_claim
+    read_only = (
+        mount.read_only or is_generated(volume) or bool(volume.image) or bool(claim and claim.read_only)
+    )
     propagation = _PROPAGATION.get(mount.mount_propagation, "rprivate")
     destination = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
-    return Mount(destination, source, "bind", ("rbind", "ro" if read_only else "rw", propagation))
+    options = ["rbind", "ro" if read_only else "rw", propagation]
+    if mount.recursive_read_only in {"Enabled", "IfPossible"}:
+        options.append("rro")  # everything mounted below it as well (KEP-3857)
+    return Mount(destination, source, "bind", tuple(options))
 
 
 def etc_mounts(places: Places, uid: str, container: Container, termination_log: str) -> tuple[Mount, ...]:
@@ -55,7 +63,7 @@ def etc_mounts(places: Places, uid: str, container: Container, termination_log: 
 def namespaces(pod: Pod, pins: Mapping[str, str], shared_pid: str) -> tuple[tuple[str, str], ...]:
     """(kind, path) for the OCI spec: the pod's pinned ones, a new mount namespace, none that the host lends.
 
-    `shared_pid` is where a PID namespace shared by all containers is pinned, "" if each gets its own.
+    `shared_pid` is the PID namespace of another container or of all of them, "" if it gets its own.
     """
     kinds = [("mount", "")]
     if not pod.spec.host_pid:
@@ -69,9 +77,13 @@ def pinned_namespaces(pins: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((names[kind], path) for kind, path in pins.items())
 
 
-def container_cgroup(root: str, uid: str, container_id: str) -> str:
+def pod_cgroup(root: str, uid: str) -> str:
     """Below the hierarchy's mount point; "" where no cgroup can be had."""
-    return f"{root}/pod{uid}/{container_id}" if root else ""
+    return f"{root}/pod{uid}" if root else ""
+
+
+def container_cgroup(root: str, uid: str, container_id: str) -> str:
+    return f"{pod_cgroup(root, uid)}/{container_id}" if root else ""
 
 
 def own_namespaces(pod: Pod) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ from typing import NamedTuple
 from kube.objects import Pod
 from kube.objects.containers import Container
 from nodeagent.pods.backoff import restart_at
-from nodeagent.pods.state import Facts, current, health_of, is_sidecar, restarts
+from nodeagent.pods.containers import is_sidecar
+from nodeagent.pods.resources import changed, needs_restart
+from nodeagent.pods.state import Facts, current, health_of, restarts
 from nodeagent.pods.times import epoch
 from nodeagent.runtime.records import ContainerRecord, PodRuntime
 
@@ -41,6 +43,13 @@ class KillContainer(NamedTuple):
     message: str
 
 
+class ResizeContainer(NamedTuple):
+    """Give a running container's cgroup the resources its specification asks for now (KEP-1287)."""
+
+    id: str
+    container: str
+
+
 class RemoveRun(NamedTuple):
     """Forget an ended run, with its log."""
 
@@ -51,7 +60,16 @@ class Finish(NamedTuple):
     """Nothing of the pod runs any more: confirm its deletion to the API, remove what is left on disk."""
 
 
-Action = CreateSandbox | RemoveSandbox | EnsureImage | StartContainer | KillContainer | RemoveRun | Finish
+Action = (
+    CreateSandbox
+    | RemoveSandbox
+    | EnsureImage
+    | StartContainer
+    | KillContainer
+    | ResizeContainer
+    | RemoveRun
+    | Finish
+)
 
 
 class Plan(NamedTuple):
@@ -184,7 +202,8 @@ def _advance(pod: Pod, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:
             break
     else:
         steps += [_keep_running(pod, container, runtime, facts, now_s) for container in pod.spec.containers]
-    steps.append(Plan(_old_runs(runtime)))
+    steps += [_run_once(container, runtime, facts, now_s) for container in pod.spec.ephemeral_containers]
+    steps.append(Plan(_old_runs(runtime), facts.resize.retry_at_s if facts.resize else None))
     return _joined(steps)
 
 
@@ -193,11 +212,21 @@ def _keep_running(pod: Pod, container: Container, runtime: PodRuntime, facts: Fa
     if record is None:
         return _start(container, runtime, facts, now_s)
     if record.exit is None:
-        return Plan(_replacement(pod, container, record, facts))
+        return Plan(
+            _replacement(pod, container, record, facts) or _resized(pod, container, record, facts, now_s)
+        )
     if not restarts(pod, container, record.exit.code):
         return Plan()
-    at_s = restart_at(facts.delays, container.name, epoch(record.exit.finished_at))
+    ended_s = epoch(record.exit.finished_at)
+    another = record.image != container.image  # what was changed has not failed yet
+    at_s = ended_s if another else restart_at(facts.delays, container.name, ended_s)
     return Plan((), at_s) if at_s > now_s else _start(container, runtime, facts, now_s)
+
+
+def _run_once(container: Container, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:
+    """An ephemeral container is started once in the life of the pod."""
+    started = runtime.latest(container.name) or container.name in facts.known_restarts
+    return Plan() if started else _start(container, runtime, facts, now_s)
 
 
 def _start(container: Container, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:
@@ -226,6 +255,20 @@ def _replacement(pod: Pod, container: Container, record: ContainerRecord, facts:
         text = f"Container {container.name} definition changed, will be restarted"
         return (KillContainer(record.id, container.name, _spec_grace_s(pod), text),)
     return ()
+
+
+def _resized(
+    pod: Pod, container: Container, record: ContainerRecord, facts: Facts, now_s: float
+) -> tuple[Action, ...]:
+    """Bring a run to the resources that are wanted now, by a restart where the container asked for that."""
+    if not record.running or not changed(record.resources, container.resources):
+        return ()
+    if facts.resize and facts.resize.retry_at_s > now_s:
+        return ()
+    if needs_restart(container, record.resources):
+        text = f"Container {container.name} resize requires restart"
+        return (KillContainer(record.id, container.name, _spec_grace_s(pod), text),)
+    return (ResizeContainer(record.id, container.name),)
 
 
 def _probe_grace_s(pod: Pod, container: Container, failed: str) -> float:

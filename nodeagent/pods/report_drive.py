@@ -9,6 +9,7 @@ from kube.objects import Pod
 from linux.logging_kv import get_logger
 
 logger = get_logger("knode.status")
+_PASSING = frozenset({"PodResizePending", "PodResizeInProgress"})
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -60,7 +61,8 @@ class StatusWriter:
         pod, status = self._compute()
         if status == self._sent:
             return
-        body = {"metadata": {"uid": pod.metadata.uid}, "status": _replacing_addresses(pod, status)}
+        whole = _without_old_conditions(pod, _replacing_addresses(pod, status))
+        body = {"metadata": {"uid": pod.metadata.uid}, "status": whole}
         meta = pod.metadata
         try:
             stored = await self._client.patch(
@@ -73,6 +75,16 @@ class StatusWriter:
             return
         self._sent = status
         self._written(stored)
+
+
+def _without_old_conditions(pod: Pod, status: dict[str, Any]) -> dict[str, Any]:
+    """Conditions merge by type: those of a resize that is over have to be taken out by name."""
+    now = {condition["type"] for condition in status["conditions"]}
+    over = [each.type for each in pod.status.conditions if each.type in _PASSING and each.type not in now]
+    if not over:
+        return status
+    gone = [{"$patch": "delete", "type": name} for name in over]
+    return {**status, "conditions": [*status["conditions"], *gone]}
 
 
 def _replacing_addresses(pod: Pod, status: dict[str, Any]) -> dict[str, Any]:

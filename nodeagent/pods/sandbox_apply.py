@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from kube.objects import Pod
+from nodeagent.cgroups import apply as cgroups_apply
 from nodeagent.cni.conflist import NetworkList
 from nodeagent.cni.invocation import Attachment, addresses, pod_attachment
 from nodeagent.images.manifest import Image
@@ -14,6 +15,7 @@ from nodeagent.pods import disk, mounts
 from nodeagent.pods.fields import fqdn, hostname
 from nodeagent.pods.hosts import host_network_hosts, pod_hosts
 from nodeagent.pods.resolv import pod_resolv
+from nodeagent.pods.resources import pod_limits
 from nodeagent.pods.setup import NodeSetup
 from nodeagent.pods.times import rfc3339
 from nodeagent.runtime.records import SandboxRecord
@@ -48,6 +50,8 @@ def create_sandbox(
         ips=node.node_ips if spec.host_network else (),
         port_mappings=_port_mappings(pod),
     )
+    if node.cgroup_root:
+        cgroups_apply.make(mounts.pod_cgroup(node.cgroup_root, uid), pod_limits(pod, node.pids_max))
     # Before the network is attached: whatever happens now, a later start of the agent finds what to undo.
     disk.save_sandbox(node.places, record)
     if not spec.host_network:
@@ -131,16 +135,6 @@ def remove_sandbox(node: NodeSetup, record: SandboxRecord, network: NetworkList 
     _release_namespaces(node, record.pod_uid, record.id)
     ended = msgspec.structs.replace(record, torn_down=True)
     disk.save_sandbox(node.places, ended)
-    _remove_cgroups(node, record.pod_uid)
+    if node.cgroup_root:
+        cgroups_apply.remove(mounts.pod_cgroup(node.cgroup_root, record.pod_uid))
     return ended
-
-
-def _remove_cgroups(node: NodeSetup, uid: str) -> None:
-    """The folder that the containers' cgroups shared; the runtime removes only its own."""
-    if not node.cgroup_root:
-        return
-    for top in ("/sys/fs/cgroup", *(f"/sys/fs/cgroup/{name}" for name in os.listdir("/sys/fs/cgroup"))):
-        try:
-            os.rmdir(f"{top}{node.cgroup_root}/pod{uid}")
-        except OSError:
-            continue

@@ -10,13 +10,22 @@ from kube.client import ApiError
 from linux.logging_kv import get_logger
 from nodeagent.cni.invocation import PluginError
 from nodeagent.images.builtin.apply import MissingProgram
+from nodeagent.images.drive import NotGot
+from nodeagent.images.manifest import Image
 from nodeagent.images.reference import TOOLBOX_IMAGE
 from nodeagent.pods import apply, sandbox_apply
 from nodeagent.pods.fetch_drive import SourceFetcher
 from nodeagent.pods.fields import InvalidField
 from nodeagent.pods.live import LivePod
 from nodeagent.pods.mounts import UnsupportedVolume
-from nodeagent.pods.sources import MissingSource, Ref, Source, refs_of_volumes
+from nodeagent.pods.sources import (
+    MissingSource,
+    Ref,
+    Source,
+    refs_of_pulls,
+    refs_of_volumes,
+    registry_credentials,
+)
 from nodeagent.pods.state import Waiting
 from nodeagent.runtime.apply import RuntimeFailed
 from nodeagent.volumes.apply import VolumeFailed
@@ -38,14 +47,16 @@ class SandboxDrive:
         live, network = self._live, self._live.host.network()
         try:
             sources = await self._sources.fetch(live.pod, refs_of_volumes(live.pod))
-            await self._make_volumes(sources, ips=())
+            images = await self._image_volumes()
+            if live.pod.spec.volumes:
+                await asyncio.to_thread(apply.make_volumes, live.host.setup, live.pod, sources, images, ())
             shared = live.pod.spec.share_process_namespace and not live.pod.spec.host_pid
             pause = await asyncio.to_thread(live.host.images.find, TOOLBOX_IMAGE) if shared else None
             record = await asyncio.to_thread(
                 sandbox_apply.create_sandbox, live.host.setup, live.pod, attempt, network, pause
             )
             if any(is_generated(volume) for volume in live.pod.spec.volumes):
-                await self._make_volumes(sources, record.ips)  # again: files may name the pod's addresses
+                await self._refresh(sources, record.ips)  # files may name the pod's addresses
         except _VOLUME_ERRORS as error:
             self._failed("FailedMount", f"MountVolume.SetUp failed: {error}")
         except ApiError as error:
@@ -71,9 +82,21 @@ class SandboxDrive:
         self._live.tell("Warning", reason, message)
         self._live.note(sandbox=Waiting(reason=reason, message=message, retry_at_s=time.time() + _RETRY_S))
 
-    async def _make_volumes(self, sources: Mapping[Ref, Source | None], ips: tuple[str, ...]) -> None:
-        if self._live.pod.spec.volumes:
-            await asyncio.to_thread(apply.make_volumes, self._live.host.setup, self._live.pod, sources, ips)
+    async def _image_volumes(self) -> dict[str, Image]:
+        """The images that volumes show, by the volume's name. Raises VolumeFailed for one that cannot be had."""
+        live, found = self._live, {}
+        wanted = [(volume.name, volume.image) for volume in live.pod.spec.volumes if volume.image]
+        for name, image in wanted:
+            secrets = await self._sources.fetch(live.pod, refs_of_pulls(live.pod))
+            auth = registry_credentials(secrets.values())
+            got = await live.host.images.ensure(image.reference, image.pull_policy, live.tell, auth)
+            if isinstance(got, NotGot):
+                raise VolumeFailed(f'volume "{name}": {got.reason}: {got.message}')
+            found[name] = got.image
+        return found
+
+    async def _refresh(self, sources: Mapping[Ref, Source | None], ips: tuple[str, ...]) -> None:
+        await asyncio.to_thread(apply.refresh_volumes, self._live.host.setup, self._live.pod, sources, ips)
 
     async def refresh_volumes(self) -> None:
         """Bring configMap, secret, projected and downwardAPI volumes to what the API says now."""
@@ -82,7 +105,7 @@ class SandboxDrive:
             return
         try:
             sources = await self._sources.fetch(pod, refs_of_volumes(pod))
-            await self._make_volumes(sources, sandbox.ips)
+            await self._refresh(sources, sandbox.ips)
         except (*_VOLUME_ERRORS, ApiError, OSError) as error:
             logger.debug("volumes were not refreshed", pod=self._live.label, error=error)
 

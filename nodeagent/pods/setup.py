@@ -23,6 +23,7 @@ class NodeSetup(NamedTuple):
     node_memory_bytes: int
     cgroup_root: str  # "" where no cgroup can be had
     capabilities: frozenset[str]
+    pids_max: int | None = None  # processes of a pod
 
 
 def pod_facts(node: NodeSetup, ips: tuple[str, ...]) -> PodFacts:

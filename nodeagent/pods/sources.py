@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from kube.objects import ConfigMap, Pod, Secret
+from kube.objects import ConfigMap, PersistentVolume, Pod, Secret
 from kube.objects.containers import Container
 from kube.objects.volumes import VolumeProjection
+from nodeagent.pods.containers import all_containers
 
 
 class Ref(NamedTuple):
-    """`kind` is ConfigMap, Secret or Token; a token's name is its audience, `expiration_s` its life."""
+    """`kind` is ConfigMap, Secret, Claim or Token; a token's name is its audience, `expiration_s` its life."""
 
     kind: str
     name: str
@@ -35,8 +36,7 @@ class MissingSource(Exception):
 
 
 def refs_of_env(pod: Pod) -> frozenset[Ref]:
-    everyone = (*pod.spec.containers, *pod.spec.init_containers)
-    return frozenset(ref for container in everyone for ref in _env_refs(container))
+    return frozenset(ref for container in all_containers(pod) for ref in _env_refs(container))
 
 
 def refs_of_volumes(pod: Pod) -> frozenset[Ref]:
@@ -46,6 +46,8 @@ def refs_of_volumes(pod: Pod) -> frozenset[Ref]:
             refs.add(Ref("ConfigMap", volume.config_map.name))
         if volume.secret:
             refs.add(Ref("Secret", volume.secret.secret_name))
+        if volume.persistent_volume_claim:
+            refs.add(Ref("Claim", volume.persistent_volume_claim.claim_name))
         for projection in volume.projected.sources if volume.projected else ():
             refs.update(_projected_refs(projection))
     return frozenset(refs)
@@ -101,6 +103,22 @@ def from_secret(obj: Secret) -> Source:
     return Source({key: base64.b64decode(value) for key, value in obj.data.items()}, frozenset(obj.data))
 
 
+def from_volume(claim: str, volume: PersistentVolume) -> Source:
+    """`path`, and `local` for a volume that takes fsGroup. Raises MissingSource for what is not a folder of a node."""
+    spec = volume.spec
+    if spec.volume_mode != "Filesystem":
+        raise MissingSource(f'claim "{claim}": this node mounts no volumes of mode {spec.volume_mode}')
+    if spec.local:
+        return Source({"path": spec.local.path.encode(), "local": b"true"})
+    if spec.host_path:
+        return Source({"path": spec.host_path.path.encode(), "type": spec.host_path.type.encode()})
+    raise MissingSource(
+        f'claim "{claim}" is bound to volume "{volume.metadata.name}", whose type this node cannot mount: '
+        "it knows hostPath and local"
+    )
+
+
 def words(ref: Ref) -> str:
     """As the kubelet's messages name it: `configmap "web"`."""
-    return f'{ref.kind.lower()} "{ref.name}"'
+    kind = "persistentvolumeclaim" if ref.kind == "Claim" else ref.kind.lower()
+    return f'{kind} "{ref.name}"'

@@ -6,6 +6,7 @@ from kube.objects import Pod
 from kube.objects.containers import Container
 from kube.objects.value import Value
 from nodeagent.pods.backoff import Delay
+from nodeagent.pods.containers import is_sidecar
 from nodeagent.runtime.records import ContainerRecord, PodRuntime
 
 
@@ -30,6 +31,7 @@ class Facts(Value):
 
     gone: bool = False  # deleted from the API without waiting for us
     evicted: Waiting | None = None  # the pod has to end: DeadlineExceeded, Evicted
+    resize: Waiting | None = None  # why wanted resources are not given yet: Infeasible, Deferred, Error
     sandbox: Waiting | None = None  # why there is no sandbox yet
     images: Mapping[str, bool] = {}  # True: here; False: being fetched
     waiting: Mapping[str, Waiting] = {}
@@ -41,13 +43,10 @@ class Facts(Value):
     known_restarts: Mapping[str, int] = {}  # from the API's status, for containers this node has no trace of
 
 
-def is_sidecar(container: Container) -> bool:
-    """An init container that keeps running beside the others (KEP-753)."""
-    return container.restart_policy == "Always"
-
-
 def restarts(pod: Pod, container: Container, exit_code: int) -> bool:
     """Whether a container that ended with `exit_code` is started again."""
+    if container in pod.spec.ephemeral_containers:
+        return False
     if is_sidecar(container):
         return True
     init = container in pod.spec.init_containers

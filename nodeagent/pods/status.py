@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from kube.objects import Pod
-from kube.objects.containers import Container
+from kube.objects.containers import Container, ResourceRequirements
 from nodeagent.pods.backoff import restart_at
+from nodeagent.pods.containers import is_sidecar
 from nodeagent.pods.plan import outcome
-from nodeagent.pods.state import Facts, current, health_of, is_sidecar, restarts
+from nodeagent.pods.state import Facts, current, health_of, restarts
 from nodeagent.pods.times import epoch, rfc3339
 from nodeagent.runtime.records import ContainerRecord, PodRuntime
 
@@ -35,6 +36,10 @@ def pod_status(pod: Pod, runtime: PodRuntime, facts: Facts, node: NodeFacts, now
     }
     if inits:
         status["initContainerStatuses"] = inits
+    if pod.spec.ephemeral_containers:
+        status["ephemeralContainerStatuses"] = [
+            _container_status(pod, c, runtime, facts, node, now_s) for c in pod.spec.ephemeral_containers
+        ]
     if runtime.sandbox and runtime.sandbox.ips:
         status["podIP"] = runtime.sandbox.ips[0]
         status["podIPs"] = [{"ip": ip} for ip in runtime.sandbox.ips]
@@ -97,7 +102,10 @@ def _container_status(
         "image": container.image,
         "imageID": "",
         "started": False,
+        **_resources(record.resources if record and record.running else container.resources),
     }
+    if record and record.user:
+        status["user"] = {"linux": _user(*record.user)}
     if record is None:
         status["state"] = {"waiting": _waiting(pod, container, facts)}
         if last and last.exit:
@@ -117,6 +125,19 @@ def _container_status(
     else:
         _ended(status, pod, container, record, facts, node, now_s)
     return status
+
+
+def _resources(given: ResourceRequirements) -> Json:
+    """What the container has, and of that what the node set aside for it (KEP-1287)."""
+    parts = {name: dict(part) for name in ("limits", "requests") if (part := getattr(given, name))}
+    shown: Json = {"resources": parts}
+    if given.requests:
+        shown["allocatedResources"] = dict(given.requests)
+    return shown
+
+
+def _user(uid: int, gid: int, groups: tuple[int, ...]) -> Json:
+    return {"uid": uid, "gid": gid, "supplementalGroups": list(groups) or [gid]}
 
 
 def _ended(
@@ -210,6 +231,10 @@ def _conditions(
         "ContainersReady": words,
         "PodScheduled": ("True", "", ""),
     }
+    if facts.resize:
+        given = facts.resize
+        kind = "PodResizeInProgress" if given.reason == "Error" else "PodResizePending"
+        wanted[kind] = ("True", given.reason, given.message)
     return [_condition(pod, kind, *given, now_s) for kind, given in wanted.items()]
 
 

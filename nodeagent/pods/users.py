@@ -17,20 +17,38 @@ def resolve_user(pod: Pod, container: Container, image_user: str, passwd: str, g
     uid = _first(own and own.run_as_user, whole and whole.run_as_user)
     gid = _first(own and own.run_as_group, whole and whole.run_as_group)
     name = "" if uid is not None else image_user
+    if _first(own and own.run_as_non_root, whole and whole.run_as_non_root):
+        _check_non_root(pod, container, uid, image_user)
     named_uid, named_gid, user_name = _lookup(name or str(uid or 0), passwd, group)
     uid = named_uid if uid is None else uid
     gid = named_gid if gid is None else gid
-    if _first(own and own.run_as_non_root, whole and whole.run_as_non_root) and uid == 0:
-        raise UserRefused("container has runAsNonRoot and image will run as root")
+    # Strict: no groups but those the pod names (KEP-3619).
+    strict = bool(whole and whole.supplemental_groups_policy == "Strict")
     extra = {
         number
         for line in _rows(group, 4)
-        if user_name and user_name in line[3].split(",")
+        if user_name and not strict and user_name in line[3].split(",")
         for number in [int(line[2])]
     }
     if whole:
         extra |= set(whole.supplemental_groups) | ({whole.fs_group} if whole.fs_group is not None else set())
     return User(uid, gid, tuple(sorted(extra - {gid})))
+
+
+def _check_non_root(pod: Pod, container: Container, uid: int | None, image_user: str) -> None:
+    """RunAsNonRoot: the user has to be known to be another than root before anything starts. Raises UserRefused."""
+    meta = pod.metadata
+    who = f'(pod: "{meta.name}_{meta.namespace}({meta.uid})", container: {container.name})'
+    if uid == 0:
+        raise UserRefused(f"container's runAsUser breaks non-root policy {who}")
+    name = image_user.partition(":")[0]
+    if uid is not None:
+        return
+    if name and not name.isdigit():
+        text = f"image has non-numeric user ({name}), cannot verify user is non-root"
+        raise UserRefused(f"container has runAsNonRoot and {text} {who}")
+    if int(name or 0) == 0:
+        raise UserRefused(f"container has runAsNonRoot and image will run as root {who}")
 
 
 def _first(*values: object) -> int | None:

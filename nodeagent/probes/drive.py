@@ -34,6 +34,8 @@ class ProbeRounds:
         self._changed = changed
         self._rng = rng
         self._health = initial_health(container)
+        self._liveness_task: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def run(self, *, restarted: bool) -> None:
         """Startup first; the other two begin when it has succeeded. `restarted`: this agent, not the container."""
@@ -43,8 +45,15 @@ class ProbeRounds:
         async with asyncio.TaskGroup() as group:
             if container.readiness_probe:
                 group.create_task(self._readiness(container.readiness_probe, restarted=restarted))
-            if container.liveness_probe:
-                group.create_task(self._liveness(container.liveness_probe, restarted=restarted))
+            if container.liveness_probe and not self._ending:
+                work = self._liveness(container.liveness_probe, restarted=restarted)
+                self._liveness_task = group.create_task(work)
+
+    def end_liveness(self) -> None:
+        """The pod is being deleted: nobody wants to know any more whether to restart; readiness is still asked."""
+        self._ending = True
+        if self._liveness_task:
+            _ = self._liveness_task.cancel()
 
     async def _startup(self, probe: Probe, *, restarted: bool) -> bool:
         verdict = await self._until_verdict("Startup", probe, wanted=True, restarted=restarted)
@@ -103,6 +112,8 @@ class ProbeRounds:
         outcome = await probe_once(probe, self._container, self._ip, self._run)
         if not outcome.success:
             self._tell("Unhealthy", f"{kind} probe failed: {outcome.output}")
+        elif outcome.warning:
+            self._tell("ProbeWarning", f"{kind} probe warning: {outcome.warning}")
         return outcome
 
     def _set(self, health: Health) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
 
-from kube.objects import Pod
 from kube.objects.containers import Container, GRPCAction, HTTPGetAction, Probe, TCPSocketAction
 
 _BODY_BYTES = 10 * 1024
+_REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTS_MAX = 10
 # (argv, timeout) → exit code and output of a command in the container
 Exec = Callable[[tuple[str, ...], float], Awaitable[tuple[int, str]]]
 
@@ -17,6 +19,7 @@ Exec = Callable[[tuple[str, ...], float], Awaitable[tuple[int, str]]]
 class Outcome(NamedTuple):
     success: bool
     output: str
+    warning: str = ""  # of a success
 
 
 class NoSuchPort(Exception):
@@ -58,33 +61,95 @@ def port_number(port: int | str, container: Container) -> int:
     raise NoSuchPort(f"couldn't find port: {port!r} in container {container.name}")
 
 
+class _Target(NamedTuple):
+    """Where one request goes."""
+
+    tls: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 async def http_get(action: HTTPGetAction, container: Container, ip: str) -> Outcome:
-    """Success is a status from 200 to 399; certificates are not verified (core/v1 HTTPGetAction)."""
-    host, number = action.host or ip, port_number(action.port, container)
-    tls = _unverified() if action.scheme.upper() == "HTTPS" else None
-    shown = f"[{host}]" if ":" in host else host
+    """Success is a status from 200 to 399; certificates are not verified (core/v1 HTTPGetAction).
+
+    Redirects are followed on the same host; one that leads to another host is a success with a warning.
+    """
     path = action.path if action.path.startswith("/") else f"/{action.path}"
-    headers = {
-        "Host": f"{shown}:{number}",
+    first = _Target(
+        action.scheme.upper() == "HTTPS", action.host or ip, port_number(action.port, container), path
+    )
+    own = {header.name: header.value for header in action.http_headers}
+    target = first
+    for _ in range(_REDIRECTS_MAX):
+        reply = await _request(target, own)
+        if reply is None:
+            return Outcome(False, "malformed HTTP response")
+        if reply.status not in _REDIRECTS or not reply.location:
+            text = f"HTTP probe failed with statuscode: {reply.status}"
+            return Outcome(200 <= reply.status < 400, text)
+        target = _redirected(target, reply.location)
+        if target.host != first.host:
+            return Outcome(True, "", warning=f"Probe terminated redirects at {reply.location}")
+    return Outcome(False, f"stopped after {_REDIRECTS_MAX} redirects")
+
+
+class _Reply(NamedTuple):
+    status: int
+    location: str
+
+
+async def _request(target: _Target, own: Mapping[str, str]) -> _Reply | None:
+    """None for what is no HTTP."""
+    usual = {
+        "Host": target.authority,
         "User-Agent": "kube-probe/1.36",
         "Accept": "*/*",
         "Connection": "close",
     }
-    headers |= {header.name: header.value for header in action.http_headers}
-    reader, writer = await asyncio.open_connection(host, number, ssl=tls)
+    named = {name.lower() for name in own}
+    headers = {name: value for name, value in usual.items() if name.lower() not in named} | dict(own)
+    tls = _unverified() if target.tls else None
+    reader, writer = await asyncio.open_connection(target.host, target.port, ssl=tls)
     try:
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"GET {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        line = await reader.readline()
-        words = line.split(None, 2)
+        words = (await reader.readline()).split(None, 2)
         if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-            return Outcome(False, f'malformed HTTP response "{line[:60].decode(errors="replace").strip()}"')
+            return None
+        location = await _location(reader)
         with contextlib.suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
             await reader.read(_BODY_BYTES)
     finally:
         writer.close()
-    status = int(words[1])
-    return Outcome(200 <= status < 400, f"HTTP probe failed with statuscode: {status}")
+    return _Reply(int(words[1]), location)
+
+
+async def _location(reader: asyncio.StreamReader) -> str:
+    """The header of that name, "" without one; the stream is at the body then."""
+    found = ""
+    while (line := (await reader.readline()).strip()) and len(line) < _BODY_BYTES:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"location":
+            found = value.strip().decode("latin-1")
+    return found
+
+
+def _redirected(target: _Target, location: str) -> _Target:
+    """The address that a Location header names, relative to the request's own (RFC 9110, 10.2.2)."""
+    scheme = "https" if target.tls else "http"
+    parts = urlsplit(urljoin(f"{scheme}://{target.authority}{target.path}", location))
+    tls = parts.scheme == "https"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return _Target(tls, parts.hostname or target.host, port or (443 if tls else 80), path)
 
 
 async def _tcp(action: TCPSocketAction, container: Container, ip: str) -> Outcome:
@@ -153,8 +218,3 @@ def _unverified() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def probe_ip(pod: Pod, ips: tuple[str, ...]) -> str:
-    """Where network probes go; host-network pods answer at the node's address."""
-    return ips[0] if ips else pod.status.pod_ip

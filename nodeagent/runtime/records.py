@@ -1,5 +1,6 @@
 """What the agent knows of sandboxes and containers that really exist; written to disk, read after a restart."""
 
+from kube.objects.containers import ResourceRequirements
 from kube.objects.value import Value
 
 
@@ -46,6 +47,9 @@ class ContainerRecord(Value):
     exit: Exit | None = None
     termination_log: str = ""
     stop_signal: str = ""  # "" is SIGTERM
+    resources: ResourceRequirements = ResourceRequirements()  # what its cgroup was given last
+    user: tuple[int, int, tuple[int, ...]] | None = None  # uid, gid, supplemental groups of its first process
+    foreign_pid: bool = False  # lives in a PID namespace that is not its own
 
     @property
     def running(self) -> bool:

@@ -1,6 +1,9 @@
 """The OCI runtime specification (config.json, spec 1.0.2) of one container, from values alone."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from nodeagent.cgroups.plan import Limits
 
 # What Docker and containerd give a container that asks for nothing.
 DEFAULT_CAPABILITIES = (
@@ -38,15 +41,6 @@ class User(NamedTuple):
     groups: tuple[int, ...] = ()
 
 
-class Limits(NamedTuple):
-    """cgroup limits; None leaves the kernel's default."""
-
-    memory_bytes: int | None = None
-    cpu_shares: int | None = None
-    cpu_quota_us: int | None = None
-    cpu_period_us: int = 100_000
-
-
 class Launch(NamedTuple):
     """All that decides what one container run looks like to the kernel."""
 
@@ -67,6 +61,8 @@ class Launch(NamedTuple):
     cgroup_path: str = ""  # "" where no cgroup can be had
     limits: Limits = Limits()
     oom_score_adj: int | None = None
+    seccomp: Mapping[str, Any] | None = None
+    apparmor: str = ""
 
 
 def granted_capabilities(
@@ -103,6 +99,8 @@ def oci_spec(launch: Launch) -> dict[str, Any]:
     }
     if launch.oom_score_adj is not None:
         process["oomScoreAdj"] = launch.oom_score_adj
+    if launch.apparmor:
+        process["apparmorProfile"] = launch.apparmor
     linux: dict[str, Any] = {
         "namespaces": [
             {"type": kind, "path": path} if path else {"type": kind} for kind, path in launch.namespaces
@@ -114,6 +112,8 @@ def oci_spec(launch: Launch) -> dict[str, Any]:
     if launch.mask_proc and not launch.privileged:
         linux["maskedPaths"] = list(MASKED_PATHS)
         linux["readonlyPaths"] = list(READONLY_PATHS)
+    if launch.seccomp is not None:
+        linux["seccomp"] = launch.seccomp
     return {
         "ociVersion": "1.0.2",
         "process": process,

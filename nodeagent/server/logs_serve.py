@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from kube.objects import Pod
 from nodeagent.logs.cri import Selection, parse_record, render
 from nodeagent.logs.disk import LogFile
+from nodeagent.pods.containers import container_named
 from nodeagent.pods.drive import PodWorker
 from nodeagent.pods.times import epoch
 from nodeagent.runtime.records import ContainerRecord
@@ -21,8 +22,7 @@ _QUIET_POLL_S = 0.25
 def chosen_run(worker: PodWorker, container: str, options: LogOptions) -> ContainerRecord:
     """The run whose log is asked for. Raises Refused in the words kubectl users know."""
     pod = worker.pod
-    names = [each.name for each in (*pod.spec.init_containers, *pod.spec.containers)]
-    if container not in names:
+    if container_named(pod, container) is None:
         raise Refused(400, "BadRequest", f"container {container} is not valid for pod {pod.metadata.name}")
     if options.previous:
         record = worker.runtime.previous(container)

@@ -105,12 +105,26 @@ def check_host_path(path: str, kind: str) -> None:
 
 
 def sub_path(volume: str, relative: str) -> str:
-    """A path inside a volume, made as a folder if absent; a link that leads outside is refused."""
+    """A path inside a volume, made as a folder with the volume's mode if absent.
+
+    Absolute paths, steps back and links that lead outside are refused: VolumeFailed.
+    """
+    if relative.startswith("/"):
+        raise VolumeFailed(f"subPath {relative!r} must not be an absolute path")
+    if ".." in relative.split("/"):
+        raise VolumeFailed(f"subPath {relative!r} must not contain '..'")
     path = os.path.realpath(_inside(volume, relative))
-    if path != volume and not path.startswith(os.path.realpath(volume) + "/"):
+    real = os.path.realpath(volume)
+    if path != real and not path.startswith(f"{real}/"):
         raise VolumeFailed(f"subPath {relative!r} leads outside its volume")
-    if not os.path.lexists(path):
-        os.makedirs(path)
+    missing = []
+    while not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        os.mkdir(folder)
+        os.chmod(folder, stat.S_IMODE(os.stat(real).st_mode))
+        path = folder
     return path
 
 

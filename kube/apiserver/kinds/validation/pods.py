@@ -15,6 +15,7 @@ Object = dict[str, Any]
 RESTART_POLICIES = ("Always", "Never", "OnFailure")
 DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 MAX_INT32 = 2**31 - 1
+_HOSTNAME_MAX = 64  # uname(2)
 
 
 def pod(obj: Object, errors: Errors) -> None:
@@ -135,4 +136,21 @@ def _names(errors: Errors, where: str, spec: Object) -> None:
         value = spec.get(name)
         if value:
             each(errors, f"{where}.{name}", value, rule(value))
+    _hostname_override(errors, where, spec)
     label_map(errors, f"{where}.nodeSelector", spec.get("nodeSelector"))
+
+
+def _hostname_override(errors: Errors, where: str, spec: Object) -> None:
+    """KEP-4762: a name of its own, at most what a UTS namespace takes, and no other rule for it beside."""
+    value, here = spec.get("hostnameOverride"), f"{where}.hostnameOverride"
+    if value is None:
+        return
+    if spec.get("setHostnameAsFQDN"):
+        detail = "cannot be set to true when `hostnameOverride` is set"
+        errors.append(invalid_value(f"{where}.setHostnameAsFQDN", True, detail))
+    if spec.get("hostNetwork"):
+        detail = "cannot be set when `hostNetwork` is true"
+        errors.append(invalid_value(here, value, detail))
+    if len(value) > _HOSTNAME_MAX:
+        errors.append(invalid_value(here, value, f"must be no more than {_HOSTNAME_MAX} characters"))
+    each(errors, here, value, subdomain_errors(value))

@@ -176,6 +176,8 @@ OVER = {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}
         (POD, "spec.terminationGracePeriodSeconds", -1, "spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0"),
         (POD, "spec.activeDeadlineSeconds", 0, "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive"),
         (POD, "spec.hostname", "a.b", 'spec.hostname: Invalid value: "a.b": must not contain dots'),
+        (POD, "spec.hostnameOverride", "A", 'spec.hostnameOverride: Invalid value: "A": a lowercase RFC 1123'),
+        (POD, "spec.hostnameOverride", "a" * 65, "must be no more than 64 characters"),
         (POD, "spec.tolerations", [{"key": "a", "operator": "Exists", "value": "b"}], 'spec.tolerations[0].operator: Invalid value: {"key":"a","operator":"Exists","value":"b"}: value must be empty when `operator` is \'Exists\''),
         (POD, "spec.tolerations", [{"effect": "NoExecute"}], 'spec.tolerations[0].operator: Invalid value: "": operator must be Exists when `key` is empty'),
         (POD, "spec.tolerations", [{"key": "a", "tolerationSeconds": 5}], "spec.tolerations[0].effect: Invalid value: \"\": effect must be 'NoExecute' when `tolerationSeconds` is set"),

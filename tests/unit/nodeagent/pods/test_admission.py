@@ -4,7 +4,7 @@ import pytest
 
 from kube.objects import ObjectMeta, Pod, PodSpec
 from kube.objects.containers import Container, ContainerPort
-from nodeagent.pods.admission import refusal
+from nodeagent.pods.admission import Room, refusal
 
 
 def pod(*ports: tuple[str, str, int]) -> Pod:
@@ -30,7 +30,7 @@ def pod(*ports: tuple[str, str, int]) -> Pod:
 def test_a_host_port_belongs_to_one_pod(
     new: tuple[str, str, int], present: tuple[str, str, int], *, taken: bool
 ) -> None:
-    found = refusal(pod(new), [pod(), pod(present)])
+    found = refusal(pod(new), Room(), [pod(), pod(present)])
     assert (found is not None) == taken
     if found is not None:
         assert found.reason == "NodePorts"

@@ -1,8 +1,8 @@
 import pytest
 
 from nodeagent.images.manifest import ImageConfig
-from nodeagent.pods.launch import NoCommand, Surroundings, command, launch, limits, oom_score
-from nodeagent.runtime.spec import Limits, Mount, User
+from nodeagent.pods.launch import NoCommand, Surroundings, command, launch
+from nodeagent.runtime.spec import Mount, User
 
 IMAGE = ImageConfig(entrypoint=("/entry",), cmd=("serve",), working_dir="/srv")
 
@@ -27,29 +27,6 @@ def test_command_and_args_replace_the_images(pod, fields, expected):
 def test_nothing_to_run_is_an_error(pod):
     with pytest.raises(NoCommand, match="no command specified"):
         command(container(pod), ImageConfig(), {})
-
-
-@pytest.mark.parametrize(
-    ("resources", "expected"),
-    [
-        ({}, Limits(cpu_shares=2)),
-        ({"requests": {"cpu": "500m"}}, Limits(cpu_shares=512)),
-        ({"limits": {"cpu": "1", "memory": "64Mi"}}, Limits(64 << 20, 1024, 100_000)),
-        ({"limits": {"cpu": "1m"}}, Limits(cpu_shares=2, cpu_quota_us=1000)),
-    ],
-)
-def test_resources_become_cgroup_values(pod, resources, expected):
-    assert limits(container(pod, resources=resources).resources) == expected
-
-
-def test_the_oom_score_follows_the_quality_of_service(pod):
-    def score(**resources):
-        return oom_score(container(pod, resources=resources).resources, 1000 << 20)
-
-    assert score() == 1000
-    assert score(requests={"memory": "100Mi"}) == 900
-    both = {"cpu": "1", "memory": "1Mi"}
-    assert score(requests=both, limits=both) is None
 
 
 def test_a_volume_at_a_path_of_ours_takes_its_place(pod):

@@ -50,10 +50,38 @@ def http(answer: bytes) -> Outcome:
 
 def test_http_succeeds_from_200_to_399():
     assert http(b"HTTP/1.1 200 OK\r\n\r\nfine").success
-    assert http(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n").success
+    assert http(b"HTTP/1.1 304 Not Modified\r\n\r\n").success
     failed = http(b"HTTP/1.1 503 No\r\n\r\n")
     assert failed == Outcome(False, "HTTP probe failed with statuscode: 503")
     assert not http(b"hello\n").success
+
+
+def test_redirects_are_followed_on_the_same_host_only():
+    away = http(b"HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\n\r\n")
+    assert (away.success, "example.org" in away.warning) == (True, True)
+    turning = http(b"HTTP/1.1 302 Found\r\nlocation: /again\r\n\r\n")
+    assert turning == Outcome(False, "stopped after 10 redirects")
+
+
+def test_a_header_of_the_probe_takes_the_place_of_the_usual_one():
+    seen: list[bytes] = []
+
+    async def main() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            headers = [{"name": "host", "value": "web.example"}]
+            asked = probe(httpGet={"port": port, "path": "/", "httpHeaders": headers})
+            await probe_once(asked, container(), "127.0.0.1", no_exec)
+
+    asyncio.run(main())
+    assert seen[0].lower().count(b"host:") == 1
+    assert b"web.example" in seen[0]
 
 
 def test_tcp_succeeds_when_somebody_listens():

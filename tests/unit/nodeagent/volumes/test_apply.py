@@ -1,4 +1,5 @@
 import os
+import stat
 
 import pytest
 
@@ -23,11 +24,23 @@ def test_a_path_may_not_leave_its_volume(tmp_path):
     (volume / "out").symlink_to("/etc")
     with pytest.raises(VolumeFailed, match="outside"):
         sub_path(str(volume), "out/x")
-    with pytest.raises(VolumeFailed, match="outside"):
+    with pytest.raises(VolumeFailed, match="must not contain"):
         sub_path(str(volume), "../x")
-    assert sub_path(str(volume), "new/dir") == str(volume / "new" / "dir")
+    with pytest.raises(VolumeFailed, match="absolute"):
+        sub_path(str(volume), "/x")
     with pytest.raises(VolumeFailed, match="outside"):
         write_files(str(volume), {"../../x": File(b"")}, None)
+
+
+def test_a_sub_path_that_is_made_may_be_used_by_whom_the_volume_may(tmp_path):
+    volume = tmp_path / "v"
+    volume.mkdir()
+    volume.chmod(0o2777)
+    assert sub_path(str(volume), "new/dir") == str(volume / "new" / "dir")
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (volume / "new", volume / "new" / "dir")] == [
+        0o2777,
+        0o2777,
+    ]
 
 
 def test_host_paths_are_made_or_checked(tmp_path):

@@ -1,0 +1,162 @@
+"""Keeps the overlay as the Nodes say: looks again at each change of theirs, and at the kernel's news of damage."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from kube.client import Client
+from kube.objects import Node
+from kube.watch import Informer
+from linux.logging_kv import get_logger
+from nodeagent.overlay.apply import Kernel, PacketFilter
+from nodeagent.overlay.news_socket import FilterNews, RouteNews
+from nodeagent.overlay.plan import (
+    NOTHING,
+    Settings,
+    Underlay,
+    plan_overlay,
+    pod_mtu_bytes,
+    pod_ranges,
+    ranges_of,
+    unreachable,
+)
+from nodeagent.overlay.steps import steps
+
+logger = get_logger("knode.overlay")
+_SETTLE_S = 0.02  # a flush is many news, a node's start many changes
+_RETRY_S = 1.0
+
+
+class _News(Protocol):
+    def fileno(self) -> int: ...
+    def concern_us(self) -> bool: ...
+
+
+class Overlay:
+    """`run` until cancelled; what it made stays, so that pods keep their ways while the agent is away.
+
+    `changed()` is called when `pod_mtu_bytes` or `ready` has changed. The file `mark` says that there is
+    something to remove.
+    """
+
+    def __init__(self, client: Client, settings: Settings, mark: str, changed: Callable[[], None]) -> None:
+        self._settings = settings
+        self._changed = changed
+        self._mark = mark
+        self._nodes = Informer(client, Node, on_change=lambda *_: self._look.set())
+        self._look = asyncio.Event()
+        self._kernel = Kernel()
+        self._filter = PacketFilter() if settings.masquerade else None
+        self._underlay: Underlay | None = None
+        self._ranges: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._told: frozenset[str] = frozenset()
+        self._filter_touched = True
+        self.pod_mtu_bytes = 0
+        self.ready = False  # the ways to all nodes known at the start are laid
+        self.mended_count = 0
+
+    async def run(self) -> None:
+        with open(self._mark, "w", encoding="ascii") as file:
+            file.write(self._settings.mode)
+        route_news = RouteNews()
+        self._listen(route_news, self._look.set)
+        if self._filter is not None:
+            self._listen(FilterNews(self._filter.port_id), self._look_at_filter)
+        else:
+            await asyncio.to_thread(_remove_tables)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._nodes.run())
+            # With a part of the Nodes the ways to the others would be taken away.
+            await self._nodes.wait_synced()
+            while True:
+                self._look.clear()
+                settled = await self._reconcile(route_news)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if settled else _RETRY_S):
+                        await self._look.wait()
+                await asyncio.sleep(_SETTLE_S)
+
+    def _listen(self, news: _News, heard: Callable[[], None]) -> None:
+        asyncio.get_running_loop().add_reader(news.fileno(), lambda: heard() if news.concern_us() else None)
+
+    def _look_at_filter(self) -> None:
+        self._filter_touched = True
+        self._look.set()
+
+    async def _reconcile(self, news: RouteNews) -> bool:
+        """False: something failed, to be tried again."""
+        nodes = list(self._nodes.cache.values())
+        try:
+            settled = await asyncio.to_thread(self._bring_about, nodes)
+            news.underlay = self._underlay.ifindex if self._underlay else 0
+            news.device = self._kernel.device()
+        except OSError as error:
+            logger.warning("the overlay is not as it should be", again_in_s=_RETRY_S, error=error)
+            return False
+        self._tell(nodes)
+        return settled
+
+    def _bring_about(self, nodes: list[Node]) -> bool:
+        self._underlay = self._kernel.underlay(self._settings)
+        if self._underlay is None and self._settings.mode == "vxlan":
+            raise FileNotFoundError(
+                f"no link has the address {self._settings.node_ips[0]}: give one of this host's as --node-ip"
+            )
+        todo = steps(plan_overlay(self._settings, nodes, self._underlay), self._kernel.read())
+        refused = self._kernel.carry_out(todo)
+        if todo:
+            self.mended_count += len(todo) - len(refused)
+            logger.info("laid", mode=self._settings.mode, steps=len(todo), nodes=len(nodes))
+        self._masquerade(nodes)
+        new = frozenset(map(str, refused))
+        for text in sorted(new - self._told):
+            logger.warning("no way", reason=text)
+        self._told = new
+        return not refused
+
+    def _masquerade(self, nodes: list[Node]) -> None:
+        if self._filter is None:
+            return
+        own = next((node for node in nodes if node.metadata.name == self._settings.node_name), None)
+        ranges = (ranges_of(own) if own else (), pod_ranges(nodes))
+        if ranges != self._ranges or self._filter_touched:
+            self._filter_touched = False
+            self._filter.replace(*ranges)
+            self._ranges = ranges
+
+    def _tell(self, nodes: list[Node]) -> None:
+        for name in unreachable(self._settings, nodes, self._underlay):
+            logger.debug("a node has no InternalIP of the tunnel's family", node=name)
+        mtu_bytes = pod_mtu_bytes(self._settings.mode, self._underlay)
+        if not self.ready or mtu_bytes != self.pod_mtu_bytes:
+            self.ready, self.pod_mtu_bytes = True, mtu_bytes
+            self._changed()
+
+    def metrics(self) -> str:
+        name = "knode_overlay_steps_total"
+        return (
+            f"# HELP {name} Devices, addresses, routes and entries laid or taken away.\n"
+            f"# TYPE {name} counter\n"
+            f'{name}{{mode="{self._settings.mode}"}} {self.mended_count}\n'
+        )
+
+
+def remove_leftovers(mark: str) -> None:
+    """For mode none: what an agent with another mode has left in this network namespace."""
+    kernel = Kernel()
+    try:
+        kernel.carry_out(steps(NOTHING, kernel.read()))
+    finally:
+        kernel.close()
+    _remove_tables()
+    os.unlink(mark)
+
+
+def _remove_tables() -> None:
+    packet_filter = PacketFilter()
+    try:
+        packet_filter.remove()
+    finally:
+        packet_filter.close()
