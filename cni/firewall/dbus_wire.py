@@ -5,7 +5,7 @@ D-Bus Specification 0.41, "Message Protocol". Little-endian; all positions count
 
 from __future__ import annotations
 
-from _struct import Struct, error
+from struct import Struct, error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
