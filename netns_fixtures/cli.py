@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from netns_fixtures.topology import FAMILIES, LabError
+from netns_fixtures.topology import FAMILIES, WAYS, LabError
 
 _EXAMPLES = """examples:
   klab up --nodes 3                          a cluster of three nodes, named podnet
   export KUBECONFIG=$(klab kubeconfig --path); kubectl get nodes
+  klab up --name tunnels --network vxlan     pods of different nodes meet through tunnels
   klab exec node-1 -- nft list ruleset       a command inside a node
   klab image import app.tar                  an OCI or docker archive, for all nodes
   klab apply -f examples/k8sdemo -n default  without kubectl
@@ -118,6 +119,13 @@ def _command(
 def _add_shape(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=3, metavar="N")
     parser.add_argument("--proxy-mode", choices=_PROXY_MODES, default="nftables")
+    parser.add_argument(
+        "--network",
+        choices=WAYS,
+        default="routes",
+        help="how pods reach those of other nodes: the lab routes for them, or their nodes make VXLAN tunnels"
+        " (default: %(default)s)",
+    )
     parser.add_argument("--ip-family", choices=FAMILIES, default="dual")
     parser.add_argument(
         "--timeout", type=float, default=60, metavar="SECONDS", help="for all Nodes to be Ready"
@@ -136,6 +144,7 @@ def _up(options: argparse.Namespace) -> int:
         timeout_s=options.timeout,
         say=_say,
         uplink=options.uplink,
+        ways=options.network,
         keep_on_failure=options.keep_on_failure,
     )
     _say("")

@@ -11,7 +11,7 @@ from linux import netns, process
 from linux.process import Completed
 from netns_fixtures import members_run, teardown_apply, up_run
 from netns_fixtures.lab_disk import Folder
-from netns_fixtures.topology import Family, Lab
+from netns_fixtures.topology import Family, Lab, Ways
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ class Cluster:
         node_count: int = 3,
         family: Family = "dual",
         proxy_mode: str = "nftables",
+        ways: Ways = "routes",
         timeout_s: float = 60,
     ) -> Iterator["Cluster"]:
         """All Nodes Ready inside the context, nothing left after it."""
@@ -38,6 +39,7 @@ class Cluster:
             node_count=node_count,
             family=family,
             proxy_mode=proxy_mode,
+            ways=ways,
             timeout_s=timeout_s,
             say=lambda _text: None,
         )

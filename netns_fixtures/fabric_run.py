@@ -56,7 +56,9 @@ class FabricDriver:
     def _route(self, owner: str, wanted: Fabric) -> None:
         old = set(self._current.routes.get(owner, ()))
         new = set(wanted.routes.get(owner, ()))
-        for place in (self._hub, *self._nodes.values()):
+        # The hub stands for the world outside the nodes: its API server calls webhooks in pods.
+        routed = (self._hub,) if self._lab.ways == "vxlan" else (self._hub, *self._nodes.values())
+        for place in routed:
             if place.name == owner:
                 continue
             for route in old - new:

@@ -12,9 +12,11 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Family: TypeAlias = Literal["ipv4", "ipv6", "dual"]
+Ways: TypeAlias = Literal["routes", "vxlan"]
 Network: TypeAlias = IPv4Network | IPv6Network
 
 FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6", "dual")
+WAYS: tuple[Ways, ...] = ("routes", "vxlan")
 SERVICE_RANGES = ("10.96.0.0/16", "fd00:10:96::/112")
 POD_RANGES = ("10.244.0.0/16", "fd00:10:244::/56")
 DNS_ADDRESSES = ("10.96.0.10", "fd00:10:96::a")
@@ -49,6 +51,9 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     host_addresses: tuple[str, ...]
     host_link: str
     uplink: bool = False
+    ways: Ways = (
+        "routes"  # from pods to those of other nodes: routed by the fabric, or tunnelled by the nodes
+    )
 
     @property
     def api_url(self) -> str:
@@ -98,6 +103,7 @@ def plan_lab(
     proxy_mode: str,
     taken: Iterable[Network],
     uplink: bool = False,
+    ways: Ways = "routes",
 ) -> Lab:
     """A lab on the first underlay subnet that overlaps nothing in `taken`."""
     if not _NAME.fullmatch(name):
@@ -126,6 +132,7 @@ def plan_lab(
         host_addresses=_addresses(subnets, _HOST),
         host_link=host_link_name(name),
         uplink=uplink,
+        ways=ways,
     )
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import msgspec
+
 from kube import certs
 from kube.client import AlreadyExists, Client, Unreachable
 from kube.objects import Node
@@ -22,7 +24,8 @@ from netns_fixtures import (
 )
 from netns_fixtures.fabric_plan import is_ready
 from netns_fixtures.lab_disk import Folder
-from netns_fixtures.topology import API_PORT, Family, Lab, LabError, Network, plan_lab
+from netns_fixtures.topology import API_PORT, Family, Lab, LabError, Network, Ways, plan_lab
+from nodeagent.overlay.rights import RIGHTS, path_of
 
 Say = Callable[[str], None]
 BIN_DIR = str(Path(sys.prefix) / "bin")
@@ -37,6 +40,7 @@ def bring_up(
     timeout_s: float,
     say: Say,
     uplink: bool = False,
+    ways: Ways = "routes",
     keep_on_failure: bool = False,
 ) -> Lab:
     """The lab with all Nodes Ready. A failed start is taken down again, after its reason was found."""
@@ -50,6 +54,7 @@ def bring_up(
             proxy_mode=proxy_mode,
             taken=_with_labs(taken),
             uplink=uplink,
+            ways=ways,
         )
         folder.create(lab)
     try:
@@ -130,6 +135,10 @@ async def _create_addons(client: Client, lab: Lab) -> None:
             await client.create(obj)
         except AlreadyExists:
             continue
+    if lab.ways == "vxlan":
+        for right in RIGHTS:
+            body = msgspec.json.encode(right)
+            await client.raw("POST", path_of(right), headers={"content-type": "application/json"}, body=body)
 
 
 async def _until_nodes_ready(client: Client, lab: Lab, say: Say) -> None:

@@ -4,7 +4,7 @@
 MACs lower-case text with colons.
 """
 
-from linux.rtnl.messages import Address, Link, Neighbour, Route, Rule
+from linux.rtnl.messages import Address, Link, Neighbour, Route, Rule, Vxlan
 from linux.rtnl.socket import Rtnl
 
-__all__ = ["Address", "Link", "Neighbour", "Route", "Rtnl", "Rule"]
+__all__ = ["Address", "Link", "Neighbour", "Route", "Rtnl", "Rule", "Vxlan"]

@@ -21,6 +21,16 @@ NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 _U32 = struct.Struct("=I")
 
 
+class Vxlan(NamedTuple):
+    """How a vxlan device was made: none of it can be changed later."""
+
+    id: int
+    port: int
+    local: str
+    """Outer source address; "" leaves it to routing."""
+    learning: bool
+
+
 class Link(NamedTuple):
     """One network interface."""
 
@@ -47,7 +57,8 @@ class Link(NamedTuple):
     isolated: bool | None = None
     vlan_filtering: bool | None = None
     """Of a bridge, else None."""
-    vxlan_id: int | None = None
+    vxlan: Vxlan | None = None
+    """Of a vxlan device, else None."""
 
     @property
     def up(self) -> bool:
@@ -194,7 +205,17 @@ def parse_link(message: Message) -> Link:
         hairpin=_flag(port, c.IFLA_BRPORT_MODE),
         isolated=_flag(port, c.IFLA_BRPORT_ISOLATED),
         vlan_filtering=_flag(data, c.IFLA_BR_VLAN_FILTERING) if kind == "bridge" else None,
-        vxlan_id=_number(data, c.IFLA_VXLAN_ID) if kind == "vxlan" else None,
+        vxlan=_vxlan(data) if kind == "vxlan" else None,
+    )
+
+
+def _vxlan(data: dict[int, bytes]) -> Vxlan:
+    local = data.get(c.IFLA_VXLAN_LOCAL6) or data.get(c.IFLA_VXLAN_LOCAL) or b""
+    return Vxlan(
+        id=_number(data, c.IFLA_VXLAN_ID),
+        port=int.from_bytes(data.get(c.IFLA_VXLAN_PORT, b""), "big"),
+        local=ip_text(local) if any(local) else "",
+        learning=bool(_flag(data, c.IFLA_VXLAN_LEARNING)),
     )
 
 

@@ -242,12 +242,17 @@ class Rtnl:
         prefix: int,
         *,
         nodad: bool = False,
+        no_prefix_route: bool = False,
         scope: int = 0,
         broadcast: str | None = None,
         replace: bool = False,
     ) -> None:
-        """Nodad makes an IPv6 address usable at once (IFA_F_NODAD)."""
+        """Nodad makes an IPv6 address usable at once (IFA_F_NODAD).
+
+        An address normally brings a route to its prefix with it (IFA_F_NOPREFIXROUTE, kernel 3.14).
+        """
         flags = c.IFA_F_NODAD if nodad and ":" in ip else 0
+        flags |= c.IFA_F_NOPREFIXROUTE if no_prefix_route else 0
         payload = requests.address(index, ip, prefix, flags=flags, scope=scope, broadcast=broadcast)
         self.socket.request(c.RTM_NEWADDR, payload, _UPSERT if replace else _NEW)
 

@@ -23,6 +23,7 @@ def demo(options: argparse.Namespace) -> int:
             node_count=options.nodes,
             family=options.ip_family,
             proxy_mode=options.proxy_mode,
+            ways=options.network,
             timeout_s=options.timeout,
             say=status.update,
         )

@@ -1,0 +1,375 @@
+"""Pods of different nodes meet through VXLAN tunnels, and by static routes, in kernels of their own."""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_network
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
+
+from kube.objects import Node, NodeAddress, NodeSpec, NodeStatus, ObjectMeta
+from linux import netns, process, sysctl
+from linux.rtnl import Rtnl
+from netns_fixtures.cluster_run import Cluster
+from nodeagent.overlay.apply import Kernel
+from nodeagent.overlay.plan import DEVICE, ROUTE_PROTOCOL, Settings, plan_overlay
+from nodeagent.overlay.steps import steps
+
+pytestmark = pytest.mark.lab
+HEALED_WITHIN_S = 1.0
+
+
+def until(holds: Callable[[], object], timeout_s: float = 20) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline_s, "did not become true"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def tunnels() -> Iterator[Cluster]:
+    """Two nodes, a pod on each: "west" and "east"."""
+    with Cluster.up(f"vx-{os.getpid()}", node_count=2, ways="vxlan") as cluster:
+        for name, node in zip(("west", "east"), cluster.lab.nodes, strict=True):
+            place = json.dumps({"spec": {"nodeName": node.name}})
+            cluster.kubectl("run", name, "--image=podnet/toolbox", "--overrides", place)
+        cluster.kubectl("wait", "pod/west", "pod/east", "--for=condition=Ready", "--timeout=60s")
+        yield cluster
+
+
+def addresses(cluster: Cluster, pod: str) -> tuple[str, str]:
+    """IPv4, IPv6."""
+    found = cluster.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIPs[*].ip}").stdout.split()
+    return found[0], found[1]
+
+
+def asked(cluster: Cluster, pod: str, ip: str, timeout_s: int = 3) -> str:
+    """What the toolbox's server at the address answers a pod: its name, and whom it saw."""
+    script = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w {timeout_s} {ip} 8080"
+    return cluster.kubectl("exec", pod, "--", "sh", "-c", script, check=False).stdout
+
+
+def in_pod(cluster: Cluster, pod: str, *argv: str) -> process.Completed:
+    """A program of the node's in the pod's network."""
+    told = json.loads(cluster.kubectl("get", "pod", pod, "-o", "json").stdout)
+    pin = f"/run/podnet/pods/{told['metadata']['uid']}/ns/net"
+    return cluster.exec(told["spec"]["nodeName"], ["nsenter", f"--net={pin}", *argv], check=False)
+
+
+@contextmanager
+def listening(cluster: Cluster, node: str) -> Iterator[list[Ether]]:
+    """Packets of the node's underlay link; complete when the context has ended."""
+    heard: list[Ether] = []
+    with cluster.inside(node):
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        tap.bind(("eth0", 0))
+    tap.setblocking(False)
+    with tap:
+        yield heard
+        try:
+            while True:
+                heard.append(Ether(tap.recv(65536)))
+        except BlockingIOError:
+            return
+
+
+def test_pods_of_two_nodes_meet_in_both_families_with_their_own_addresses(tunnels: Cluster) -> None:
+    own = addresses(tunnels, "west")
+    for ip, mine in zip(addresses(tunnels, "east"), own, strict=True):
+        answer = asked(tunnels, "west", ip)
+        assert "east" in answer
+        seen = answer.partition("X-Client-Address: ")[2].split("\r\n")[0].rpartition(":")[0]
+        assert socket.getaddrinfo(seen.strip("[]"), None)[0][4][0] == mine
+
+
+def test_what_passes_the_underlay_is_encapsulated(tunnels: Cluster) -> None:
+    far, node = addresses(tunnels, "east"), tunnels.lab.nodes[1]
+    with listening(tunnels, node.name) as heard:
+        for ip in far:
+            assert "east" in asked(tunnels, "west", ip)
+    outside = [packet for packet in heard if UDP in packet and packet[UDP].dport == 4789]
+    assert {packet[IP].src for packet in outside} == {each.addresses[0] for each in tunnels.lab.nodes}
+    assert {packet[VXLAN].vni for packet in outside} == {1}
+    inside = [packet[VXLAN].payload for packet in outside]
+    assert any(IP in packet and packet[IP].dst == far[0] for packet in inside)
+    assert any(IPv6 in packet and packet[IPv6].dst == far[1] for packet in inside)
+    bare = [packet for packet in heard if packet not in outside]
+    assert not [p for p in bare if IP in p and p[IP].dst == far[0]]
+    assert not [p for p in bare if IPv6 in p and p[IPv6].dst == far[1]]
+
+
+@pytest.mark.parametrize(("version", "header_bytes"), [("-4", 28), ("-6", 48)])
+def test_packets_of_the_pods_mtu_pass_whole_and_larger_ones_do_not(
+    tunnels: Cluster, version: str, header_bytes: int
+) -> None:
+    far = addresses(tunnels, "east")[version == "-6"]
+    fitting = ("ping", version, "-M", "do", "-c", "1", "-W", "5")
+    with listening(tunnels, tunnels.lab.nodes[1].name) as heard:
+        passed = in_pod(tunnels, "west", *fitting, "-s", str(1450 - header_bytes), far)
+    assert passed.code == 0, passed.stdout
+    frames = [p for p in heard if UDP in p and p[UDP].dport == 4789]
+    assert max(len(p) - 14 for p in frames) == 1500  # the underlay's MTU, used up
+    assert not [p for p in frames if p[IP].frag or p[IP].flags.MF]
+    refused = in_pod(tunnels, "west", *fitting, "-s", str(1451 - header_bytes), far)
+    assert refused.code != 0
+    assert "mtu=1450" in (refused.stdout + refused.stderr).replace("mtu: 1450", "mtu=1450")
+
+
+def test_the_node_itself_reaches_pods_of_other_nodes(tunnels: Cluster) -> None:
+    for ip in addresses(tunnels, "east"):
+        url = f"http://[{ip}]:8080/" if ":" in ip else f"http://{ip}:8080/"
+        done = tunnels.exec(tunnels.lab.nodes[0].name, ["curl", "-s", "-m", "5", url])
+        assert done.stdout.strip() == "east"
+
+
+def test_outside_the_cluster_a_pod_has_its_nodes_address(tunnels: Cluster) -> None:
+    for family, outside in zip((socket.AF_INET, socket.AF_INET6), tunnels.lab.hub.addresses, strict=True):
+        with tunnels.inside("hub"):
+            server = socket.create_server((outside, 0), family=family)
+        with server:
+            server.settimeout(10)
+            script = f"nc -w 5 {outside} {server.getsockname()[1]} </dev/null >/dev/null 2>&1 &"
+            tunnels.kubectl("exec", "west", "--", "sh", "-c", script)
+            connection, peer = server.accept()
+            connection.close()
+        assert peer[0] in tunnels.lab.nodes[0].addresses
+
+
+def healed(cluster: Cluster, holds: Callable[[], bool]) -> float:
+    """Seconds until it holds again."""
+    started_s = time.monotonic()
+    until(holds, timeout_s=10)
+    return time.monotonic() - started_s
+
+
+def device_is_whole(cluster: Cluster, node: str) -> bool:
+    with cluster.inside(node), Rtnl() as rtnl:
+        link = rtnl.link(DEVICE)
+        routes = [route for route in rtnl.routes() if route.protocol == ROUTE_PROTOCOL]
+        return link is not None and len([r for r in routes if r.oif == link.ifindex]) == 2
+
+
+def test_a_deleted_device_is_back_within_a_second(tunnels: Cluster) -> None:
+    node = tunnels.lab.nodes[0].name
+    tunnels.exec(node, ["ip", "link", "del", DEVICE])
+    assert healed(tunnels, lambda: device_is_whole(tunnels, node)) < HEALED_WITHIN_S
+    assert "east" in asked(tunnels, "west", addresses(tunnels, "east")[0])
+
+
+def test_flushed_routes_and_entries_are_back_within_a_second(tunnels: Cluster) -> None:
+    node = tunnels.lab.nodes[0].name
+    tunnels.exec(node, ["ip", "route", "flush", "proto", str(ROUTE_PROTOCOL)])
+    tunnels.exec(node, ["ip", "-6", "route", "flush", "proto", str(ROUTE_PROTOCOL)])
+    assert healed(tunnels, lambda: device_is_whole(tunnels, node)) < HEALED_WITHIN_S
+    entry = tunnels.exec(node, ["bridge", "fdb", "show", "dev", DEVICE]).stdout.split()
+    tunnels.exec(node, ["bridge", "fdb", "del", entry[0], "dev", DEVICE, "dst", entry[2]])
+    back = lambda: entry[0] in tunnels.exec(node, ["bridge", "fdb", "show", "dev", DEVICE]).stdout  # noqa: E731
+    assert healed(tunnels, back) < HEALED_WITHIN_S
+
+
+def test_a_flushed_packet_filter_has_its_masquerading_back_within_a_second(tunnels: Cluster) -> None:
+    node = tunnels.lab.nodes[0].name
+    tunnels.exec(node, ["nft", "delete", "table", "ip", "podnet-overlay"])
+    tunnels.exec(node, ["nft", "delete", "table", "ip6", "podnet-overlay"])
+
+    def whole() -> bool:
+        tables = tunnels.exec(node, ["nft", "list", "tables"]).stdout
+        return "ip podnet-overlay" in tables and "ip6 podnet-overlay" in tables
+
+    assert healed(tunnels, whole) < HEALED_WITHIN_S
+
+
+def ghost(cluster: Cluster, cidr: str, address: str) -> None:
+    """A Node whose machine does not exist, as the API knows it."""
+    body = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "ghost"},
+        "spec": {"podCIDR": cidr, "podCIDRs": [cidr], "unschedulable": True},
+    }
+    cluster.kubectl("create", "-f", "-", input=json.dumps(body).encode())
+    move(cluster, address)
+
+
+def move(cluster: Cluster, address: str) -> None:
+    told = {"status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+    cluster.kubectl("patch", "node", "ghost", "--subresource=status", "--type=merge", "-p", json.dumps(told))
+
+
+def entries(cluster: Cluster) -> str:
+    """Routes and forwarding entries of the first node's device."""
+    node = cluster.lab.nodes[0].name
+    routes = cluster.exec(node, ["ip", "route", "show", "dev", DEVICE]).stdout
+    return routes + cluster.exec(node, ["bridge", "fdb", "show", "dev", DEVICE]).stdout
+
+
+def test_a_nodes_coming_moving_renumbering_and_going_is_followed(tunnels: Cluster) -> None:
+    base = tunnels.lab.subnets[0].rpartition(".")[0]
+    before = entries(tunnels)
+    ghost(tunnels, "10.244.77.0/24", f"{base}.77")
+    try:
+        until(lambda: "10.244.77.0/24" in entries(tunnels) and f"{base}.77" in entries(tunnels))
+        move(tunnels, f"{base}.78")
+        until(lambda: f"{base}.78" in entries(tunnels) and f"{base}.77" not in entries(tunnels))
+        tunnels.kubectl("delete", "node", "ghost")  # a Node's ranges are set once
+        ghost(tunnels, "10.244.88.0/24", f"{base}.78")
+        until(lambda: "10.244.88.0/24" in entries(tunnels) and "10.244.77." not in entries(tunnels))
+    finally:
+        tunnels.kubectl("delete", "node", "ghost")
+    until(lambda: entries(tunnels) == before)
+
+
+def test_the_mtu_follows_the_underlay_and_new_pods_get_it(tunnels: Cluster) -> None:
+    node = tunnels.lab.nodes[1].name
+
+    def conf_mtu() -> int:
+        text = tunnels.exec(node, ["cat", "/etc/cni/net.d/10-podnet.conflist"]).stdout
+        return int(json.loads(text)["plugins"][0]["mtu"])
+
+    tunnels.exec(node, ["ip", "link", "set", "eth0", "mtu", "1400"])
+    try:
+        until(lambda: conf_mtu() == 1350)
+        with tunnels.inside(node), Rtnl() as rtnl:
+            link = rtnl.link(DEVICE)
+            assert link is not None
+            assert link.mtu == 1350
+    finally:
+        tunnels.exec(node, ["ip", "link", "set", "eth0", "mtu", "1500"])
+    until(lambda: conf_mtu() == 1450)
+
+
+def test_an_agent_without_an_overlay_removes_what_an_earlier_one_left() -> None:
+    fd = netns.create()
+    script = """
+import sys
+from linux.rtnl import Rtnl
+from nodeagent.overlay.apply import Kernel, PacketFilter
+from nodeagent.overlay.drive import remove_leftovers
+from nodeagent.overlay.plan import OverlayState, PodRoute, Tunnel
+from nodeagent.overlay.steps import steps
+mark = sys.argv[1]
+wanted = OverlayState(
+    Tunnel(7, 8472, "192.0.2.1", "0e:58:00:00:00:01", 1430),
+    frozenset({"10.1.0.1", "fd00:1::1"}),
+    frozenset({PodRoute("10.2.0.0/24", "10.2.0.1", True), PodRoute("fd00:2::/64", "fd00:2::1", True)}),
+    frozenset({("10.2.0.1", "0e:58:00:00:00:02"), ("fd00:2::1", "0e:58:00:00:00:02")}),
+    frozenset({("0e:58:00:00:00:02", "192.0.2.2")}),
+)
+kernel = Kernel()
+assert not kernel.carry_out(steps(wanted, kernel.read()))
+assert kernel.read() == wanted, kernel.read()
+assert steps(wanted, kernel.read()) == ()
+PacketFilter().replace(("10.1.0.0/24",), ("10.1.0.0/24", "255.255.255.0/24"))
+remove_leftovers(mark)
+assert kernel.read() == OverlayState()
+"""
+    try:
+        mark = f"/tmp/overlay-mark-{os.getpid()}"
+        with open(mark, "w", encoding="ascii"):
+            pass
+        netns.run_in(fd, lambda: process.run([sys.executable, "-c", script, mark]))
+        assert not os.path.exists(mark)
+    finally:
+        os.close(fd)
+
+
+def host(name: str, cidr: str, address: str) -> Node:
+    return Node(
+        metadata=ObjectMeta(name=name),
+        spec=NodeSpec(pod_cidrs=(cidr,)),
+        status=NodeStatus(addresses=(NodeAddress(type="InternalIP", address=address),)),
+    )
+
+
+class Segment:
+    """Two hosts on one wire, each with a pod's address on a link of its own."""
+
+    NODES = (host("a", "10.1.0.0/24", "192.0.2.1"), host("b", "10.2.0.0/24", "192.0.2.2"))
+
+    def __init__(self) -> None:
+        self.fds = (netns.create(), netns.create())
+        netns.run_in(self.fds[0], self._wire)
+        for fd, node in zip(self.fds, self.NODES, strict=True):
+            netns.run_in(fd, lambda node=node: self._furnish(node))
+
+    def _wire(self) -> None:
+        with Rtnl() as rtnl:
+            rtnl.add_veth("eth0", "eth0", peer_netns_fd=self.fds[1])
+
+    @staticmethod
+    def _furnish(node: Node) -> None:
+        sysctl.write("net/ipv4/ip_forward", 1)
+        with Rtnl() as rtnl:
+            rtnl.add_bridge("cni0")
+            pod = str(ip_network(node.spec.pod_cidrs[0])[2])
+            for name, ip, prefix in (("eth0", node.status.addresses[0].address, 24), ("cni0", pod, 24)):
+                link = rtnl.link(name)
+                assert link is not None
+                rtnl.set_link(link.ifindex, up=True)
+                rtnl.add_address(link.ifindex, ip, prefix)
+
+    def bring_about(self, number: int, nodes: Sequence[Node] = NODES) -> list[str]:
+        """What the kernel refused."""
+        own = self.NODES[number]
+        settings = Settings("routes", own.metadata.name, (own.status.addresses[0].address,))
+
+        def work() -> list[str]:
+            kernel = Kernel()
+            wanted = plan_overlay(settings, nodes, kernel.underlay(settings))
+            refused = kernel.carry_out(steps(wanted, kernel.read()))
+            assert refused or kernel.read() == wanted
+            kernel.close()
+            return [str(error) for error in refused]
+
+        return netns.run_in(self.fds[number], work)
+
+    def close(self) -> None:
+        for fd in self.fds:
+            os.close(fd)
+
+
+@pytest.fixture
+def segment() -> Iterator[Segment]:
+    made = Segment()
+    yield made
+    made.close()
+
+
+def test_hosts_on_one_segment_route_for_each_others_pods(segment: Segment) -> None:
+    assert [segment.bring_about(0), segment.bring_about(1)] == [[], []]
+    ping = ["ping", "-c", "1", "-W", "5", "-I", "10.1.0.2", "10.2.0.2"]
+    netns.run_in(segment.fds[0], lambda: process.run(ping))
+    assert segment.bring_about(0, segment.NODES[:1]) == []  # the other one has left
+    assert netns.run_in(segment.fds[0], lambda: process.run(ping, check=False)).code != 0
+
+
+def test_a_route_that_cannot_be_laid_says_why_and_does_not_stop_the_others(segment: Segment) -> None:
+    with_others = (
+        *segment.NODES,
+        host("far", "10.9.0.0/24", "198.51.100.9"),
+        host("x", "10.8.0.0/24", "192.0.2.8"),
+    )
+
+    def foreign() -> None:
+        with Rtnl() as rtnl:
+            rtnl.add_route("10.8.0.0/24", via="192.0.2.99")
+
+    netns.run_in(segment.fds[0], foreign)
+    refused = sorted(segment.bring_about(0, with_others))
+    assert refused == [
+        "pods in 10.8.0.0/24 by 192.0.2.8 cannot be reached: somebody else's route is there: `ip route del 10.8.0.0/24`",
+        "pods in 10.9.0.0/24 by 198.51.100.9 cannot be reached: Network is unreachable: Nexthop has invalid gateway;"
+        " nodes of --network routes share a layer 2 segment, else use vxlan",
+    ]
+    segment.bring_about(1)
+    netns.run_in(
+        segment.fds[0], lambda: process.run(["ping", "-c", "1", "-W", "5", "-I", "10.1.0.2", "10.2.0.2"])
+    )
