@@ -1,5 +1,6 @@
 """Rules of pods and of pod templates."""
 
+import re
 from typing import Any
 
 from kube.apiserver.kinds.names import ip_errors, label_errors, label_key_errors, subdomain_errors
@@ -15,6 +16,8 @@ Object = dict[str, Any]
 RESTART_POLICIES = ("Always", "Never", "OnFailure")
 DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 MAX_INT32 = 2**31 - 1
+_SYSCTL = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?")
+_SYSCTL_MAX = 253
 _HOSTNAME_MAX = 64  # uname(2)
 
 
@@ -41,6 +44,7 @@ def pod_spec(errors: Errors, where: str, spec: Object) -> None:
     _containers(errors, where, spec, names)
     _policies(errors, where, spec)
     _names(errors, where, spec)
+    _sysctls(errors, f"{where}.securityContext.sysctls", spec)
     if spec.get("tolerations"):
         scheduling.tolerations(errors, f"{where}.tolerations", spec["tolerations"])
     if spec.get("affinity"):
@@ -138,6 +142,20 @@ def _names(errors: Errors, where: str, spec: Object) -> None:
             each(errors, f"{where}.{name}", value, rule(value))
     _hostname_override(errors, where, spec)
     label_map(errors, f"{where}.nodeSelector", spec.get("nodeSelector"))
+
+
+def _sysctls(errors: Errors, where: str, spec: Object) -> None:
+    names = set()
+    for index, sysctl in enumerate((spec.get("securityContext") or {}).get("sysctls") or ()):
+        name, here = sysctl.get("name") or "", f"{where}[{index}].name"
+        if not name:
+            errors.append(required(here))
+        elif len(name) > _SYSCTL_MAX or not _SYSCTL.fullmatch(name):
+            detail = f"must have at most {_SYSCTL_MAX} characters and match regex {_SYSCTL.pattern}"
+            errors.append(invalid_value(here, name, detail))
+        elif name in names:
+            errors.append(duplicate(here, name))
+        names.add(name)
 
 
 def _hostname_override(errors: Errors, where: str, spec: Object) -> None:
