@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from kube.client import AlreadyExists, ApiError, Forbidden
+from kube.client import AlreadyExists, ApiError, Forbidden, NotFound
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once
+from kube.controllers.claims import claims
 from kube.controllers.context import Context
 from kube.controllers.history.apply import History
 from kube.controllers.history.plan import HASH_LABEL, Present, template_of
-from kube.controllers.statefulset import plan
-from kube.controllers.statefulset.identity import claim_bodies, pod_body
+from kube.controllers.statefulset import plan, retention
+from kube.controllers.statefulset.identity import (
+    claim_bodies,
+    claim_name,
+    ordinal_of,
+    ordinals,
+    pod_body,
+)
 from kube.controllers.statefulset.kinds import ClaimingStatefulSet, PersistentVolumeClaim
 from kube.controllers.status import status_patch
 from kube.objects import NamespacedName, Pod, key_of
 from kube.watch import WorkQueue
 
 _OWNED = "controlled by"
+_ORPHAN = "without controller in namespace"
 _KEPT_ZEROS = frozenset({"replicas", "availableReplicas", "collisionCount"})
 
 
@@ -29,11 +38,15 @@ class StatefulSets:
         self._sets = context.mirror(ClaimingStatefulSet)
         self._pods = context.mirror(Pod)
         self._pods.add_index(_OWNED, owners.controlled_by)
+        self._pods.add_index(_ORPHAN, owners.orphan_in)
         self._sets.add_index("uid", lambda one: (one.metadata.uid,))
+        self._sets.add_index("namespace", lambda one: (one.metadata.namespace,))
+        self._claims = context.mirror(PersistentVolumeClaim)
         self._history = History(context)
         self.queue: WorkQueue[NamespacedName] = WorkQueue()
         self._sets.subscribe(self._on_set)
         self._pods.subscribe(self._on_pod)
+        self._claims.subscribe(self._on_claim)
 
     def _on_set(
         self, key: NamespacedName, old: ClaimingStatefulSet | None, new: ClaimingStatefulSet | None
@@ -46,6 +59,17 @@ class StatefulSets:
             ref = owners.controller_of(pod) if pod is not None else None
             for one in self._sets.by("uid", ref.uid) if ref is not None else ():
                 self.queue.add(key_of(one))
+        if new is not None and owners.controller_of(new) is None:
+            for one in self._sets.by("namespace", key.namespace):
+                if ordinal_of(one, new) is not None:
+                    self.queue.add(key_of(one))
+
+    def _on_claim(
+        self, key: NamespacedName, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None
+    ) -> None:
+        for one in self._sets.by("namespace", key.namespace) if old is None or new is None else ():
+            if retention.is_asked_for(one):
+                self.queue.add(key_of(one))
 
     async def reconcile(self, key: NamespacedName) -> None:
         one = self._sets.objects.get(key)
@@ -56,7 +80,8 @@ class StatefulSets:
             count = (one.status.collision_count or 0) + 1
             await self._context.write.patch_status(one, {"collisionCount": count})
             return
-        pods = self._pods.by(_OWNED, one.metadata.uid)
+        pods = await self._own(one)
+        await self._keep_claims(one, pods)
         old_name, old_template = self._before(one, new)
         now = self._context.wall_clock()
         todo = plan.plan(one, pods, new.name, now)
@@ -69,6 +94,41 @@ class StatefulSets:
         used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods} | {new.name, old_name}
         await self._history.forget(one, used, one.spec.revision_history_limit)
         for failure in failures:
+            raise failure
+
+    async def _own(self, one: ClaimingStatefulSet) -> list[Pod]:
+        """Our pods, after strangers of our labels and names were adopted and others let go."""
+        orphans = [
+            pod for pod in self._pods.by(_ORPHAN, one.metadata.namespace) if ordinal_of(one, pod) is not None
+        ]
+        owned = self._pods.by(_OWNED, one.metadata.uid)
+        whose = claims(one.metadata.uid, one.spec.selector, [*owned, *orphans], may_adopt=True)
+        write = self._context.write
+        failures = await all_at_once(
+            [
+                *(write.patch(pod, owners.adopted(pod, one)) for pod in whose.adopt),
+                *(write.patch(pod, owners.without_owners(pod, [one.metadata.uid])) for pod in whose.release),
+            ]
+        )
+        for failure in failures:
+            if not isinstance(failure, NotFound):
+                raise failure
+        return self._pods.by(_OWNED, one.metadata.uid)
+
+    async def _keep_claims(self, one: ClaimingStatefulSet, pods: Iterable[Pod]) -> None:
+        """Before pods go: a claim that is to go with its pod must be the pod's by then."""
+        by_ordinal = {ordinal_of(one, pod): pod for pod in pods}
+        work = []
+        for ordinal in {*by_ordinal, *ordinals(one)} - {None}:
+            assert ordinal is not None
+            pod = by_ordinal.get(ordinal)
+            owner = retention.owner_of_claim(one, ordinal, pod)
+            for template in one.spec.volume_claim_templates:
+                claim = self._claims.get(one.metadata.namespace, claim_name(one, template, ordinal))
+                patch = retention.owners_patch(claim, one, pod, owner) if claim is not None else None
+                if claim is not None and patch is not None:
+                    work.append(self._context.write.patch(claim, patch))
+        for failure in await all_at_once(work):
             raise failure
 
     def _before(self, one: ClaimingStatefulSet, new: Present) -> tuple[str, dict[str, Any]]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kube.objects import Object, Resource, StatefulSet, StatefulSetSpec
+from kube.objects.value import Value
+
+
+class ClaimRetention(Value):
+    """persistentVolumeClaimRetentionPolicy: Retain or Delete (KEP-1847)."""
+
+    when_deleted: str = "Retain"
+    when_scaled: str = "Retain"
 
 
 class ClaimingSpec(StatefulSetSpec):
     volume_claim_templates: tuple[dict[str, Any], ...] = ()
+    persistent_volume_claim_retention_policy: ClaimRetention = ClaimRetention()
 
 
 class ClaimingStatefulSet(StatefulSet):

@@ -8,6 +8,7 @@ import msgspec
 
 from kube.controllers.history.plan import HASH_LABEL
 from kube.controllers.pods import available_at, is_available, is_ready, is_terminal
+from kube.controllers.rounding import scaled
 from kube.controllers.statefulset.identity import ordinal_of, ordinals
 from kube.controllers.statefulset.kinds import ClaimingStatefulSet
 from kube.objects import Pod, StatefulSetStatus
@@ -65,11 +66,22 @@ def plan(one: ClaimingStatefulSet, pods: Sequence[Pod], new: str, now: float) ->
         key=lambda pod: -(ordinal_of(one, pod) or 0),
     )
     if condemned:
-        leaving = [pod for pod in condemned if pod.metadata.deletion_timestamp is not None]
-        if one_by_one:
-            return Plan(delete=() if leaving else (condemned[0],))
-        return Plan(delete=tuple(pod for pod in condemned if pod not in leaving))
+        leave = _first_condemned if one_by_one else _all_condemned
+        return Plan(delete=leave(one, condemned, now))
     return Plan(delete=_update(one, by_ordinal, new, now), again_in_s=again_in_s)
+
+
+def _all_condemned(one: ClaimingStatefulSet, condemned: Sequence[Pod], now: float) -> tuple[Pod, ...]:
+    return tuple(pod for pod in condemned if pod.metadata.deletion_timestamp is None)
+
+
+def _first_condemned(one: ClaimingStatefulSet, condemned: Sequence[Pod], now: float) -> tuple[Pod, ...]:
+    """The highest ordinal, when none is leaving; an unhealthy pod goes only when it is the only one that is."""
+    highest = condemned[0]
+    if highest.metadata.deletion_timestamp is not None:
+        return ()
+    unhealthy = [pod for pod in condemned if not _is_healthy(one, pod, now)]
+    return (highest,) if highest not in unhealthy or unhealthy[-1] is highest else ()
 
 
 def _is_healthy(one: ClaimingStatefulSet, pod: Pod, now: float) -> bool:
@@ -85,21 +97,34 @@ def _sooner(left: float | None, right: float | None) -> float | None:
     return min((each for each in (left, right) if each is not None), default=None)
 
 
+def max_unavailable(one: ClaimingStatefulSet) -> int:
+    """How many pods may be missing in a rolling update; a percentage rounds up, and one may always."""
+    rolling = one.spec.update_strategy.rolling_update
+    wanted = rolling.max_unavailable if rolling is not None else None
+    return max(1, scaled(1 if wanted is None else wanted, one.spec.replicas, up=True))
+
+
 def _update(one: ClaimingStatefulSet, by_ordinal: dict[int, Pod], new: str, now: float) -> tuple[Pod, ...]:
-    """From the highest ordinal down to the partition, one at a time, each healthy before the next."""
+    """From the highest ordinal down to the partition, as many at a time as may be unavailable. An old pod that is
+    unhealthy already makes no other one unavailable: it does not wait for the others.
+    """
     if one.spec.update_strategy.type != "RollingUpdate":
         return ()
-    for ordinal in reversed(ordinals(one)):
-        if ordinal < partition(one):
-            return ()
-        pod = by_ordinal.get(ordinal)
-        if pod is None or pod.metadata.deletion_timestamp is not None:
-            return ()
-        if pod.metadata.labels.get(HASH_LABEL) != new:
-            return (pod,)
-        if not _is_healthy(one, pod, now):
-            return ()
-    return ()
+    pods = [(ordinal, by_ordinal.get(ordinal)) for ordinal in reversed(ordinals(one))]
+    unhealthy = {ordinal for ordinal, pod in pods if pod is None or not _is_healthy(one, pod, now)}
+    old = [
+        (ordinal, pod)
+        for ordinal, pod in pods
+        if ordinal >= partition(one)
+        and pod is not None
+        and pod.metadata.deletion_timestamp is None
+        and pod.metadata.labels.get(HASH_LABEL) != new
+    ]
+    broken = [pod for ordinal, pod in old if ordinal in unhealthy]
+    whole = [pod for ordinal, pod in old if ordinal not in unhealthy]
+    most = max_unavailable(one)
+    on_their_way = len(unhealthy) - len(broken)
+    return (*broken[: max(0, most - on_their_way)], *whole[: max(0, most - len(unhealthy))])
 
 
 def status(
