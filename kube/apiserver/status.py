@@ -76,6 +76,9 @@ def _render_value(value: Any) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
 
+OMITTED: Any = object()  # a bad value that is not shown, because it is large
+
+
 class FieldError(msgspec.Struct, frozen=True):
     """What is wrong with one field.
 
@@ -91,7 +94,7 @@ class FieldError(msgspec.Struct, frozen=True):
     def body(self) -> str:
         """The message without the field's name: what goes into the cause."""
         title = _TITLES.get(self.reason, self.reason)
-        if self.reason not in _WITHOUT_VALUE:
+        if self.reason not in _WITHOUT_VALUE and self.bad_value is not OMITTED:
             title = f"{title}: {_render_value(self.bad_value)}"
         return f"{title}: {self.detail}" if self.detail else title
 

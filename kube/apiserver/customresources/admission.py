@@ -6,7 +6,6 @@ from typing import Any
 from kube.apiserver import status
 from kube.apiserver.customresources import naming
 from kube.apiserver.customresources.catalog import DEFINITIONS, Catalog, is_shadowed
-from kube.apiserver.customresources.structural import parse
 from kube.apiserver.kinds import Kind
 from kube.store import Expect
 from kube.store.cache import WatchCache, store_key
@@ -30,14 +29,6 @@ def admit(catalog: Catalog, kind: Kind, new: Object, old: Object | None, now: st
 
 def _warnings(definition: Object) -> Iterator[str]:
     """What is accepted and stored, and has no effect here."""
-    spec = definition["spec"]
-    for index, version in enumerate(spec["versions"]):
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        if isinstance(schema, dict) and parse(schema).has_rules:
-            where = f"spec.versions[{index}].schema.openAPIV3Schema"
-            yield f"{where}: x-kubernetes-validations are stored and not evaluated: this server has no CEL"
-    if (spec.get("conversion") or {}).get("strategy") == "Webhook" and len(spec["versions"]) > 1:
-        yield "spec.conversion.webhook is stored and not called: versions differ in their apiVersion alone"
     if is_shadowed(definition):
         yield f"{definition['metadata']['name']} is a built-in resource: the definition is stored and not served"
 

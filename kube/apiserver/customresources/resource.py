@@ -83,6 +83,10 @@ class CustomVersion:
         errors += self.scale.errors(new) if self.scale is not None else ()
         errors += embedded.validate(new, self.schema)
         errors += uniqueness.duplicates(new, self.schema)
+        if not errors and self.schema.has_rules:
+            from kube.apiserver.customresources import rules  # 20 ms, for definitions that have expressions
+
+            errors += rules.validate(new, self.schema, ABSENT if old is None else old)
         return errors
 
     # --- what is stored and what is shown

@@ -12,6 +12,17 @@ Object = dict[str, Any]
 ABSENT: Any = object()  # where null is a value
 
 
+class Rule(msgspec.Struct, frozen=True, rename="camel"):
+    """One of x-kubernetes-validations: an expression that must be true of the value."""
+
+    rule: str = ""
+    message: str = ""
+    message_expression: str = ""
+    reason: str = ""  # FieldValueInvalid, …
+    field_path: str = ""
+    optional_old_self: bool = False
+
+
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """One node. What the schema does not say is None, empty or False; `default` is then ABSENT.
 
@@ -52,7 +63,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     any_of: tuple["Schema", ...] = ()
     one_of: tuple["Schema", ...] = ()
     negated: "Schema | None" = None
-    has_rules: bool = False  # x-kubernetes-validations here or below
+    rules: tuple[Rule, ...] = ()
+    has_rules: bool = False  # here or below
 
     has_defaults: bool = False  # here or below
 
@@ -114,11 +126,14 @@ def parse(node: Object) -> Schema:
     if node.get("pattern"):
         values["pattern_text"] = node["pattern"]
         values["pattern"] = _pattern(node["pattern"])
+    values["rules"] = tuple(
+        msgspec.convert(rule, Rule) for rule in node.get("x-kubernetes-validations") or ()
+    )
     schema = Schema(**values)
     return msgspec.structs.replace(
         schema,
         has_defaults="default" in node or any(part.has_defaults for part in schema.parts),
-        has_rules=bool(node.get("x-kubernetes-validations")) or any(part.has_rules for part in schema.parts),
+        has_rules=bool(schema.rules) or any(part.has_rules for part in schema.parts),
     )
 
 

@@ -297,7 +297,8 @@ def test_the_root_of_a_schema_is_an_object(root: dict[str, Any], has_status: boo
 @pytest.mark.parametrize(
     ("rule", "field"),
     [
-        ({"rule": "self > 1"}, ""),
+        ({"rule": "has(self.x)"}, ""),
+        ({"rule": "self.unknown > 1"}, "rule"),
         ({"rule": " "}, "rule"),
         ({"rule": "true", "message": " "}, "message"),
         ({"rule": "true", "message": "a\nb"}, "message"),
@@ -305,10 +306,16 @@ def test_the_root_of_a_schema_is_an_object(root: dict[str, Any], has_status: boo
         ({"rule": "true ||\nfalse", "message": "is true"}, ""),
     ],
 )
-def test_of_expressions_what_needs_no_reading(rule: dict[str, Any], field: str) -> None:
+def test_an_expression_and_its_message_are_judged_with_the_definition(
+    rule: dict[str, Any], field: str
+) -> None:
     errors: list[FieldError] = []
     rules.definition(
-        definition(schema() | {"x-kubernetes-validations": [rule]}, conversion={"strategy": "None"}), errors
+        definition(
+            schema(x={"type": "integer"}) | {"x-kubernetes-validations": [rule]},
+            conversion={"strategy": "None"},
+        ),
+        errors,
     )
     assert [error.field for error in errors] == (
         [f"{SPEC}.x-kubernetes-validations[0].{field}"] if field else []

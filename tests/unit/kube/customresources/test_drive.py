@@ -103,23 +103,6 @@ def test_a_server_that_starts_serves_what_is_stored_and_finishes_what_was_begun(
         run(body, store=Kept())
 
 
-def test_what_has_no_effect_is_warned_of(run: Any, free: Object) -> None:
-    async def body(call: Any) -> None:
-        ruled = {**free, "x-kubernetes-validations": [{"rule": "self.a > 1"}]}
-        reply = await call.send("POST", DEFINITIONS, definition(ruled))
-        assert reply.status == 201
-        assert "x-kubernetes-validations are stored and not evaluated" in reply.headers["warning"]
-        again = await call.send(
-            "PATCH",
-            PATH,
-            {"metadata": {"labels": {"a": "b"}}},
-            headers={"content-type": "application/merge-patch+json"},
-        )
-        assert "warning" not in again.headers
-
-    run(body)
-
-
 def test_a_definition_cannot_take_the_place_of_a_built_in_kind(run: Any, free: Object) -> None:
     async def body(call: Any) -> None:
         names = {"plural": "ingresses", "singular": "ingress", "kind": "Other", "listKind": "OtherList"}
