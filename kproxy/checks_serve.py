@@ -5,7 +5,7 @@ from functools import partial
 
 from kproxy.checks import Check
 from kproxy.health import Answer, service_answer
-from kproxy.serve import HttpServer
+from kproxy.serve import HttpServer, Request
 from kube.objects import NamespacedName
 from linux.logging_kv import get_logger
 
@@ -44,7 +44,7 @@ class CheckServers:
         try:
             for host in hosts:
                 server = HttpServer(partial(self._answer, service))
-                await server.start(host, check.port)
+                await server.start(host, check.port, ipv6_alone=True)  # IPv4 has its own
                 servers.append(server)
         except OSError:
             self._stop(service)
@@ -54,7 +54,7 @@ class CheckServers:
         for server in self._running.pop(service)[1]:
             server.close()
 
-    def _answer(self, service: NamespacedName, _path: str) -> Answer:
+    def _answer(self, service: NamespacedName, _request: Request) -> Answer:
         check = self._running[service][0]
         return service_answer(service, check.local_count, proxy_healthy=self._is_healthy())
 

@@ -1,11 +1,12 @@
 """`kproxy`: kube-proxy's command line, and what it never had."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
 from kproxy.backends.registry import BACKENDS, BackendError
 from kproxy.config import ConfigError, Configuration, validate
-from kproxy.flags import apply_flags, go_style, overrides_of_file, parser
+from kproxy.flags import apply_flags, go_style, logging_of, overrides_of_file, parser, shown
 from kube.client.kubeconfig_disk import KubeconfigError
 from linux import logging_kv
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _proxy(given: list[str]) -> int:
     parsed = parser().parse_args(go_style(given))
-    logging_kv.setup("kproxy", parsed.log_level, json=parsed.log_format == "json")
+    _set_up_logging(Configuration(), parsed)
     if parsed.version:
         from importlib import metadata  # 20 ms
 
@@ -56,6 +57,7 @@ def _proxy(given: list[str]) -> int:
     else:
         config = apply_flags(Configuration(), parsed)
     validate(config)
+    _set_up_logging(config, parsed)
     if parsed.write_config_to:
         from kproxy import config_disk
 
@@ -67,8 +69,13 @@ def _proxy(given: list[str]) -> int:
     if parsed.init_only:
         return 0
     own = parsed.nftables_owner == "auto"
-    run.run(run.Options(config=config, own_table=own, config_file=parsed.config or ""))
+    run.run(run.Options(config=config, own_table=own, config_file=parsed.config or "", flags=shown(parsed)))
     return 0
+
+
+def _set_up_logging(config: Configuration, parsed: Namespace) -> None:
+    level, style = logging_of(config, parsed)
+    logging_kv.setup("kproxy", level, json=style == "json")
 
 
 def _cleanup() -> int:

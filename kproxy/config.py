@@ -208,6 +208,7 @@ def validate(config: Configuration) -> None:
     """Raises ConfigError for the first thing that cannot be right; says what may stand there."""
     _one_of("mode", config.mode, MODES)
     _one_of("detectLocalMode", config.detect_local_mode, DETECT_LOCAL_MODES)
+    _check_logging(config.logging or {})
     if canonical_ip(config.bind_address) is None:
         raise ConfigError(f"bindAddress: {config.bind_address!r} is no IP address")
     for name, address in (
@@ -226,6 +227,13 @@ def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         known = ", ".join(name for name in allowed if name)
         raise ConfigError(f"{field}: {value!r} is unknown; it may be {known} or empty")
+
+
+def _check_logging(written: Mapping[str, Any]) -> None:
+    _one_of("logging.format", str(written.get("format", "")), ("", "text", "json"))
+    verbosity = written.get("verbosity", 0)
+    if not isinstance(verbosity, int) or verbosity < 0:
+        raise ConfigError(f"logging.verbosity: {verbosity!r} is no number from 0 on")
 
 
 def _check_numbers(config: Configuration) -> None:

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import msgspec
-
-from kproxy.config import API_VERSION, KIND, ConfigError, Configuration, from_mapping
+from kproxy.config import ConfigError, Configuration, from_mapping
+from kproxy.config_defaults import document
 from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy.config")
@@ -34,12 +33,11 @@ def load(path: str) -> Configuration:
 
 
 def write(config: Configuration, path: str) -> None:
-    """As `load` reads it."""
+    """As `load` reads it, defaults included."""
     import yaml
 
-    document = {"apiVersion": API_VERSION, "kind": KIND, **msgspec.to_builtins(config)}
     try:
-        Path(path).write_text(yaml.safe_dump(document, sort_keys=True))
+        Path(path).write_text(yaml.safe_dump(document(config), sort_keys=True))
     except OSError as error:
         raise ConfigError(f"--write-config-to {path}: {error.strerror}") from error
     _log.info("configuration written", file=path)

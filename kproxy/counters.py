@@ -1,30 +1,65 @@
-"""Connections by service, from counters that start anew whenever their element does. Pure."""
+"""Connections by service and endpoint, from counters that start anew whenever their element does. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-SHOWN_MAX = 1000
-"""Services with a series of their own in the metrics; a scrape must stay small in a cluster of 10,000."""
+SERVICES_SHOWN_MAX = 1000
+ENDPOINTS_SHOWN_MAX = 1000
+"""With a series of their own in the metrics; a scrape must stay small in a cluster of 10,000 services."""
+
+
+class Count(NamedTuple):
+    """What one of the kernel's counters says. `place` is the counter's own: two never share one."""
+
+    place: tuple[str, bytes]
+    service: str
+    packets: int
+    endpoint: str = ""
+
+
+Label = tuple[str, str]
+"""Service and endpoint."""
 
 
 class Totals:
-    """Adds up what a counter grew by; one that fell was made anew and counts from nothing."""
+    """Adds up what counters grew by; one that fell, or counts for another, was made anew and counts from nothing."""
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}
-        self._totals: dict[str, int] = {}
+        self._last: dict[tuple[str, bytes], tuple[Label, int]] = {}
+        self._totals: dict[Label, int] = {}
 
-    def take(self, counted: Mapping[str, int]) -> None:
-        for service, count in counted.items():
-            last = self._last.get(service, 0)
-            grown = count - last if count >= last else count
-            if grown:
-                self._totals[service] = self._totals.get(service, 0) + grown
-        self._last = dict(counted)
-        self._totals = {service: total for service, total in self._totals.items() if service in counted}
+    def take(self, counts: Iterable[Count]) -> None:
+        """All counters that there are; what is missing is forgotten."""
+        last: dict[tuple[str, bytes], tuple[Label, int]] = {}
+        totals: dict[Label, int] = {}
+        for count in counts:
+            label = (count.service, count.endpoint)
+            before_label, before = self._last.get(count.place, (label, 0))
+            is_same = before_label == label and count.packets >= before
+            if label not in totals:
+                totals[label] = self._totals.get(label, 0)
+            totals[label] += count.packets - before if is_same else count.packets
+            last[count.place] = (label, count.packets)
+        self._last, self._totals = last, totals
 
-    def shown(self) -> dict[str, int]:
-        """The busiest, by name."""
-        if len(self._totals) <= SHOWN_MAX:
-            return dict(sorted(self._totals.items()))
-        busiest = sorted(self._totals.items(), key=lambda item: -item[1])[:SHOWN_MAX]
-        return dict(sorted(busiest))
+    def busiest(self, most: int) -> dict[Label, int]:
+        """Those with connections, the busiest `most` of them, by name."""
+        used = [(label, total) for label, total in self._totals.items() if total]
+        if len(used) > most:
+            used = sorted(used, key=lambda item: -item[1])[:most]
+        return dict(sorted(used))
+
+
+def by_service(counts: Iterable[Count]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for count in counts:
+        found[count.service] = found.get(count.service, 0) + count.packets
+    return found
+
+
+def by_endpoint(counts: Iterable[Count]) -> Mapping[Label, int]:
+    found: dict[Label, int] = {}
+    for count in counts:
+        label = (count.service, count.endpoint)
+        found[label] = found.get(label, 0) + count.packets
+    return found

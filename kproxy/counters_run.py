@@ -1,11 +1,15 @@
-"""Asks the kernel regularly how many connections each service got, beside the syncs."""
+"""Asks the kernel regularly how many connections each service and endpoint got, beside the syncs."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 
-from kproxy.backends.registry import Backend
-from kproxy.counters import Totals
+from kproxy.backends.registry import Backend, Counting, DroppingInvalid
+from kproxy.counters import ENDPOINTS_SHOWN_MAX, SERVICES_SHOWN_MAX, Count, Totals
 from kproxy.drive import Proxy
+from kproxy.exposition import Metric
+from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.policy import reachable
 from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy.counters")
@@ -14,20 +18,64 @@ _EVERY_S = 30.0
 
 async def count_connections(proxy: Proxy, backends: Mapping[int, Backend], every_s: float = _EVERY_S) -> None:
     """Until cancelled. Both families add up: a service's name says none."""
-    totals = {family: Totals() for family in backends}
+    services, endpoints = Totals(), Totals()
     await proxy.synced_once.wait()
     while True:
-        shown: dict[str, int] = {}
-        for family, backend in backends.items():
-            try:
-                counted = await asyncio.to_thread(backend.connections)
-            except OSError as error:
-                _log.debug("no counters", error=str(error))
-                continue
-            totals[family].take(counted)
-            for service, total in totals[family].shown().items():
-                shown[service] = shown.get(service, 0) + total
-        proxy.metrics.connections.clear()
-        for service, total in shown.items():
-            proxy.metrics.connections.set(total, service)
+        counting = {family: backend for family, backend in backends.items() if isinstance(backend, Counting)}
+        try:
+            services.take(await _service_counts(counting))
+            busiest = {service: total for (service, _), total in services.busiest(SERVICES_SHOWN_MAX).items()}
+            endpoints.take(await _endpoint_counts(counting, proxy.intake.tables, busiest))
+        except OSError as error:
+            _log.debug("no counters", error=str(error))
+        else:
+            _show(proxy.metrics.connections, (((service,), total) for service, total in busiest.items()))
+            _show(proxy.metrics.endpoint_connections, endpoints.busiest(ENDPOINTS_SHOWN_MAX).items())
+        await asyncio.sleep(every_s)
+
+
+async def _service_counts(counting: Mapping[int, Counting]) -> list[Count]:
+    return [
+        count._replace(place=(f"{family} {count.place[0]}", count.place[1]))
+        for family, backend in counting.items()
+        for count in await asyncio.to_thread(backend.service_counts)
+    ]
+
+
+async def _endpoint_counts(
+    counting: Mapping[int, Counting],
+    tables: Mapping[int, ForwardingTable],
+    busiest: Mapping[str, int],
+) -> list[Count]:
+    found = []
+    for family, backend in counting.items():
+        counts = await asyncio.to_thread(backend.endpoint_counts, asked(tables[family], busiest))
+        found += [count._replace(place=(f"{family} {count.place[0]}", count.place[1])) for count in counts]
+    return found
+
+
+def asked(table: ForwardingTable, totals: Mapping[str, int]) -> tuple[ServicePortName, ...]:
+    """The busiest services first, as many as have ENDPOINTS_SHOWN_MAX endpoints together: each is one question."""
+    names = sorted((name for name in table if str(name) in totals), key=lambda name: -totals[str(name)])
+    sizes = accumulate(len(reachable(table[name])) for name in names)
+    return tuple(name for name, size in zip(names, sizes, strict=True) if size <= ENDPOINTS_SHOWN_MAX)
+
+
+def _show(metric: Metric, values: Iterable[tuple[tuple[str, ...], int]]) -> None:
+    metric.clear()
+    for labels, total in values:
+        metric.set(total, *labels)
+
+
+async def count_invalid(proxy: Proxy, backends: Mapping[int, Backend], every_s: float = _EVERY_S) -> None:
+    """Packets that iptables mode dropped because connection tracking did not know them, of both families."""
+    totals = Totals()
+    await proxy.synced_once.wait()
+    while asked_of := {f: b for f, b in backends.items() if isinstance(b, DroppingInvalid)}:
+        counts = [
+            Count((str(family), b""), "", await asyncio.to_thread(backend.invalid_dropped))
+            for family, backend in asked_of.items()
+        ]
+        totals.take(counts)
+        proxy.metrics.invalid_dropped.set(totals.busiest(1).get(("", ""), 0))
         await asyncio.sleep(every_s)

@@ -260,7 +260,7 @@ class Proxy:
         try:
             report = backend.sync(self.intake.tables[family], self._dirty[family])
         except (BackendError, OSError) as error:
-            self.metrics.sync_failures.increment(label)
+            self.metrics.failed(backend.name, label, full=self._dirty[family] is None)
             self._dirty[family] = None
             _log.error("sync failed", family=label, error=str(error))
             return False
@@ -271,6 +271,9 @@ class Proxy:
         self.metrics.sync_duration.observe(took_s, label)
         (self.metrics.full_duration if report.full else self.metrics.partial_duration).observe(took_s, label)
         self.metrics.last_sync.set(done, label)
+        for table, count in report.rules.items():
+            self.metrics.iptables_total.set(count.total, table, label)
+            self.metrics.iptables_last.set(count.written, table, label)
         for at in self._triggers.values():
             self.metrics.programming.observe(done - at, label)
         if family == list(self._backends)[-1]:
@@ -320,7 +323,7 @@ class Proxy:
         except (BackendError, OSError) as error:
             _log.warning("leftovers could not be removed, all is compared again", error=str(error))
             for label in _FAMILY_NAMES.values():
-                self.metrics.cleanup_failures.increment(label)
+                self.metrics.nftables_cleanup_failures.increment(label)
             self._dirty = dict.fromkeys(self._backends)
             self.wake()
             return

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kproxy.config import ConfigError, Configuration
+from kproxy.config_defaults import defaulted
 from kproxy.duration import parse_duration_s
-from linux import completion
+from linux import completion, logging_kv
 
 
 class Flag(NamedTuple):
@@ -96,9 +97,7 @@ FLAGS = (
 )
 # Taken and without effect here: klog's knobs, and what upstream ignores itself.
 IGNORED = [
-    "v",
     "vmodule",
-    "logging-format",
     "log-flush-frequency",
     "log-text-split-stream",
     "log-text-info-buffer-size",
@@ -113,7 +112,10 @@ IGNORED = [
     "skip-headers",
     "one-output",
     "port-range",
+    "boot-id-file",
+    "machine-id-file",
 ]
+_DEBUG_FROM = 4
 _BOOLEANS = frozenset(
     {flag.name for flag in FLAGS if flag.read is boolean}
     | {"cleanup", "init-only", "alsologtostderr", "logtostderr", "one-output"}
@@ -167,8 +169,11 @@ examples:
         default="auto",
         help="auto: kproxy alone can change its table while it runs, where the kernel has that (6.9)",
     )
-    made.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    made.add_argument("--log-format", choices=("text", "json"), default="text")
+    made.add_argument("--log-level", choices=logging_kv.LEVELS, help="info unless told; debug with -v 4")
+    made.add_argument(
+        "--logging-format", "--log-format", choices=("text", "json"), help="of the log; text unless told"
+    )
+    made.add_argument("--v", "-v", type=int, metavar="N", help="kube-proxy's verbosity: from 4 on debug")
     made.add_argument("--master", default="", help=argparse.SUPPRESS)
     made.add_argument("--healthz-port", type=int, help=argparse.SUPPRESS)
     made.add_argument("--metrics-port", type=int, help=argparse.SUPPRESS)
@@ -178,6 +183,48 @@ examples:
     for name in IGNORED:
         made.add_argument(f"--{name}", f"-{name}", help=argparse.SUPPRESS)
     return made
+
+
+def level_of(verbosity: int) -> str:
+    """The log level for klog's verbosity."""
+    return "debug" if verbosity >= _DEBUG_FROM else "info"
+
+
+def logging_of(config: Configuration, parsed: argparse.Namespace) -> tuple[str, str]:
+    """Level and format of the log: flags count before the file."""
+    written = config.logging or {}
+    verbosity = parsed.v if parsed.v is not None else written.get("verbosity", 0)
+    level = parsed.log_level or level_of(int(verbosity))
+    return level, parsed.logging_format or written.get("format", "text")
+
+
+def shown(parsed: argparse.Namespace) -> dict[str, str]:
+    """Each flag with its value, or its default, as /flagz shows them."""
+    config = defaulted(apply_flags(Configuration(), parsed))
+    found = {name.replace("_", "-"): _said(value) for name, value in vars(parsed).items()}
+    for flag in FLAGS:
+        if flag.path:
+            found[flag.name] = _said(_get(config, flag.path.replace("*", "nftables").split(".")))
+    return found
+
+
+def _said(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{','.join(map(str, value))}]"
+        case dict():
+            return ",".join(f"{name}={_said(gate)}" for name, gate in value.items())
+    return str(value)
+
+
+def _get(config: Any, path: list[str]) -> object:
+    for name in path:
+        config = getattr(config, name)
+    return config
 
 
 def _set(config: Any, path: list[str], value: object) -> Any:

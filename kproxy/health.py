@@ -60,14 +60,14 @@ class ProxyHealth:
     def _status(self, now: float) -> dict[str, object]:
         return {
             _FAMILY_NAMES[family]: {
-                "lastUpdated": _stamp(now if healthy else self._done_at[family]),
-                "healthy": healthy,
+                "lastUpdated": _stamp(self._done_at[family]),
+                "healthy": self._family_healthy(family, now),
             }
             for family in self._queued_at
-            for healthy in (self._family_healthy(family, now),)
         }
 
     def _last_updated(self, now: float) -> str:
+        """Recent while all is well, though nothing was to be done: kube-proxy's meaning since the beginning."""
         if self.is_healthy(now):
             return _stamp(now)
         return _stamp(max((at for at in self._done_at.values() if at is not None), default=None))

@@ -1,27 +1,28 @@
 """A running kproxy: client, backends, servers and signals put together."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from kproxy import garbage, node_socket, surroundings, sysctls
+from kproxy import garbage, node_socket, process_disk, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
 from kproxy.config import ConfigError, Configuration, split_address
 from kproxy.conntrack_socket import Cleaner
-from kproxy.counters_run import count_connections
+from kproxy.counters_run import count_connections, count_invalid
 from kproxy.drive import Proxy
 from kproxy.health import Answer
+from kproxy.measured_socket import measured
 from kproxy.metrics import ProxyMetrics
 from kproxy.node import NodeRules
-from kproxy.serve import HttpServer, text_answer
+from kproxy.pages_serve import Pages, not_found
+from kproxy.serve import Handler, HttpServer, Request
 from kproxy.surroundings import Surroundings
 from kproxy.switch_drive import Switch
 from kube.client import Client
@@ -38,10 +39,11 @@ _TAKE_OVER_S = 5.0  # a starting node has better things to do
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What flags say beside the configuration. `own_table`: use nftables' owner flag where the kernel has it.
 
-    `config_file` is followed while kproxy runs; "": there is none.
+    `config_file` is followed while kproxy runs; "": there is none. `flags` are shown at /flagz.
     """
 
     config: Configuration
+    flags: Mapping[str, str] = {}
     own_table: bool = True
     master: str = ""
     config_file: str = ""
@@ -107,8 +109,9 @@ async def _main(options: Options) -> None:
     config = options.config
     families = surroundings.families_of(node_socket.ipv6_available())
     backends = make_backends(options, families)
-    client = client_of(config)
     metrics = ProxyMetrics()
+    process_disk.register(metrics.registry)
+    client = measured(client_of(config), metrics)
     proxy = Proxy(client, config, node_name(config), backends, metrics)
     cleaner = Cleaner(metrics)
     proxy.on_synced.append(cleaner.note)
@@ -121,6 +124,13 @@ async def _main(options: Options) -> None:
         attend=partial(_attend, proxy),
         clean_others=_clean_others,
     )
+    pages = Pages(
+        metrics.registry,
+        mode=lambda: switch.mode,
+        config=lambda: proxy.config,
+        flags=options.flags,
+        version=_version,
+    )
     garbage.calm()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -130,7 +140,7 @@ async def _main(options: Options) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_serve("healthz", config.healthz_address, partial(_health, proxy), config))
-            tasks.create_task(_serve("metrics", config.metrics_address, _metrics(proxy, switch), config))
+            tasks.create_task(_serve("metrics", config.metrics_address, pages.answer, config))
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
             tasks.create_task(recorder.run())
@@ -168,6 +178,7 @@ async def _attend(proxy: Proxy, backends: Mapping[int, Backend]) -> None:
     proxy.metrics.mode.set(1, next(iter(backends.values())).name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(count_connections(proxy, backends))
+        tasks.create_task(count_invalid(proxy, backends))
         tasks.create_task(monitor(proxy, backends))
 
 
@@ -219,7 +230,7 @@ def client_of(config: Configuration) -> Client:
     raise ConfigError("no API server is known: pass --kubeconfig FILE, or run in a pod")
 
 
-async def _serve(what: str, address: str, handler: Callable[[str], Answer], config: Configuration) -> None:
+async def _serve(what: str, address: str, handler: Handler, config: Configuration) -> None:
     """Tried again every 5 s while the address is taken, as kube-proxy does; `bindAddressHardFail` ends it."""
     if not address:
         return
@@ -241,30 +252,19 @@ async def _serve(what: str, address: str, handler: Callable[[str], Answer], conf
         server.close()
 
 
-def _health(proxy: Proxy, path: str) -> Answer:
-    match path.partition("?")[0]:
+def _health(proxy: Proxy, request: Request) -> Answer:
+    match request.path:
         case "/healthz":
             return proxy.healthz()
         case "/livez":
             return proxy.livez()
-    return text_answer(404, "404 page not found\n")
+    return not_found()
 
 
-def _metrics(proxy: Proxy, switch: Switch) -> Callable[[str], Answer]:
-    def answer(path: str) -> Answer:
-        match path.partition("?")[0]:
-            case "/metrics":
-                return text_answer(200, proxy.metrics.render(), "text/plain; version=0.0.4; charset=utf-8")
-            case "/healthz" | "/livez" | "/readyz":
-                return text_answer(200, "ok")
-            case "/proxyMode":
-                return text_answer(200, switch.mode)
-            case "/configz":
-                body = json.dumps({"kubeproxy.config.k8s.io": msgspec.to_builtins(proxy.config)})
-                return text_answer(200, body, "application/json")
-        return text_answer(404, "404 page not found\n")
+def _version() -> str:
+    from importlib import metadata  # 20 ms
 
-    return answer
+    return metadata.version("podnet")
 
 
 async def monitor(proxy: Proxy, backends: Mapping[int, Backend]) -> None:

@@ -4,18 +4,31 @@ Answers one request a connection, from memory; nothing here is worth a framework
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import NamedTuple
 
 from kproxy.health import Answer
 
-Handler = Callable[[str], Answer]
-"""Takes the path, with its query."""
+
+class Request(NamedTuple):
+    """`path` is without the query."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes = b""
+
+
+Handler = Callable[[Request], Answer]
 
 _REQUEST_TIMEOUT_S = 10.0
+_MAX_BODY_BYTES = 4096
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
 
 class HttpServer:
@@ -25,8 +38,9 @@ class HttpServer:
         self._handler = handler
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> None:
-        listening = _listen(host, port)
+    async def start(self, host: str, port: int, *, ipv6_alone: bool = False) -> None:
+        """On `::` for IPv4, too, unless IPv6 is to stand alone."""
+        listening = _listen(host, port, ipv6_alone=ipv6_alone or host != "::")
         self._server = await asyncio.start_server(self._serve, sock=listening)
 
     @property
@@ -41,26 +55,29 @@ class HttpServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_REQUEST_TIMEOUT_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                method, _, rest = head.partition(b" ")
-                path = rest.split(b" ", 1)[0].decode("latin-1")
-                writer.write(_render(self._answer(method, path), with_body=method != b"HEAD"))
+                request = await _read(reader)
+                writer.write(_render(self._handler(request), with_body=request.method != "HEAD"))
                 await writer.drain()
         writer.close()
 
-    def _answer(self, method: bytes, path: str) -> Answer:
-        if method not in (b"GET", b"HEAD", b"POST"):
-            return text_answer(405, "method not allowed\n")
-        return self._handler(path)
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    """Any method: kube-proxy's pages answer all alike."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    method, target, *_ = *head.partition(b"\r\n")[0].decode("latin-1").split(" "), ""
+    found = _LENGTH.search(head)
+    length = min(int(found[1]) if found else 0, _MAX_BODY_BYTES)
+    path, _, query = target.partition("?")
+    return Request(method, path, query, await reader.readexactly(length))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, ipv6_alone: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(ipv6_alone))
         listening.bind((host, port))
         listening.setblocking(False)
     except OSError:

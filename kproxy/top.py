@@ -19,6 +19,24 @@ class Flow(NamedTuple):
     endpoint: str
 
 
+class Counted(NamedTuple):
+    """New connections, counted in the kernel since their counters were made."""
+
+    services: Mapping[str, int] = {}
+    endpoints: Mapping[tuple[str, str], int] = {}
+
+
+NOTHING_COUNTED = Counted()
+
+
+class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`new_total` as in Row."""
+
+    address: str
+    live: int
+    new_total: int | None
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """`new_total`: counted in the kernel since the counter was made, None where nothing counts."""
 
@@ -26,11 +44,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     live: int
     new_total: int | None
-    endpoints: dict[str, int]
+    endpoints: tuple[EndpointRow, ...]
 
 
 def rows(
-    table: ForwardingTable, node: NodeRules, flows: Iterable[Flow], counted: Mapping[str, int] | None = None
+    table: ForwardingTable, node: NodeRules, flows: Iterable[Flow], counted: Counted = NOTHING_COUNTED
 ) -> list[Row]:
     """The busiest service first; those without a connection are left out unless something was counted."""
     at_ip, at_node_port = _frontends(table)
@@ -42,20 +60,27 @@ def rows(
             found = at_node_port.get((flow.protocol, flow.port))
         if found is not None:
             live.setdefault(found, Counter())[flow.endpoint] += 1
-    counts = counted or {}
-    names = {(str(name), name.protocol) for name in table if counts.get(str(name))} | live.keys()
-    made = [_row(name, live.get(name, Counter()), counts) for name in names]
+    names = {(str(name), name.protocol) for name in table if counted.services.get(str(name))} | live.keys()
+    new: dict[str, dict[str, int]] = {}
+    for (service, address), total in counted.endpoints.items():
+        if total:
+            new.setdefault(service, {})[address] = total
+    made = [_row(name, live.get(name, Counter()), counted.services, new.get(name[0], {})) for name in names]
     return sorted(made, key=lambda row: (-row.live, -(row.new_total or 0), row.service, row.protocol))
 
 
-def _row(name: tuple[str, str], endpoints: Counter[str], counts: Mapping[str, int]) -> Row:
+def _row(name: tuple[str, str], live: Counter[str], totals: Mapping[str, int], new: Mapping[str, int]) -> Row:
     service, protocol = name
+    endpoints = [
+        EndpointRow(address=address, live=live[address], new_total=new.get(address))
+        for address in {*live, *new}
+    ]
     return Row(
         service=service,
         protocol=protocol,
-        live=endpoints.total(),
-        new_total=counts.get(service),
-        endpoints=dict(sorted(endpoints.items(), key=lambda item: (-item[1], item[0]))),
+        live=live.total(),
+        new_total=totals.get(service),
+        endpoints=tuple(sorted(endpoints, key=lambda e: (-e.live, -(e.new_total or 0), e.address))),
     )
 
 

@@ -4,18 +4,19 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from kproxy import surroundings
 from kproxy.addresses import IPV4, IPV6
-from kproxy.backends.registry import BACKENDS, BackendError
+from kproxy.backends.registry import BACKENDS, BackendError, Counting
 from kproxy.config import Configuration
+from kproxy.counters import by_endpoint, by_service
 from kproxy.forwarding import Endpoint
 from kproxy.node import NodeRules
 from kproxy.run import node_name
-from kproxy.top import Flow, Row, rows
+from kproxy.top import NOTHING_COUNTED, Counted, Flow, Row, rows
 from kproxy.view_run import (
     configuration_of,
     intake_of,
@@ -91,16 +92,18 @@ def _flows(family: int) -> Iterator[Flow]:
             yield Flow(sent.destination, sent.destination_port, sent.protocol, endpoint)
 
 
-def _counted(config: Configuration, node: NodeRules) -> Mapping[str, int]:
-    """{} where the mode counts nothing or writes nothing here."""
+def _counted(config: Configuration, node: NodeRules) -> Counted:
+    """Nothing where the mode counts nothing or writes nothing here."""
     entry = next((e for e in BACKENDS if e.name == traced_mode(config)), None)
     if entry is None:
-        return {}
+        return NOTHING_COUNTED
     try:
         (backend,) = entry.load()({node.family: node}, own_table=False).values()
-        return backend.connections()
+        if not isinstance(backend, Counting):
+            return NOTHING_COUNTED
+        return Counted(by_service(backend.service_counts()), by_endpoint(backend.endpoint_counts()))
     except (BackendError, OSError):
-        return {}
+        return NOTHING_COUNTED
 
 
 def _print(found: Sequence[Row], output: str) -> None:
@@ -111,6 +114,7 @@ def _print(found: Sequence[Row], output: str) -> None:
     for row in found:
         total = "-" if row.new_total is None else row.new_total
         print(f"{row.live:7} {total:>9}  {row.service} {row.protocol}")
-        for endpoint, live in row.endpoints.items():
-            print(f"{live:7} {'':9}    {endpoint}")
+        for endpoint in row.endpoints:
+            new = "" if endpoint.new_total is None else endpoint.new_total
+            print(f"{endpoint.live:7} {new:>9}    {endpoint.address}")
     print(flush=True)

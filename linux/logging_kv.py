@@ -62,6 +62,11 @@ def setup(program: str, level: str = "info", *, json: bool = False) -> None:
     root.setLevel(level.upper())
 
 
+def set_level(level: str) -> None:
+    """From now on, for all logs of this process."""
+    logging.getLogger().setLevel(level.upper())
+
+
 def render(values: dict[str, Any]) -> str:
     """`a=1 b="two words"`; None is left out."""
     return " ".join(f"{key}={_quoted(value)}" for key, value in values.items() if value is not None)

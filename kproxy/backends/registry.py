@@ -1,9 +1,10 @@
 """BACKENDS, in the order in which `--proxy-mode auto` tries them: the one place to add one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import import_module
-from typing import ClassVar, NamedTuple, Protocol, cast
+from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
+from kproxy.counters import Count
 from kproxy.explain import RulesSay
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
@@ -14,12 +15,20 @@ class BackendError(Exception):
     """The kernel would not; the message says what to do."""
 
 
+class RuleCount(NamedTuple):
+    """Of one of iptables' tables: rules that are there, and those that a sync wrote."""
+
+    total: int
+    written: int
+
+
 class SyncReport(NamedTuple):
-    """What one sync did; 0 operations: the kernel said it already."""
+    """What one sync did; 0 operations: the kernel said it already. `rules`: by table, where there are rules."""
 
     full: bool
     operations: int
     elements: int = 0
+    rules: Mapping[str, RuleCount] = {}
 
 
 class Watch(Protocol):
@@ -55,14 +64,29 @@ class Backend(Protocol):
     def is_intact(self) -> bool:
         """Whether the rules are still there, as far as a quick look tells; asked regularly, in a thread."""
 
-    def connections(self) -> Mapping[str, int]:
-        """New connections by service since its counter was made; asked in a thread. Empty: nothing counts."""
-
     def watch(self) -> Watch | None:
         """For all families that share this backend's rules; None: nothing tells."""
 
     def close(self) -> None:
         """Stop, leaving the rules in force."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A backend whose kernel counts new connections; asked in a thread."""
+
+    def service_counts(self) -> list[Count]: ...
+
+    def endpoint_counts(self, services: Collection[ServicePortName] | None = None) -> list[Count]:
+        """Of these services; None: of all, which reads the whole table."""
+
+
+@runtime_checkable
+class DroppingInvalid(Protocol):
+    """A backend that drops what connection tracking calls invalid; asked in a thread."""
+
+    def invalid_dropped(self) -> int:
+        """Packets since the rule was written."""
 
 
 class Factory(Protocol):

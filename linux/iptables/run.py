@@ -48,6 +48,13 @@ class Iptables(NamedTuple):
                 raise IptablesFailed(f"{argv[0]}: {_first_line(done.stderr)}")
             time.sleep(0.1 * (attempt + 1))
 
+    def packets(self, table: str, chain: str, target: str) -> int:
+        """Counted by the chain's rules with that target; 0 where there is no such chain."""
+        argv = [self.program, "-w", str(_LOCK_S), "-t", table, "-nvxL", chain]
+        done = process.run(argv, timeout_s=_TIMEOUT_S, check=False)
+        rows = (line.split() for line in done.stdout.splitlines()[2:])
+        return sum(int(row[0]) for row in rows if len(row) > 2 and row[2] == target)
+
     @property
     def is_there(self) -> bool:
         return process.find(f"{self.program}-restore") is not None

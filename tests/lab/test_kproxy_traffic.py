@@ -8,6 +8,7 @@ import pytest
 
 from kproxy import conntrack, conntrack_socket
 from kproxy.backends.nftables.apply import NftablesBackend
+from kproxy.counters import by_endpoint, by_service
 from kproxy.intake import Intake
 from kproxy.node import LocalCIDR, NodeRules
 from kproxy.policy import Place as ProxyPlace
@@ -131,8 +132,15 @@ def test_a_cluster_address_spreads_over_pods_here_and_elsewhere(proxied: Proxied
     vip = _VIPS[family == 6]
     assert set(_servers(pod, vip, 80)) == {other.name, remote.name}
     assert {ask(pod, vip, 80).seen_source for _ in range(20)} == {pod.ip(family)}
-    counted = proxied.town.node.run(proxied.backends[family].connections)
-    assert counted["ns/web:p"] == 60
+    backend = proxied.backends[family]
+    assert by_service(proxied.town.node.run(backend.service_counts)) == {"ns/web:p": 60}
+    (name,) = proxied.intake.tables[family]
+    counted = by_endpoint(proxied.town.node.run(lambda: backend.endpoint_counts([name])))
+    assert sum(counted.values()) == 60
+    shape = "[{}]:{}" if family == 6 else "{}:{}"
+    expected = {("ns/web:p", shape.format(place.ip(family), PORT)) for place in (other, remote)}
+    assert {label for label, count in counted.items() if count} == expected
+    assert by_endpoint(proxied.town.node.run(backend.endpoint_counts)) == counted
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -258,7 +266,7 @@ def test_a_restart_keeps_connections_counters_and_affinity(proxied: Proxied) -> 
         again.intake = proxied.intake
         report = again.backends[4].sync(again.intake.tables[4])
         assert (report.full, report.operations) == (True, 0)
-        assert proxied.town.node.run(again.backends[4].connections)["ns/web:p"] == 10
+        assert by_service(proxied.town.node.run(again.backends[4].service_counts))["ns/web:p"] == 10
         assert set(_servers(proxied.town.client, _VIPS[0], 80, 10)) == {chosen}
 
 

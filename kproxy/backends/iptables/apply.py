@@ -60,7 +60,7 @@ class IptablesBackend:
             self._in_step = False
             raise BackendError(f"{error}; all rules will be written again") from error
         self._in_step = True
-        return SyncReport(full=full, operations=work.chain_count)
+        return SyncReport(full=full, operations=work.chain_count, rules=self._plan.rule_counts(work))
 
     def _carry_out(self, work: Work) -> None:
         text = document(work.edits)
@@ -82,9 +82,9 @@ class IptablesBackend:
         except IptablesFailed:
             return True
 
-    def connections(self) -> Mapping[str, int]:
-        """Not counted: every restore of a chain starts its counters anew."""
-        return {}
+    def invalid_dropped(self) -> int:
+        """Packets that connection tracking did not know and KUBE-FORWARD dropped, since its rules were written."""
+        return self._programs.packets(FILTER, n.FORWARD, "DROP")
 
     def watch(self) -> Watch | None:
         return None

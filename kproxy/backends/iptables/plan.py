@@ -14,6 +14,7 @@ from kproxy.backends.iptables.pieces import (
     cluster_ip_marks,
     pieces,
 )
+from kproxy.backends.registry import RuleCount
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
 from linux.iptables.restore import Edit, Saved
@@ -155,6 +156,14 @@ class Plan:
 
     def written(self, kind: str) -> Chains:
         return self._written[kind]
+
+    def rule_counts(self, work: Work) -> dict[str, RuleCount]:
+        """By table: those that are there when the work is done, and those that it writes."""
+        wrote = {edit.table: sum(map(len, edit.write.values())) for edit in work.edits}
+        return {
+            kind: RuleCount(sum(map(len, chains.values())), wrote.get(kind, 0))
+            for kind, chains in self._written.items()
+        }
 
     def _difference(
         self,

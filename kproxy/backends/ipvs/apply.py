@@ -224,9 +224,6 @@ class IpvsBackend:
             _log.warning("what the kernel has could not be read", error=str(error))
             return True
 
-    def connections(self) -> Mapping[str, int]:
-        return {}
-
     def watch(self) -> Watch | None:
         return None
 

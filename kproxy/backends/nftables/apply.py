@@ -1,14 +1,17 @@
 """Carries out plans on the kernel's tables; decides nothing but what to do when the kernel refuses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from errno import EINVAL, EOPNOTSUPP, EPERM
+from socket import AF_INET, AF_INET6, inet_ntop
 from typing import ClassVar
 
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.nftables import names as n
+from kproxy.backends.nftables.pieces import INDEXED_MAPS
 from kproxy.backends.nftables.plan import Forget, Plan, Work
 from kproxy.backends.nftables.skeleton import nf_family
 from kproxy.backends.registry import Backend, BackendError, SyncReport
+from kproxy.counters import Count
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
 from linux.logging_kv import get_logger
@@ -151,14 +154,28 @@ class NftablesBackend:
         """A table made without an owner cannot get one; an orphan can, and must to be changed by us for good."""
         return wanted if existing.flags & k.TABLE_F_PERSIST else existing.flags
 
-    def connections(self) -> dict[str, int]:
+    def service_counts(self) -> list[Count]:
         """From the maps' counters, over a socket of its own."""
-        counted: dict[str, int] = {}
         with NftSocket() as socket:
-            for name in (n.SERVICE_IPS, n.SERVICE_NODE_PORTS):
-                for element in socket.elements(self._plan.table, name):
-                    counted[element.comment] = counted.get(element.comment, 0) + (element.packets or 0)
-        return counted
+            return [
+                Count((name, element.key), element.comment, element.packets or 0)
+                for name in (n.SERVICE_IPS, n.SERVICE_NODE_PORTS)
+                for element in socket.elements(self._plan.table, name)
+            ]
+
+    def endpoint_counts(self, services: Collection[ServicePortName] | None = None) -> list[Count]:
+        """One question an element of the named services; what session affinity remembers is not counted."""
+        table = self._plan.table
+        with NftSocket() as socket:
+            if services is None:
+                found = [(name, e) for name in INDEXED_MAPS for e in socket.elements(table, name)]
+            else:
+                found = [
+                    (name, e)
+                    for name, key in self._plan.endpoint_places(services)
+                    if (e := socket.element(table, name, key)) is not None
+                ]
+        return [_endpoint_count(name, element) for name, element in found]
 
     def cleanup(self) -> None:
         delete_table(self._socket, nf_family(self._node.family))
@@ -174,6 +191,13 @@ class NftablesBackend:
     def close(self) -> None:
         """Leaves the rules in force: the table persists without its owner."""
         self._socket.close()
+
+
+def _endpoint_count(name: str, element: Element) -> Count:
+    assert isinstance(element.data, bytes)
+    ip, port = element.data[:-4], int.from_bytes(element.data[-4:-2], "big")
+    endpoint = f"[{inet_ntop(AF_INET6, ip)}]:{port}" if len(ip) > 4 else f"{inet_ntop(AF_INET, ip)}:{port}"
+    return Count((name, element.key), element.comment, element.packets or 0, endpoint)
 
 
 def make(rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]:

@@ -46,6 +46,9 @@ class Pieces(NamedTuple):
     """Affinity maps and the endpoints that may be in them."""
 
 
+NOTHING = Pieces()
+
+
 class _Side(NamedTuple):
     """How the two kinds of frontends differ: the maps and chains of addresses, and those of node ports."""
 

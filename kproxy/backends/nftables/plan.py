@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kproxy.backends.nftables import names as n
 from kproxy.backends.nftables import skeleton
-from kproxy.backends.nftables.pieces import INDEXED_MAPS, Pieces
+from kproxy.backends.nftables.pieces import INDEXED_MAPS, NOTHING, Pieces
 from kproxy.backends.nftables.wanted import Touched, Wanted
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
@@ -152,6 +152,13 @@ class Plan:
             self.elements.pop(name, None)
         self._lingering, self._idle_chains, self._idle_sets = {}, set(), set()
         return _one(operations)
+
+    def endpoint_places(self, names: Iterable[ServicePortName]) -> Iterator[tuple[str, bytes]]:
+        """Map and key of these services' endpoints."""
+        for name in names:
+            for set_name, element in self._wanted.pieces.get(name, NOTHING).entries:
+                if set_name in INDEXED_MAPS:
+                    yield set_name, element.key
 
     def content(self) -> Content:
         """The whole table as it should be; what a fresh start would write."""

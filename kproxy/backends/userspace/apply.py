@@ -102,9 +102,6 @@ class UserspaceBackend:
         with Rtnl() as rtnl:
             return self._routed <= _our_routes(rtnl, self._node.family)
 
-    def connections(self) -> Mapping[str, int]:
-        return {}
-
     @property
     def connection_count(self) -> int:
         """Streams that would end with this backend."""

@@ -114,9 +114,6 @@ class FakeBackend:
     def is_intact(self) -> bool:
         return True
 
-    def connections(self) -> dict[str, int]:
-        return {}
-
     def watch(self) -> Watch | None:
         return None
 

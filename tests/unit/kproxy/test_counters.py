@@ -1,26 +1,48 @@
 """Connections add up over counters that start anew."""
 
-from kproxy.counters import SHOWN_MAX, Totals
+from kproxy.counters import Count, Totals, by_endpoint, by_service
+
+
+def _count(packets: int, place: bytes = b"1", service: str = "ns/a:p", endpoint: str = "") -> Count:
+    return Count(("map", place), service, packets, endpoint)
 
 
 def test_a_counter_that_starts_anew_goes_on() -> None:
     totals = Totals()
-    for counted in (5, 8, 3, 3):
-        totals.take({"ns/a:p": counted})
-    assert totals.shown() == {"ns/a:p": 11}
+    for packets in (5, 8, 3, 3):
+        totals.take([_count(packets)])
+    assert totals.busiest(10) == {("ns/a:p", ""): 11}
+
+
+def test_one_of_two_counters_of_a_service_starts_anew() -> None:
+    totals = Totals()
+    totals.take([_count(100, b"1"), _count(50, b"2")])
+    totals.take([_count(101, b"1"), _count(2, b"2")])
+    assert totals.busiest(10) == {("ns/a:p", ""): 153}
+
+
+def test_a_place_that_counts_for_another_endpoint_counts_from_nothing() -> None:
+    totals = Totals()
+    totals.take([_count(10, endpoint="10.0.0.1:80"), _count(5, b"2", endpoint="10.0.0.2:80")])
+    totals.take([_count(12, endpoint="10.0.0.2:80")])
+    assert totals.busiest(10) == {("ns/a:p", "10.0.0.2:80"): 17}
 
 
 def test_a_service_that_went_is_not_shown() -> None:
     totals = Totals()
-    totals.take({"ns/a:p": 5, "ns/b:p": 1})
-    totals.take({"ns/b:p": 2})
-    assert totals.shown() == {"ns/b:p": 2}
+    totals.take([_count(5), _count(1, b"2", "ns/b:p")])
+    totals.take([_count(2, b"2", "ns/b:p")])
+    assert totals.busiest(10) == {("ns/b:p", ""): 2}
 
 
-def test_only_the_busiest_are_shown() -> None:
+def test_only_the_busiest_are_shown_and_none_that_nobody_asked() -> None:
     totals = Totals()
-    totals.take({f"ns/s{i}:p": i + 1 for i in range(SHOWN_MAX + 10)})
-    shown = totals.shown()
-    assert len(shown) == SHOWN_MAX
-    assert "ns/s0:p" not in shown
-    assert f"ns/s{SHOWN_MAX + 9}:p" in shown
+    totals.take(_count(i, bytes([i]), f"ns/s{i}:p") for i in range(100))
+    assert list(totals.busiest(2)) == [("ns/s98:p", ""), ("ns/s99:p", "")]
+    assert len(totals.busiest(1000)) == 99
+
+
+def test_counters_of_one_service_and_endpoint_add_up() -> None:
+    counts = [_count(2, endpoint="e"), _count(3, b"2", endpoint="e"), _count(4, b"3", endpoint="f")]
+    assert by_service(counts) == {"ns/a:p": 9}
+    assert by_endpoint(counts) == {("ns/a:p", "e"): 5, ("ns/a:p", "f"): 4}

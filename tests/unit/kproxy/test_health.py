@@ -44,12 +44,13 @@ def test_the_first_unserved_request_counts() -> None:
 
 def test_healthz_says_what_kube_proxy_says() -> None:
     health = _health()
+    health.done(4, 1_600_000_000)
     answer = health.healthz(1_700_000_000.5, node_eligible=True)
     assert answer.status == 200
     body = json.loads(answer.body)
     assert list(body) == ["lastUpdated", "currentTime", "nodeEligible", "healthy", "status"]
     assert body["lastUpdated"] == body["currentTime"] == "2023-11-14T22:13:20.500000Z"
-    assert body["status"]["IPv4"] == {"lastUpdated": body["currentTime"], "healthy": True}
+    assert body["status"]["IPv4"] == {"lastUpdated": "2020-09-13T12:26:40Z", "healthy": True}
     assert ("X-Content-Type-Options", "nosniff") in answer.headers
 
 

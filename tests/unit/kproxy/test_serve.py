@@ -6,7 +6,8 @@ import pytest
 
 from kproxy.checks import Check
 from kproxy.checks_serve import CheckServers
-from kproxy.serve import HttpServer, text_answer
+from kproxy.health import Answer
+from kproxy.serve import HttpServer, Request, text_answer
 from kube.objects import NamespacedName
 
 _SERVICE = NamespacedName("ns", "svc")
@@ -21,17 +22,34 @@ async def _ask(port: int, request: bytes) -> bytes:
     return answer
 
 
-def test_get_head_and_what_is_not_understood() -> None:
+def test_get_and_head() -> None:
     async def test() -> None:
-        server = HttpServer(lambda path: text_answer(200, f"you asked {path}"))
+        server = HttpServer(lambda request: text_answer(200, f"you asked {request.path}"))
         await server.start("127.0.0.1", 0)
         got = await _ask(server.port, b"GET /x?y HTTP/1.1\r\nHost: h\r\n\r\n")
         assert got.startswith(b"HTTP/1.1 200 OK\r\n")
-        assert got.endswith(b"\r\n\r\nyou asked /x?y")
+        assert got.endswith(b"\r\n\r\nyou asked /x")
         head = await _ask(server.port, b"HEAD / HTTP/1.1\r\n\r\n")
         assert head.endswith(b"\r\n\r\n")
         assert b"Content-Length: 11" in head
-        assert b" 405 " in await _ask(server.port, b"DELETE / HTTP/1.1\r\n\r\n")
+        server.close()
+
+    asyncio.run(test())
+
+
+def test_methods_queries_and_bodies_reach_the_page() -> None:
+    async def test() -> None:
+        seen: list[Request] = []
+
+        def note(request: Request) -> Answer:
+            seen.append(request)
+            return text_answer(200, "")
+
+        server = HttpServer(note)
+        await server.start("127.0.0.1", 0)
+        await _ask(server.port, b"PUT /debug/flags/v?a=1 HTTP/1.1\r\nContent-Length: 1\r\n\r\n4")
+        await _ask(server.port, b"nonsense\r\n\r\n")
+        assert seen == [Request("PUT", "/debug/flags/v", "a=1", b"4"), Request("nonsense", "")]
         server.close()
 
     asyncio.run(test())
@@ -67,6 +85,20 @@ def test_a_service_check_lives_as_long_as_its_service_asks_for_it() -> None:
         await servers.update({_SERVICE: None}, ["127.0.0.1"])
         with pytest.raises(ConnectionRefusedError):
             await _ask(port, b"GET / HTTP/1.1\r\n\r\n")
+        servers.close()
+
+    asyncio.run(test())
+
+
+def test_a_service_check_listens_everywhere_in_both_families() -> None:
+    async def test() -> None:
+        free = HttpServer(lambda _: text_answer(200, ""))
+        await free.start("127.0.0.1", 0)
+        port = free.port
+        free.close()
+        servers = CheckServers(lambda: True)
+        assert await servers.update({_SERVICE: Check(port, 1)}, ["0.0.0.0", "::"]) == {}
+        assert b" 200 OK" in await _ask(port, b"GET / HTTP/1.1\r\n\r\n")
         servers.close()
 
     asyncio.run(test())

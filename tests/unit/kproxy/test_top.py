@@ -2,7 +2,7 @@
 
 from kproxy.forwarding import Endpoint, Forward, Frontend, FrontendKind, ServiceForwarding, ServicePortName
 from kproxy.node import NodeRules
-from kproxy.top import Flow, rows
+from kproxy.top import Counted, Flow, rows
 
 _NAME = ServicePortName("ns", "web", "p", "TCP")
 _IDLE = ServicePortName("ns", "idle", "p", "TCP")
@@ -27,9 +27,14 @@ def test_cluster_and_node_port_connections_add_up_by_endpoint() -> None:
         Flow("192.168.0.2", 30080, 6, "10.244.1.1:80"),
         Flow("10.96.0.5", 80, 6, "10.244.1.2:80"),
     ]
-    (row,) = rows(_TABLE, _NODE, flows, {"ns/web:p": 7})
+    counted = Counted({"ns/web:p": 7}, {("ns/web:p", "10.244.1.1:80"): 4, ("ns/web:p", "10.244.1.3:80"): 3})
+    (row,) = rows(_TABLE, _NODE, flows, counted)
     assert (row.service, row.live, row.new_total) == ("ns/web:p", 3, 7)
-    assert row.endpoints == {"10.244.1.1:80": 2, "10.244.1.2:80": 1}
+    assert [(e.address, e.live, e.new_total) for e in row.endpoints] == [
+        ("10.244.1.1:80", 2, 4),
+        ("10.244.1.2:80", 1, None),
+        ("10.244.1.3:80", 0, 3),
+    ]
 
 
 def test_connections_to_anything_else_do_not_count() -> None:
@@ -42,7 +47,7 @@ def test_connections_to_anything_else_do_not_count() -> None:
 
 
 def test_the_busiest_comes_first_and_a_counted_idle_one_is_shown() -> None:
-    found = rows(_TABLE, _NODE, [Flow("10.96.0.5", 80, 6, "10.244.1.1:80")], {"ns/idle:p": 3})
+    found = rows(_TABLE, _NODE, [Flow("10.96.0.5", 80, 6, "10.244.1.1:80")], Counted({"ns/idle:p": 3}))
     assert [(row.service, row.live, row.new_total) for row in found] == [
         ("ns/web:p", 1, None),
         ("ns/idle:p", 0, 3),
