@@ -67,6 +67,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     add("--cni-conf-dir", default="/etc/cni/net.d", metavar="DIR", help="default: %(default)s")
     add("--cni-cache-dir", default="/var/lib/cni", metavar="DIR", help="default: %(default)s")
+    add(
+        "--cni-daemon",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="answer the CNI executables, heal what others break, as `kcni daemon` does (default: yes)",
+    )
     add("--root-dir", default=_ROOT_DIR, metavar="DIR", help="images, logs, volumes (default: %(default)s)")
     add("--run-dir", default="/run/podnet", metavar="DIR", help="a tmpfs (default: %(default)s)")
     add("--image-dir", default="", metavar="DIR", help="an image store shared with other nodes")
@@ -114,6 +120,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="parent of the pods' cgroups (default: /podnet/NODE)",
     )
+    _add_kubelets(run)
     add(
         "-v",
         "--log-level",
@@ -139,6 +146,47 @@ def _add_network(run: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="with routes and vxlan: pods' packets leave the cluster with the node's address (default: yes)",
+    )
+
+
+def _add_kubelets(run: argparse.ArgumentParser) -> None:
+    """Options that have the kubelet's names and meanings."""
+    add = run.add_argument_group("as the kubelet has them").add_argument
+    add("--pod-manifest-path", default="", metavar="DIR", help="run the static pods of this folder")
+    add("--max-pods", type=int, default=110, metavar="N", help="default: %(default)s")
+    add("--pod-max-pids", type=int, default=-1, metavar="N", help="processes of one pod (default: no limit)")
+    add("--container-log-max-size", default="10Mi", metavar="SIZE", help="then rotated (default: %(default)s)")
+    add(
+        "--container-log-max-files",
+        type=int,
+        default=5,
+        metavar="N",
+        help="kept of each container (default: %(default)s)",
+    )
+    add(
+        "--allowed-unsafe-sysctls",
+        default="",
+        metavar="NAME,…",
+        help="that pods may set beside the safe ones; NAME may end in *",
+    )
+    add(
+        "--eviction-hard",
+        default="memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%",
+        metavar="SIGNAL<AMOUNT,…",
+        help='when pods have to leave (default: memory.available<100Mi, nodefs.available<10%%, '
+        'nodefs.inodesFree<5%%; "" is never)',
+    )
+    add(
+        "--system-reserved",
+        default="",
+        metavar="RESOURCE=AMOUNT,…",
+        help="of cpu, memory, ephemeral-storage: not for pods",
+    )
+    add("--register-with-taints", default="", metavar="KEY=VALUE:EFFECT,…", help="put on the Node when it registers")
+    add(
+        "--seccomp-default",
+        action="store_true",
+        help="RuntimeDefault for containers that name no seccomp profile",
     )
 
 
@@ -168,6 +216,7 @@ def _run(arguments: argparse.Namespace) -> int:
     import asyncio
     import os
 
+    from kube.scheduler.quantity import units
     from linux import logging_kv
     from nodeagent.drive import run
     from nodeagent.options import Options
@@ -205,7 +254,18 @@ def _run(arguments: argparse.Namespace) -> int:
         vxlan_id=arguments.vxlan_id,
         vxlan_port=arguments.vxlan_port,
         masquerade=arguments.masquerade,
+        cni_daemon=arguments.cni_daemon,
         cgroup_root=arguments.cgroup_root,
+        unsafe_sysctls=_split(arguments.allowed_unsafe_sysctls),
+        pod_max_pids=arguments.pod_max_pids if arguments.pod_max_pids > 0 else None,
+        static_pod_dir=arguments.pod_manifest_path,
+        log_max_bytes=units(arguments.container_log_max_size),
+        log_max_files=arguments.container_log_max_files,
+        max_pods=arguments.max_pods,
+        eviction_hard=arguments.eviction_hard,
+        reserved=tuple(pair.partition("=")[::2] for pair in _split(arguments.system_reserved)),
+        taints=tuple(_taint(text) for text in _split(arguments.register_with_taints)),
+        seccomp_default=arguments.seccomp_default,
     )
     asyncio.run(run(options))
     return _leave_at_once()
@@ -217,6 +277,15 @@ def _leave_at_once() -> NoReturn:
 
     sys.stderr.flush()
     os._exit(0)
+
+
+def _taint(text: str) -> tuple[str, str, str]:
+    """`key=value:Effect`, `key:Effect`."""
+    pair, colon, effect = text.rpartition(":")
+    key, _, value = pair.partition("=")
+    if not colon or effect not in {"NoSchedule", "PreferNoSchedule", "NoExecute"}:
+        raise ValueError(f"--register-with-taints: {text!r} is no KEY=VALUE:EFFECT")
+    return key, value, effect
 
 
 def _split(text: str) -> tuple[str, ...]:

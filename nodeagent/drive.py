@@ -18,6 +18,7 @@ from linux.logging_kv import get_logger
 from nodeagent.cni import disk as cni_disk
 from nodeagent.cni.apply import Cni
 from nodeagent.cni.conflist import InvalidConfiguration, NetworkList, podnet_conflist
+from nodeagent.cni.daemon_drive import CniDaemon
 from nodeagent.images.builtin.apply import find_busybox
 from nodeagent.images.drive import ImageSupply
 from nodeagent.logs.apply import rotate
@@ -38,6 +39,9 @@ from nodeagent.pods.watch_drive import SourceWatches
 from nodeagent.runtime.apply import OciRuntime, trial_start
 from nodeagent.runtime.records import PodRuntime
 from nodeagent.runtime.trial import Verdict, candidates, choose
+from nodeagent.static.disk import Folder
+from nodeagent.static.drive import StaticPods
+from nodeagent.static.plan import StaticPod, mirrored_uid
 from nodeagent.stats.serve import Sampler
 
 if TYPE_CHECKING:
@@ -72,11 +76,22 @@ class Agent:
         self._runtime_version = ""
         self._network: NetworkList | None = None
         self.overlay: Overlay | None = None
+        self.cni_daemon = CniDaemon()
+        self._configured = asyncio.Event()
         self._not_ready = ("NodeStarting", "the container runtime is being tried")
         node_only = f"metadata.name={options.node_name}"
         self.nodes = Informer(self.client, Node, field_selector=node_only)
         self.pods = Informer(self.client, Pod, field_selector=f"spec.nodeName={options.node_name}")
         self.services = Informer(self.client, Service)
+        self.statics = StaticPods(
+            self.client,
+            Folder(options.static_pod_dir, options.node_name),
+            self._start_static,
+            lambda: self.workers,
+            self._mirrors,
+            lambda: next(iter(self.nodes.cache.values()), None),
+        )
+        self._found: dict[str, PodRuntime] = {}
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -97,6 +112,8 @@ class Agent:
             group.create_task(self.recorder.run())
             group.create_task(self._serve())
             await self._start_overlay()
+            if self.options.cni_daemon:
+                group.create_task(self.cni_daemon.run(self._configured))
             verdict = await asyncio.to_thread(self._choose_runtime)
             self.host = self._host(verdict, machine.cpu_count, machine.memory_bytes)
             await asyncio.to_thread(node_apply.prepare_kernel)
@@ -105,6 +122,10 @@ class Agent:
             await asyncio.to_thread(self._free_attachments, found)
             self._not_ready = ("", "")
             self._refresh_network()
+            self._found = found
+            if self.options.static_pod_dir:
+                self.statics.begin()
+                group.create_task(self.statics.run())
             await self._adopt(found)
             group.create_task(self._refresh_volumes())
             group.create_task(self._keep_house())
@@ -223,6 +244,7 @@ class Agent:
         )
         cni_disk.write_conflist(self.options.cni_conf_dir, data)
         self._load_network()
+        self._configured.set()
         logger.info("network configured", ranges=",".join(ranges))
         self._keeper.changed()
         for worker in self.workers.values():
@@ -265,15 +287,28 @@ class Agent:
                 worker.vanish()
         if new is None:
             return
+        if mirrored_uid(new):
+            shown = self.workers.get(mirrored_uid(new))
+            if shown and old is None:
+                shown.mirror_appeared()
+            return
         worker = self.workers.get(new.metadata.uid)
         if worker:
             worker.update(new)
         else:
             self._start_worker(new, found.pop(new.metadata.uid, PodRuntime()))
 
-    def _start_worker(self, pod: Pod, runtime: PodRuntime, *, gone: bool = False) -> None:
+    def _start_static(self, static: StaticPod) -> None:
+        self._start_worker(static.pod, self._found.pop(static.uid, PodRuntime()), static=True)
+
+    def _mirrors(self) -> dict[str, Pod]:
+        return {str(key): pod for key, pod in self.pods.cache.items() if mirrored_uid(pod)}
+
+    def _start_worker(
+        self, pod: Pod, runtime: PodRuntime, *, gone: bool = False, static: bool = False
+    ) -> None:
         assert self.host is not None
-        worker = PodWorker(self.host, pod, runtime, gone=gone)
+        worker = PodWorker(self.host, pod, runtime, gone=gone, static=static)
         if not gone and not runtime.sandbox and pod.status.phase in {"", "Pending"}:
             why = refusal(pod, self._room(), self._present())
             if why is not None:
@@ -310,14 +345,16 @@ class Agent:
                 await asyncio.sleep(_WORKER_RESTART_S)
                 runtime = (await asyncio.to_thread(pods_disk.load_pods, self.places)).get(uid, PodRuntime())
                 assert self.host is not None
-                worker = PodWorker(self.host, worker.pod, runtime, gone=worker.facts.gone)
+                worker = PodWorker(
+                    self.host, worker.pod, runtime, gone=worker.facts.gone, static=worker.static
+                )
                 self.workers[uid] = worker
         self.workers.pop(uid, None)
 
     def worker_of(self, namespace: str, name: str) -> PodWorker | None:
         """The newest pod of the name."""
         pod = self.pods.cache.get(NamespacedName(namespace, name))
-        return self.workers.get(pod.metadata.uid) if pod else None
+        return self.workers.get(mirrored_uid(pod) or pod.metadata.uid) if pod else None
 
     async def _refresh_volumes(self) -> None:
         while True:

@@ -31,9 +31,15 @@ class Options(NamedTuple):
     vxlan_id: int
     vxlan_port: int
     masquerade: bool
+    cni_daemon: bool
     cgroup_root: str
-    unsafe_sysctls: tuple[str, ...] = ()
-    pod_max_pids: int | None = None
-    static_pod_dir: str = ""
-    log_max_bytes: int = 10 << 20
-    log_max_files: int = 5
+    unsafe_sysctls: tuple[str, ...]
+    pod_max_pids: int | None
+    static_pod_dir: str
+    log_max_bytes: int
+    log_max_files: int
+    max_pods: int
+    eviction_hard: str
+    reserved: tuple[tuple[str, str], ...]  # of the node's resources, not for pods
+    taints: tuple[tuple[str, str, str], ...]  # key, value, effect; put on the Node when it registers
+    seccomp_default: bool

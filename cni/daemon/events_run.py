@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 import time
@@ -20,6 +21,7 @@ _NFT_DELETIONS = frozenset((10 << 8) | kind for kind in (2, 5, 8, 11))  # table,
 _IS_BRIDGE = attr_str(c.IFLA_INFO_KIND, "bridge")[:11]  # found without reading the whole message
 _NETCONF = (80, 81)  # RTM_NEWNETCONF, RTM_DELNETCONF: forwarding was switched
 _ROUTE_GROUPS = (c.RTNLGRP_LINK, c.RTNLGRP_IPV4_IFADDR, c.RTNLGRP_IPV6_IFADDR, 24, 25)
+_SOON_S = 0.2  # somebody was at work on what was to be looked at
 _SETTLE_S = 0.1  # a flush is many events; one look afterwards
 RECONCILE_PERIOD_S = 10.0
 
@@ -34,6 +36,7 @@ class Watch:
         self._heal = heal
         self._reconcile = reconcile
         self._stopping = threading.Event()
+        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._route = NetlinkSocket(NETLINK_ROUTE, groups=_ROUTE_GROUPS)
         self._nft = NetlinkSocket(NETLINK_NETFILTER, groups=(_NFT_GROUP,))
         self._thread = threading.Thread(target=self._run, name="cni-watch", daemon=True)
@@ -43,7 +46,10 @@ class Watch:
 
     def stop(self) -> None:
         self._stopping.set()
+        os.write(self._waker, b"x")
         self._thread.join()
+        os.close(self._wake)
+        os.close(self._waker)
         self._route.close()
         self._nft.close()
 
@@ -55,7 +61,7 @@ class Watch:
                 again = self._guarded(self._heal) is True
                 self._guarded(self._reconcile)
                 due = time.monotonic() + RECONCILE_PERIOD_S
-            if self._damage(0.2) or again:
+            if self._damage(_SOON_S if again else due - time.monotonic()) or again:
                 self._stopping.wait(_SETTLE_S)
                 self._drain()
                 again = self._guarded(self._heal) is True
@@ -68,8 +74,9 @@ class Watch:
             return None
 
     def _damage(self, timeout_s: float) -> bool:
-        ready, _, _ = select.select([self._route, self._nft], [], [], timeout_s)
-        damaged = [self._read(item) for item in ready]  # each has to be read
+        descriptors = {item.fileno(): item for item in (self._route, self._nft)}
+        ready, _, _ = select.select([*descriptors, self._wake], [], [], max(timeout_s, 0))
+        damaged = [self._read(descriptors[fd]) for fd in ready if fd in descriptors]  # each has to be read
         return any(damaged)
 
     def _drain(self) -> None:

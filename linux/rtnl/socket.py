@@ -247,10 +247,7 @@ class Rtnl:
         broadcast: str | None = None,
         replace: bool = False,
     ) -> None:
-        """Nodad makes an IPv6 address usable at once (IFA_F_NODAD).
-
-        An address normally brings a route to its prefix with it (IFA_F_NOPREFIXROUTE, kernel 3.14).
-        """
+        """Nodad makes an IPv6 address usable at once; no_prefix_route is for those that are not on a link."""
         flags = c.IFA_F_NODAD if nodad and ":" in ip else 0
         flags |= c.IFA_F_NOPREFIXROUTE if no_prefix_route else 0
         payload = requests.address(index, ip, prefix, flags=flags, scope=scope, broadcast=broadcast)

@@ -160,9 +160,12 @@ async def _plain(agent: "Agent", connection: HttpConnection, path: str) -> None:
             body = json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
             await connection.answer(200, body.encode(), "application/json")
         case "metrics":
-            await connection.answer(
-                200, metrics_text(agent.workers.values()).encode(), "text/plain; version=0.0.4"
+            parts = (
+                metrics_text(agent.workers.values()),
+                agent.overlay.metrics() if agent.overlay else "",
+                await asyncio.to_thread(agent.cni_daemon.metrics),
             )
+            await connection.answer(200, "".join(parts).encode(), "text/plain; version=0.0.4")
         case "stats/summary":
             body = json.dumps(await asyncio.to_thread(agent.stats))
             await connection.answer(200, body.encode(), "application/json")
