@@ -42,6 +42,12 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
     quota_batch_s: float = 0.5
     quota_resync_s: float = 300.0
 
+    autoscaler_period_s: float = 15.0
+    autoscaler_tolerance: float = 0.1
+    downscale_stabilization_s: float = 300.0
+    cpu_initialization_s: float = 300.0
+    initial_readiness_s: float = 30.0
+
     @classmethod
     def named(cls, name: str) -> ControllerOptions:
         """`lab`: what a person or a test would wait for happens at once; nothing else differs."""
@@ -61,4 +67,8 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
             job_batch_s=0.02,
             discovery_period_s=5.0,
             quota_batch_s=0.02,
+            autoscaler_period_s=1.0,
+            downscale_stabilization_s=10.0,
+            cpu_initialization_s=10.0,
+            initial_readiness_s=2.0,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kube.controllers.aggregation.apply import AggregatedRoles
+from kube.controllers.autoscaler.apply import Autoscalers
 from kube.controllers.context import Context, Controller
 from kube.controllers.cronjob.apply import CronJobs
 from kube.controllers.daemonset.apply import DaemonSets
@@ -37,6 +38,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     StatefulSets,
     Jobs,
     CronJobs,
+    Autoscalers,
     DisruptionBudgets,
     EndpointSlices,
     EndpointsObjects,
