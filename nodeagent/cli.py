@@ -155,7 +155,9 @@ def _add_kubelets(run: argparse.ArgumentParser) -> None:
     add("--pod-manifest-path", default="", metavar="DIR", help="run the static pods of this folder")
     add("--max-pods", type=int, default=110, metavar="N", help="default: %(default)s")
     add("--pod-max-pids", type=int, default=-1, metavar="N", help="processes of one pod (default: no limit)")
-    add("--container-log-max-size", default="10Mi", metavar="SIZE", help="then rotated (default: %(default)s)")
+    add(
+        "--container-log-max-size", default="10Mi", metavar="SIZE", help="then rotated (default: %(default)s)"
+    )
     add(
         "--container-log-max-files",
         type=int,
@@ -173,7 +175,7 @@ def _add_kubelets(run: argparse.ArgumentParser) -> None:
         "--eviction-hard",
         default="memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%",
         metavar="SIGNAL<AMOUNT,…",
-        help='when pods have to leave (default: memory.available<100Mi, nodefs.available<10%%, '
+        help="when pods have to leave (default: memory.available<100Mi, nodefs.available<10%%, "
         'nodefs.inodesFree<5%%; "" is never)',
     )
     add(
@@ -182,7 +184,12 @@ def _add_kubelets(run: argparse.ArgumentParser) -> None:
         metavar="RESOURCE=AMOUNT,…",
         help="of cpu, memory, ephemeral-storage: not for pods",
     )
-    add("--register-with-taints", default="", metavar="KEY=VALUE:EFFECT,…", help="put on the Node when it registers")
+    add(
+        "--register-with-taints",
+        default="",
+        metavar="KEY=VALUE:EFFECT,…",
+        help="put on the Node when it registers",
+    )
     add(
         "--seccomp-default",
         action="store_true",

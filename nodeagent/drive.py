@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kube.client import Client
 from kube.events import Recorder
 from kube.objects import NamespacedName, Node, ObjectMeta, Pod, Service
+from kube.scheduler.quantity import amount
 from kube.watch import Informer
 from linux import process
 from linux.logging_kv import get_logger
@@ -19,9 +20,9 @@ from nodeagent.cni import disk as cni_disk
 from nodeagent.cni.apply import Cni
 from nodeagent.cni.conflist import InvalidConfiguration, NetworkList, podnet_conflist
 from nodeagent.cni.daemon_drive import CniDaemon
+from nodeagent.housekeeping_drive import Housekeeping
 from nodeagent.images.builtin.apply import find_busybox
 from nodeagent.images.drive import ImageSupply
-from nodeagent.logs.apply import rotate
 from nodeagent.node import apply as node_apply
 from nodeagent.node import disk as node_disk
 from nodeagent.node.drive import NodeKeeper
@@ -42,7 +43,6 @@ from nodeagent.runtime.trial import Verdict, candidates, choose
 from nodeagent.static.disk import Folder
 from nodeagent.static.drive import StaticPods
 from nodeagent.static.plan import StaticPod, mirrored_uid
-from nodeagent.stats.serve import Sampler
 
 if TYPE_CHECKING:
     from nodeagent.overlay.drive import Overlay
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 logger = get_logger("knode")
 _THREADS = 16  # container starts that may wait for the runtime at the same time
 _REFRESH_VOLUMES_S = 60.0  # tokens near their end, and what a lost watch may have missed
-_HOUSEKEEPING_S = 10.0
-_LOG_LIMIT_BYTES = 10 << 20  # the kubelet's containerLogMaxSize
 _WORKER_RESTART_S = 2.0
 # Keys and objects of this and of any other podnet on the machine: nothing for containers of podnet/host.
 _OWN_DIRS = ("/etc/podnet", "/var/lib/podnet", "/root/.kube")
@@ -71,8 +69,9 @@ class Agent:
         self.recorder = Recorder(self.client, "kubelet", wall_clock=_now, host=options.node_name)
         self.workers: dict[str, PodWorker] = {}
         self.host: Host | None = None
-        self.sampler = Sampler(options.node_name)
-        self.sampler_asked = False  # nobody has wanted to know yet: no work is done for it
+        self.housekeeping = Housekeeping(
+            options, self.places, lambda: list(self.workers.values()), self._pressure_changed
+        )
         self._runtime_version = ""
         self._network: NetworkList | None = None
         self.overlay: Overlay | None = None
@@ -128,7 +127,7 @@ class Agent:
                 group.create_task(self.statics.run())
             await self._adopt(found)
             group.create_task(self._refresh_volumes())
-            group.create_task(self._keep_house())
+            group.create_task(self.housekeeping.run())
 
     async def _start_overlay(self) -> None:
         """Whose code a node without one does not load."""
@@ -161,7 +160,17 @@ class Agent:
             runtime_version=self._runtime_version,
             not_ready=self._not_ready if self._not_ready[0] else (("", "") if self._network else _NO_NETWORK),
             images=tuple(images[:50]),
+            max_pods=self.options.max_pods,
+            reserved=self._reserved(),
+            pressure=self.housekeeping.pressure,
+            taints=self.options.taints,
         )
+
+    def _reserved(self) -> dict[str, int]:
+        return {name: amount(name, value) for name, value in self.options.reserved}
+
+    def _pressure_changed(self) -> None:
+        self._keeper.changed()
 
     def _choose_runtime(self) -> Verdict:
         os.makedirs(self.places.run_dir, exist_ok=True)
@@ -196,13 +205,14 @@ class Agent:
             cluster_domain=options.cluster_domain,
             node_resolv=node_disk.read_resolv(options.resolv_conf),
             node_ips=options.node_ips,
-            node_cpu_milli=cpu_count * 1000,
-            node_memory_bytes=memory_bytes,
+            node_cpu_milli=cpu_count * 1000 - self._reserved().get("cpu", 0),
+            node_memory_bytes=memory_bytes - self._reserved().get("memory", 0),
             cgroup_root=(options.cgroup_root or f"/podnet/{options.node_name}")
             if verdict.candidate.cgroups
             else "",
             capabilities=node_disk.own_capabilities(),
             pids_max=options.pod_max_pids,
+            seccomp_default=options.seccomp_default,
         )
         images = ImageSupply(
             store_dir=self.places.images,
@@ -321,7 +331,12 @@ class Agent:
         options = self.options
         if node is None:
             return Room(options.node_name)
-        return room_of(node, unsafe_sysctls=options.unsafe_sysctls, apparmor=apparmor_enabled())
+        return room_of(
+            node,
+            unsafe_sysctls=options.unsafe_sysctls,
+            apparmor=apparmor_enabled(),
+            pressure=self.housekeeping.pressure,
+        )
 
     def _present(self) -> list[Pod]:
         """Pods that hold what they asked of the node."""
@@ -361,26 +376,6 @@ class Agent:
             await asyncio.sleep(_REFRESH_VOLUMES_S)
             for worker in list(self.workers.values()):
                 await worker.refresh_volumes()
-
-    async def _keep_house(self) -> None:
-        """Rotate long logs, take a sample of what containers use."""
-        while True:
-            await asyncio.sleep(_HOUSEKEEPING_S)
-            await asyncio.to_thread(self._rotate_logs)
-            if self.sampler_asked:
-                await asyncio.to_thread(self.sampler.collect, list(self.workers.values()))
-
-    def _rotate_logs(self) -> None:
-        for worker in list(self.workers.values()):
-            for record in worker.runtime.containers:
-                if record.exit is None:
-                    bundle = self.places.container(worker.pod.metadata.uid, record.name, record.attempt)
-                    rotate(record.log_path, f"{bundle}/ctl", _LOG_LIMIT_BYTES)
-
-    def stats(self) -> dict[str, Any]:
-        """What /stats/summary answers; reads files."""
-        self.sampler_asked = True
-        return self.sampler.collect(list(self.workers.values()))
 
     async def _serve(self) -> None:
         from nodeagent.server.serve import serve

@@ -1,12 +1,14 @@
 """Keeping container logs from growing without end."""
 
+import contextlib
 import os
 
-_KEPT = 4  # rotated files beside the one that is written, as the kubelet keeps
 
+def rotate(log_path: str, control_pipe: str, limit_bytes: int, files_max: int) -> bool:
+    """Set a log aside once it is longer than the limit, and have its conmon begin a new one.
 
-def rotate(log_path: str, control_pipe: str, limit_bytes: int) -> bool:
-    """Set a log aside once it is longer than the limit, and have its conmon begin a new one."""
+    `files_max` counts the one that is written as well.
+    """
     try:
         if os.path.getsize(log_path) < limit_bytes:
             return False
@@ -14,7 +16,7 @@ def rotate(log_path: str, control_pipe: str, limit_bytes: int) -> bool:
     except OSError:
         return False  # no log yet, or nobody writes it any more
     try:
-        for number in range(_KEPT, 0, -1):
+        for number in range(max(1, files_max - 1), 0, -1):
             older = log_path if number == 1 else f"{log_path}.{number - 1}"
             if os.path.exists(older):
                 os.rename(older, f"{log_path}.{number}")
@@ -26,6 +28,8 @@ def rotate(log_path: str, control_pipe: str, limit_bytes: int) -> bool:
 
 def remove_log(log_path: str) -> None:
     """With its rotated parts. Absent is fine."""
-    for path in (log_path, *(f"{log_path}.{number}" for number in range(1, _KEPT + 1))):
-        if os.path.exists(path):
-            os.unlink(path)
+    folder, name = os.path.split(log_path)
+    with contextlib.suppress(FileNotFoundError):
+        for each in os.listdir(folder):
+            if each == name or each.startswith(f"{name}."):
+                os.unlink(f"{folder}/{each}")

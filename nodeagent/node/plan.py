@@ -1,12 +1,32 @@
 """The Node object as this agent writes it. Pure."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from nodeagent.pods.times import rfc3339
 
 Json = dict[str, Any]
 KUBELET_VERSION = "v1.36.3-podnet"  # clients compare the number with the API server's
-PODS_MAX = 110
+
+
+# Condition, and reason and message while it is true and while it is false, as the kubelet words them.
+_PRESSURES = (
+    (
+        "MemoryPressure",
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ),
+    (
+        "DiskPressure",
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ),
+    (
+        "PIDPressure",
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ),
+)
 
 
 class Machine(NamedTuple):
@@ -33,6 +53,10 @@ class NodeState(NamedTuple):
     runtime_version: str
     not_ready: tuple[str, str]
     images: tuple[tuple[str, int], ...] = ()
+    max_pods: int = 110
+    reserved: Mapping[str, int] = {}  # millicores of cpu, bytes of the rest
+    pressure: frozenset[str] = frozenset()  # MemoryPressure, DiskPressure, PIDPressure
+    taints: tuple[tuple[str, str, str], ...] = ()
 
 
 def node_object(machine: Machine, state: NodeState, labels: dict[str, str], now_s: float) -> Json:
@@ -44,10 +68,12 @@ def node_object(machine: Machine, state: NodeState, labels: dict[str, str], now_
         "beta.kubernetes.io/os": "linux",
         "beta.kubernetes.io/arch": machine.architecture,
     }
+    taints = [{"key": key, "value": value, "effect": effect} for key, value, effect in state.taints]
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": state.name, "labels": {**own, **labels}},
+        "spec": {"taints": taints} if taints else {},
         "status": node_status(machine, state, {}, now_s),
     }
 
@@ -60,11 +86,11 @@ def node_status(machine: Machine, state: NodeState, before: dict[str, tuple[str,
         "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
         "hugepages-1Gi": "0",
         "hugepages-2Mi": "0",
-        "pods": str(PODS_MAX),
+        "pods": str(state.max_pods),
     }
     return {
         "capacity": capacity,
-        "allocatable": capacity,
+        "allocatable": {**capacity, **_allocatable(machine, state.reserved)},
         "conditions": _conditions(state, before, now_s),
         "addresses": [
             *({"type": "InternalIP", "address": ip} for ip in state.ips),
@@ -83,17 +109,27 @@ def node_status(machine: Machine, state: NodeState, before: dict[str, tuple[str,
             "osImage": machine.os_image,
             "systemUUID": machine.system_uuid,
         },
+        "features": {"supplementalGroupsPolicy": True},
         "images": [{"names": [name], "sizeBytes": size} for name, size in state.images],
     }
 
 
+def _allocatable(machine: Machine, reserved: Mapping[str, int]) -> dict[str, str]:
+    """Capacity less what is kept for the system."""
+    given: dict[str, str] = {}
+    if "cpu" in reserved:
+        given["cpu"] = f"{max(0, machine.cpu_count * 1000 - reserved['cpu'])}m"
+    for name, capacity in (("memory", machine.memory_bytes), ("ephemeral-storage", machine.disk_bytes)):
+        if name in reserved:
+            given[name] = f"{max(0, capacity - reserved[name]) // 1024}Ki"
+    return given
+
+
 def _conditions(state: NodeState, before: dict[str, tuple[str, str]], now_s: float) -> list[Json]:
-    fine = (
-        ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-    )
-    rows = [(kind, "False", reason, message) for kind, reason, message in fine]
+    rows = [
+        (kind, "True", *short) if kind in state.pressure else (kind, "False", *fine)
+        for kind, short, fine in _PRESSURES
+    ]
     reason, message = state.not_ready
     if reason:
         rows.append(("Ready", "False", reason, message))

@@ -11,6 +11,7 @@ from kube.scheduler import selectors
 from kube.scheduler.pods import pod_requests
 from kube.scheduler.quantity import amount
 from nodeagent.pods.containers import all_containers
+from nodeagent.pods.resources import CRITICAL_PRIORITY, qos_class
 from nodeagent.pods.state import Waiting
 
 # Sysctls of a namespace of their own that can harm nobody outside the pod (the kubelet's safe set).
@@ -40,6 +41,7 @@ class Room(NamedTuple):
     allocatable: Mapping[str, int] = {}
     unsafe_sysctls: tuple[str, ...] = ()
     apparmor: bool = False
+    pressure: frozenset[str] = frozenset()  # conditions of the node
 
 
 class _HostPort(NamedTuple):
@@ -48,9 +50,9 @@ class _HostPort(NamedTuple):
     port: int
 
 
-def room_of(node: Node, *, unsafe_sysctls: tuple[str, ...], apparmor: bool) -> Room:
+def room_of(node: Node, *, unsafe_sysctls: tuple[str, ...], apparmor: bool, pressure: frozenset[str]) -> Room:
     allocatable = {name: amount(name, value) for name, value in node.status.allocatable.items()}
-    return Room(node.metadata.name, node.metadata.labels, allocatable, unsafe_sysctls, apparmor)
+    return Room(node.metadata.name, node.metadata.labels, allocatable, unsafe_sysctls, apparmor, pressure)
 
 
 def refusal(pod: Pod, room: Room, present: Iterable[Pod]) -> Waiting | None:
@@ -60,6 +62,7 @@ def refusal(pod: Pod, room: Room, present: Iterable[Pod]) -> Waiting | None:
         _unsupported(pod)
         or _forbidden_sysctl(pod, room)
         or _unenforceable(pod, room)
+        or _unwelcome(pod, room)
         or _unfit(pod, room, others)
         or _elsewhere(pod, room)
         or _taken_port(pod, others)
@@ -125,6 +128,15 @@ def _unenforceable(pod: Pod, room: Room) -> Waiting | None:
             text = "this node has no default profile: load one and name it with type Localhost"
             return _rejected("AppArmor", f"Cannot enforce AppArmor: {text}")
     return None
+
+
+def _unwelcome(pod: Pod, room: Room) -> Waiting | None:
+    """While memory is short only pods that asked for some are taken, while disk or processes are short none."""
+    if not room.pressure or (pod.spec.priority or 0) >= CRITICAL_PRIORITY:
+        return None
+    if room.pressure == {"MemoryPressure"} and qos_class(pod) != "BestEffort":
+        return None
+    return Waiting(reason="Evicted", message=f"The node had condition: [{' '.join(sorted(room.pressure))}]. ")
 
 
 def _unfit(pod: Pod, room: Room, present: list[Pod]) -> Waiting | None:

@@ -220,7 +220,13 @@ def _surroundings(
         cgroup_path=mounts.container_cgroup(node.cgroup_root, uid, record.id),
         node_memory_bytes=node.node_memory_bytes,
         available_capabilities=node.capabilities,
-        seccomp=seccomp_filter(pod, container, node.places.seccomp, granted(container, node.capabilities)),
+        seccomp=seccomp_filter(
+            pod,
+            container,
+            node.places.seccomp,
+            granted(container, node.capabilities),
+            default=node.seccomp_default,
+        ),
         apparmor=apparmor_profile(pod, container),
     )
 

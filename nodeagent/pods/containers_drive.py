@@ -100,7 +100,8 @@ class ContainersDrive:
         assert live.runtime.sandbox is not None
         try:
             sources = await self._sources.fetch(live.pod, refs_of_env(live.pod))
-            await live.host.services_synced()
+            if not live.static:  # those start without an API server as well
+                await live.host.services_synced()
             services = service_variables(
                 live.host.services(), live.pod.metadata.namespace, links=live.pod.spec.enable_service_links
             )

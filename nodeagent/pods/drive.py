@@ -40,17 +40,23 @@ _RESIZE_RETRY_S = 3.0  # other pods may have left by then
 class PodWorker:
     """`update` and `vanish` tell it of the API's side; `run` ends when nothing of the pod is left."""
 
-    def __init__(self, host: Host, pod: Pod, runtime: PodRuntime, *, gone: bool = False) -> None:
-        self._live = LivePod(host, pod, runtime, gone=gone)
+    def __init__(
+        self, host: Host, pod: Pod, runtime: PodRuntime, *, gone: bool = False, static: bool = False
+    ) -> None:
+        self._live = LivePod(host, pod, runtime, gone=gone, static=static)
         sources = SourceFetcher(host.client)
         self._sandbox = SandboxDrive(self._live, sources)
         self._containers = ContainersDrive(self._live, sources)
-        self._status = StatusWriter(host.client, self._compute_status, self.update)
+        self._status = StatusWriter(host.client, self._compute_status, self._written)
         self._finished = False
 
     @property
     def host(self) -> Host:
         return self._live.host
+
+    @property
+    def static(self) -> bool:
+        return self._live.static
 
     @property
     def pod(self) -> Pod:
@@ -75,6 +81,11 @@ class PodWorker:
             self._containers.end_liveness()
         self._live.wakeup.set()
 
+    def _written(self, pod: Pod) -> None:
+        """The object with its new status, as the API returned it."""
+        if not self._live.static:
+            self.update(pod)
+
     def vanish(self) -> None:
         """The object was deleted without waiting for this node."""
         self._live.set(gone=True)
@@ -84,6 +95,15 @@ class PodWorker:
         """Before run(): the pod fails and nothing of it is started."""
         self._live.tell("Warning", why.reason, why.message)
         self._live.note(evicted=why)
+
+    def evict(self, message: str) -> None:
+        """The node takes the pod's place back."""
+        self._live.tell("Warning", "Evicted", message)
+        self._live.set(evicted=Waiting(reason="Evicted", message=message))
+
+    def mirror_appeared(self) -> None:
+        """A static pod can be shown in the API now."""
+        self._status.forget()
 
     def poke(self) -> None:
         """Something outside has changed: the network is ready, for example."""
@@ -185,7 +205,7 @@ class PodWorker:
     async def _finish(self) -> None:
         """Confirm the deletion, which takes the object out of the API, and forget the pod."""
         meta = self.pod.metadata
-        if not self.facts.gone:
+        if not self.facts.gone and not self._live.static:
             await self._status.flushed()
             try:
                 await self.host.client.delete(Pod, meta.name, meta.namespace, grace_period_s=0, uid=meta.uid)
@@ -201,4 +221,6 @@ class PodWorker:
 
     def _compute_status(self) -> tuple[Pod, dict[str, Any]]:
         status = pod_status(self.pod, self.runtime, self.facts, self.host.status_facts, time.time())
+        if self._live.static:  # the mirror has a UID of its own
+            return replace(self.pod, metadata=replace(self.pod.metadata, uid="")), status
         return self.pod, status

@@ -43,8 +43,11 @@ class Host(NamedTuple):
 class LivePod:
     """Changed only in the event loop; every value in it is replaced, never mutated."""
 
-    def __init__(self, host: Host, pod: Pod, runtime: PodRuntime, *, gone: bool) -> None:
+    def __init__(
+        self, host: Host, pod: Pod, runtime: PodRuntime, *, gone: bool, static: bool = False
+    ) -> None:
         self.host = host
+        self.static = static  # of a manifest on this node; what the API has is only its mirror
         self.pod = pod
         self.runtime = runtime
         self.wakeup = asyncio.Event()

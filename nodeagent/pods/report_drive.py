@@ -34,6 +34,11 @@ class StatusWriter:
         self._dirty.set()
         self._clean.clear()
 
+    def forget(self) -> None:
+        """What was sent is not there any more."""
+        self._sent = None
+        self.mark()
+
     async def flushed(self) -> None:
         """Wait until the API has what is true now."""
         self.mark()
@@ -62,7 +67,9 @@ class StatusWriter:
         if status == self._sent:
             return
         whole = _without_old_conditions(pod, _replacing_addresses(pod, status))
-        body = {"metadata": {"uid": pod.metadata.uid}, "status": whole}
+        body: dict[str, Any] = {"status": whole}
+        if pod.metadata.uid:
+            body["metadata"] = {"uid": pod.metadata.uid}
         meta = pod.metadata
         try:
             stored = await self._client.patch(
@@ -71,7 +78,7 @@ class StatusWriter:
         except (NotFound, Conflict) as error:
             # The pod is gone, or another one has its name now: there is nobody left to tell.
             logger.debug("status not wanted any more", pod=f"{meta.namespace}/{meta.name}", error=error)
-            self._sent = status
+            self._sent = status if pod.metadata.uid else None  # a mirror may come yet
             return
         self._sent = status
         self._written(stored)

@@ -11,7 +11,7 @@ from nodeagent.pods.containers import is_sidecar
 
 _SHARES_MIN, _SHARES_PER_CPU, _QUOTA_MIN_US, _PERIOD_US = 2, 1024, 1000, 100_000
 _GUARANTEED_SCORE, _BEST_EFFORT_SCORE = -997, 1000
-_CRITICAL_PRIORITY = 2_000_000_000  # system-cluster-critical and above
+CRITICAL_PRIORITY = 2_000_000_000  # system-cluster-critical and above
 
 Resources = Mapping[str, Quantity]
 
@@ -88,7 +88,7 @@ def qos_class(pod: Pod) -> str:
 
 def oom_score(pod: Pod, container: Container, node_memory_bytes: int) -> int:
     """oom_score_adj: the more of the node's memory a container reserved, the later the kernel kills it."""
-    if (pod.spec.priority or 0) >= _CRITICAL_PRIORITY:
+    if (pod.spec.priority or 0) >= CRITICAL_PRIORITY:
         return _GUARANTEED_SCORE
     match qos_class(pod):
         case "Guaranteed":

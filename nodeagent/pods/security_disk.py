@@ -16,11 +16,16 @@ class ProfileMissing(Exception):
 
 
 def seccomp_filter(
-    pod: Pod, container: Container, folder: str, capabilities: tuple[str, ...]
+    pod: Pod, container: Container, folder: str, capabilities: tuple[str, ...], *, default: bool
 ) -> Mapping[str, Any] | None:
-    """The OCI form; None leaves all system calls open. `folder` holds Localhost profiles. Raises ProfileMissing."""
+    """The OCI form; None leaves all system calls open. `folder` holds Localhost profiles.
+
+    With `default` who names no profile gets RuntimeDefault. Raises ProfileMissing.
+    """
     own, whole = container.security_context, pod.spec.security_context
     profile = (own and own.seccomp_profile) or (whole and whole.seccomp_profile) or None
+    if profile is None and default:
+        profile = Profile(type="RuntimeDefault")
     if profile is None or profile.type == "Unconfined" or (own and own.privileged):
         return None
     if profile.type == "RuntimeDefault":

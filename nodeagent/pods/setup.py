@@ -24,6 +24,7 @@ class NodeSetup(NamedTuple):
     cgroup_root: str  # "" where no cgroup can be had
     capabilities: frozenset[str]
     pids_max: int | None = None  # processes of a pod
+    seccomp_default: bool = False  # RuntimeDefault for containers that name no profile
 
 
 def pod_facts(node: NodeSetup, ips: tuple[str, ...]) -> PodFacts:

@@ -231,6 +231,8 @@ def _conditions(
         "ContainersReady": words,
         "PodScheduled": ("True", "", ""),
     }
+    if facts.evicted and facts.evicted.reason == "Evicted":
+        wanted["DisruptionTarget"] = ("True", "TerminationByKubelet", facts.evicted.message)
     if facts.resize:
         given = facts.resize
         kind = "PodResizeInProgress" if given.reason == "Error" else "PodResizePending"

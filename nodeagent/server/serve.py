@@ -167,7 +167,7 @@ async def _plain(agent: "Agent", connection: HttpConnection, path: str) -> None:
             )
             await connection.answer(200, "".join(parts).encode(), "text/plain; version=0.0.4")
         case "stats/summary":
-            body = json.dumps(await asyncio.to_thread(agent.stats))
+            body = json.dumps(await asyncio.to_thread(agent.housekeeping.stats))
             await connection.answer(200, body.encode(), "application/json")
         case _:
             await connection.answer(404, b"404 page not found\n")

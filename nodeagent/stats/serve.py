@@ -31,6 +31,16 @@ class Sampler:
             self._before.pop(key, None)
         return summary(self._node_name, node_now, node_before, [pod for pod in pods if pod.containers])
 
+    def memory_of(self, workers: Iterable[PodWorker]) -> dict[str, int]:
+        """Working sets in bytes by the pods' UIDs."""
+        found = {}
+        for worker in workers:
+            sizes = [
+                each.now.usage.working_set_bytes or 0 for each in self._pod(worker, time.time()).containers
+            ]
+            found[worker.pod.metadata.uid] = sum(sizes)
+        return found
+
     def _pod(self, worker: PodWorker, now_s: float) -> PodStats:
         meta, root = worker.pod.metadata, worker.host.setup.cgroup_root
         containers = []

@@ -10,7 +10,7 @@ def test_a_long_log_is_set_aside_and_its_writer_told(tmp_path):
     try:
         for number in range(7):
             log.write_bytes(b"%d" % number * 100)
-            assert rotate(str(log), str(pipe), 100)
+            assert rotate(str(log), str(pipe), 100, 5)
         assert os.read(reader, 100) == b"2 0 0\n" * 7
     finally:
         os.close(reader)
@@ -24,8 +24,8 @@ def test_a_long_log_is_set_aside_and_its_writer_told(tmp_path):
 def test_short_logs_and_those_without_a_writer_stay(tmp_path):
     log, pipe = tmp_path / "0.log", tmp_path / "ctl"
     log.write_bytes(b"x" * 100)
-    assert not rotate(str(log), str(pipe), 1000)
-    assert not rotate(str(log), str(pipe), 10)
+    assert not rotate(str(log), str(pipe), 1000, 5)
+    assert not rotate(str(log), str(pipe), 10, 5)
     os.mkfifo(pipe)
-    assert not rotate(str(log), str(pipe), 10)
+    assert not rotate(str(log), str(pipe), 10, 5)
     assert log.exists()

@@ -1,0 +1,93 @@
+"""What is done every few seconds for all pods together: logs rotated, use sampled, shortages noticed and answered."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from linux.logging_kv import get_logger
+from nodeagent.logs.apply import rotate
+from nodeagent.options import Options
+from nodeagent.places import Places
+from nodeagent.pods.drive import PodWorker
+from nodeagent.pressure.disk import levels
+from nodeagent.pressure.plan import Candidate, Shortage, sentence, shortages, thresholds, victim
+from nodeagent.pressure.storage import excess
+from nodeagent.stats.serve import Sampler
+
+logger = get_logger("knode.housekeeping")
+_EVERY_S = 10.0  # the kubelet looks for pressure as often
+_CALM_ROUNDS = 3  # a condition stays this many rounds after its shortage is over, so that it does not flap
+
+
+class Housekeeping:
+    """`changed` is called when the node's pressure is another than before."""
+
+    def __init__(
+        self,
+        options: Options,
+        places: Places,
+        workers: Callable[[], Sequence[PodWorker]],
+        changed: Callable[[], None],
+    ) -> None:
+        self._options = options
+        self._places = places
+        self._workers = workers
+        self._changed = changed
+        self._thresholds = thresholds(options.eviction_hard)
+        self._calm: dict[str, int] = {}
+        self._asked = False  # nobody has wanted to know yet: no sample is taken
+        self.sampler = Sampler(options.node_name)
+        self.pressure: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.to_thread(self._rotate_logs)
+            if self._asked:
+                await asyncio.to_thread(self.sampler.collect, self._workers())
+            await self._look_for_pressure()
+            await self._look_at_storage()
+            await asyncio.sleep(_EVERY_S)
+
+    def stats(self) -> dict[str, Any]:
+        """What /stats/summary answers; reads files."""
+        self._asked = True
+        return self.sampler.collect(self._workers())
+
+    def _rotate_logs(self) -> None:
+        options = self._options
+        for worker in self._workers():
+            for record in worker.runtime.containers:
+                if record.exit is None:
+                    bundle = self._places.container(worker.pod.metadata.uid, record.name, record.attempt)
+                    rotate(record.log_path, f"{bundle}/ctl", options.log_max_bytes, options.log_max_files)
+
+    async def _look_for_pressure(self) -> None:
+        found = shortages(self._thresholds, await asyncio.to_thread(levels, self._options.root_dir))
+        for condition in self._calm:
+            self._calm[condition] += 1
+        self._calm |= {each.condition: 0 for each in found}
+        self._calm = {name: rounds for name, rounds in self._calm.items() if rounds < _CALM_ROUNDS}
+        if self.pressure != self._calm.keys():
+            self.pressure = frozenset(self._calm)
+            logger.warning("node pressure", conditions=",".join(sorted(self.pressure)) or "none")
+            self._changed()
+        if found:
+            await self._evict_one(found[0])
+
+    async def _evict_one(self, shortage: Shortage) -> None:
+        """One at a time: what it gives back shows in the next round."""
+        present = [each for each in self._workers() if each.facts.evicted is None and not each.static]
+        used = await asyncio.to_thread(self.sampler.memory_of, present)
+        chosen = victim(
+            shortage, [Candidate(each.pod, used.get(each.pod.metadata.uid, 0)) for each in present]
+        )
+        for worker in present:
+            if chosen and worker.pod.metadata.uid == chosen.pod.metadata.uid:
+                worker.evict(sentence(shortage))
+
+    async def _look_at_storage(self) -> None:
+        for worker in self._workers():
+            if worker.facts.evicted is None and worker.runtime.sandbox and not worker.static:
+                why = await asyncio.to_thread(excess, self._places, worker.pod, worker.runtime)
+                if why:
+                    worker.evict(why)
