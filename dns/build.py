@@ -16,6 +16,7 @@ from dns.handlers.request import Request, Response, Serve, failed
 from dns.handlers.site import Site, World
 from dns.relay import Lane, lane_of, lanes_of
 from dns.server import Chain, Router
+from dns.shortcut import Shortcut, shortcut_of
 from dns.wire import numbers
 
 # Handlers of CoreDNS that we lack; said apart from words that nobody knows.
@@ -108,6 +109,7 @@ def assemble(
     chains: dict[Place, dict[str, Chain]] = {}
     tls: dict[Place, tuple[str, ...]] = {}
     lanes: dict[Place, dict[str, Lane | None]] = {}
+    sites: dict[Place, list[tuple[list[str], Site]]] = {}
     strict = False
     for one in parsed:
         places = [
@@ -126,6 +128,7 @@ def assemble(
                 if key.zone in held:
                     message = f"{key.zone} is served twice on {place.text}"
                     raise CorefileError(message, one.block.token)
+                sites.setdefault(place, []).append(([own.zone for own in one.block.keys], site))
                 held[key.zone] = Chain(key.zone, serve if one.handlers else _refuse, site.any_class)
                 lane = lane_of(key.zone, place.text, site.handlers, site.relay, world.rng)
                 lanes.setdefault(place, {})[key.zone] = lane
@@ -142,10 +145,17 @@ def assemble(
             unrouted=_unrouted(world, place.text),
             bake=baker(world.secret, world.now) if strict else None,
             lanes=lanes_of(lanes[place]) if not strict else None,
+            shortcut=_shortcut(held, sites[place]),
         )
         for place, held in chains.items()
     }
     return Configuration(routers, world, text, tls)
+
+
+def _shortcut(chains: Mapping[str, Chain], sites: list[tuple[list[str], Site]]) -> Shortcut | None:
+    """The one of the first block that has one."""
+    found = (shortcut_of(zones, chains, site.handlers, site.relay) for zones, site in sites)
+    return next((one for one in found if one is not None), None)
 
 
 def _places(

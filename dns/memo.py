@@ -86,6 +86,7 @@ class Memo:
         self.version = 0
         self._second = 0
         self._began_at_s = -FULL_FOR_S
+        self.is_full = False  # as far as known: something may have become free within this second
         # By key: the one question that rests on it, or a set of several; most have one.
         self._dependents: dict[str, bytes | set[bytes]] = {}
         self._size_bytes = 0
@@ -112,6 +113,7 @@ class Memo:
             size_bytes = len(question) + entry.size_bytes
             if len(self.lasting) >= self._max_entries or self._size_bytes + size_bytes > self.max_bytes:
                 if self._second - self._began_at_s < FULL_FOR_S:
+                    self.is_full = True
                     return False
                 self._clear()
             self._size_bytes += size_bytes
@@ -159,6 +161,7 @@ class Memo:
         if second != self._second:
             with self._lock:
                 self._second = second
+                self.is_full = False
                 self._end_second()
 
     def _end_second(self) -> None:
@@ -179,6 +182,7 @@ class Memo:
         self.passing.clear()
         self._dependents.clear()
         self._size_bytes = 0
+        self.is_full = False
         self._began_at_s = self._second
 
     def settle(self) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dns.handlers.forward import Forward
 
 # Handlers that a Lane stands in for, and those that see no question.
-_STOOD_IN = frozenset(("prometheus", "errors", "loadbalance", "cache", "kubernetes", "loop", "forward"))
-_UNCONCERNED = frozenset(
+STOOD_IN = frozenset(("prometheus", "errors", "loadbalance", "cache", "kubernetes", "loop", "forward"))
+UNCONCERNED = frozenset(
     ("root", "timeouts", "multisocket", "reload", "bind", "ready", "health", "tls", "nodecache", "debug")
 )
 MAX_COUNTED = 1000
@@ -113,7 +113,7 @@ def _at_label(name: bytes, place: int) -> bool:
 def lane_of(zone: str, server: str, handlers: Sequence[str], parts: RelayParts, rng: Random) -> Lane | None:
     """A lane, where the block's handlers allow one."""
     forward = parts.forward
-    if forward is None or not set(handlers) <= _STOOD_IN | _UNCONCERNED or not forward.is_plain:
+    if forward is None or not set(handlers) <= STOOD_IN | UNCONCERNED or not forward.is_plain:
         return None
     cache = parts.cache
     if cache is not None and ("." not in cache.options.zones or not cache.is_plain):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from dns.handlers.request import Later, Request, Response, failed
+from dns.handlers.request import Later, Lifetime, Request, Response, failed
 from dns.memo import Memo
 from dns.server import Router, repeatable, reply_bytes, rotations
+from dns.shortcut import SHORT_S
 from dns.tally import Tally
 from dns.wire.numbers import NXDOMAIN
 from dns.wire.query import Malformed, parse
@@ -42,7 +43,7 @@ class Seen:
 
 
 class Responder:
-    """One listening address. `router` may be replaced at any time; then `memo` must be cleared."""
+    """One listening address. `take` replaces its router at any time."""
 
     def __init__(
         self,
@@ -59,10 +60,59 @@ class Responder:
         self.tally = Tally()
         self._seen = Seen()
         self._proto = proto
+        self._sources = proto, proto + " ipv6"
         self._clock = clock
         self._rng = rng
         self._schedule = schedule
         self._panicked = panicked
+
+    def take(self, router: Router) -> None:
+        """Answer by another configuration from now on."""
+        self._settle_shortcut()
+        self.router = router
+        self.memo.clear()
+
+    def invalidate(self, keys: frozenset[str]) -> None:
+        """Forget what rests on one of the keys."""
+        self.memo.invalidate(keys)
+        if self.router.shortcut is not None:
+            self.router.shortcut.forget(keys)
+
+    def forget(self) -> None:
+        """Forget all answers."""
+        self.memo.clear()
+        if self.router.shortcut is not None:
+            self.router.shortcut.forget()
+
+    def settle(self) -> None:
+        """Count what was answered so far, before metrics are read."""
+        self.memo.settle()
+        self.tally.settle()
+        self._settle_shortcut()
+
+    def _settle_shortcut(self) -> None:
+        if self.router.shortcut is not None:
+            self.router.shortcut.settle()
+
+    def short_answer(self, packet_id: bytes, question: bytes, *, from_ipv6: bool = False) -> bytes | None:
+        """The answer made without the handlers; None where they have to see the question."""
+        shortcut, memo = self.router.shortcut, self.memo
+        if shortcut is None:
+            return None
+        version = memo.version
+        found = shortcut.answer(packet_id, question, self._sources[from_ipv6])
+        if found is None:
+            return None
+        answer, shape, finding = found
+        if not memo.is_full and self._seen.again(question):
+            lifetime = Lifetime(finding.keys)
+            if memo.put(question, (answer,), lifetime, shape.observers, version):
+                return answer
+        if len(answer) == shape.size_bytes:
+            shape.hits += 1
+        else:
+            self.tally.add(shape.observers, len(answer), SHORT_S)
+        return answer
 
     def respond(
         self,
@@ -89,7 +139,11 @@ class Responder:
             self._panicked(problem)
             result = failed("", "internal error")
         if isinstance(result, Response):
-            return self._finish(packet, request, result, began, version)
+            answer = self._finish(packet, request, result, began, version)
+            shortcut = self.router.shortcut
+            if shortcut is not None and answer is not None and version == self.memo.version:
+                shortcut.learn(packet[2:], answer, result, self._sources[":" in client])
+            return answer
 
         def finish(response: Response) -> None:
             answer = self._finish(packet, request, response, began, version)

@@ -181,8 +181,7 @@ class ServerProcess:
         self._configuration = new
         for place, listener in self._listeners.items():
             for responder in (listener.datagrams, listener.streams):
-                responder.router = new.routers[place]
-                responder.memo.clear()
+                responder.take(new.routers[place])
         fit_memory(self._responders(), self._settings.memory_bytes)
         for listener in opened.values():
             if listener.udp is not None:
@@ -373,9 +372,9 @@ class ServerProcess:
         for pair in self._responders():
             for responder in pair:
                 if "all" in keys:
-                    responder.memo.clear()
+                    responder.forget()
                 else:
-                    responder.memo.invalidate(keys)
+                    responder.invalidate(keys)
         if not self._serial_waits and self._loop is not None and "serial" not in keys:
             self._serial_waits = True
             self._loop.call_later(SERIAL_EVERY_S, self._serial_changed)
@@ -387,8 +386,7 @@ class ServerProcess:
     def _settle(self) -> None:
         for pair in self._responders():
             for responder in pair:
-                responder.memo.settle()
-                responder.tally.settle()
+                responder.settle()
 
     def _local_ips(self) -> tuple[str, ...]:
         hosts = [place.host for place in (self._configuration.routers if self._configuration else ())]

@@ -11,6 +11,7 @@ import msgspec
 from dns.cookies import Baker, is_valid_length
 from dns.handlers.request import FOREVER, Lifetime, Request, Response, Result, Serve, failed, then
 from dns.relay import Lanes
+from dns.shortcut import Shortcut
 from dns.wire import encode, names, numbers
 from dns.wire.query import Query
 from dns.wire.records import Record
@@ -37,6 +38,7 @@ class Router(msgspec.Struct, frozen=True, dict=True):
     unrouted: Serve | None = None  # counts what no block serves
     bake: Baker | None = None  # makes server cookies
     lanes: Lanes | None = None  # for forwarded questions that no handler need see
+    shortcut: Shortcut | None = None  # for the cluster's names that no handler need see
 
     @cached_property
     def by_length(self) -> tuple[tuple[str, Chain], ...]:

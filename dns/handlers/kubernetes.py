@@ -172,6 +172,7 @@ def _some(line: Line) -> None:
 def build(options: Options, site: Site, following: Serve) -> Serve:
     kubernetes = Kubernetes(options, site, following)
     site.relay.own_zones += options.zone.zones
+    site.relay.kubernetes = kubernetes
     feed = kubernetes.feed()
     site.world.tasks.append(Task("kubernetes", feed.run))
     site.world.startup.append(feed.wait_ready)

@@ -69,10 +69,11 @@ class World(msgspec.Struct):
 
 
 class RelayParts(msgspec.Struct):
-    """What the handlers of one block leave for `dns.relay`, which does their work for plain forwarded questions."""
+    """What the handlers of one block leave for those that do their work for plain questions: relay and shortcut."""
 
     forward: Any = None  # handlers.forward.Forward
     cache: Any = None  # handlers.cache.Cache
+    kubernetes: Any = None  # handlers.kubernetes.Kubernetes
     meter: Callable[[Request, Response, str, str], Observer] | None = None
     shuffle: bool = False
     own_zones: list[str] = msgspec.field(default_factory=list)  # never forwarded unseen

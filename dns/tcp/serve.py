@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._client = ("", 0)
         self._local = ""
+        self._from_ipv6 = False
         self._idle: asyncio.TimerHandle | None = None
 
     @override
@@ -74,6 +75,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(MAX_UNSENT_BYTES)
         peer = transport.get_extra_info("peername") or ("", 0)
         self._client = (str(peer[0]).removeprefix("::ffff:"), peer[1])
+        self._from_ipv6 = ":" in self._client[0]
         self._local = str((transport.get_extra_info("sockname") or ("",))[0]).removeprefix("::ffff:")
         self._wait()
 
@@ -113,7 +115,9 @@ class Connection(asyncio.Protocol):
                 entry.hits += 1
                 answer = packet[:2] + entry.variants[entry.hits % len(entry.variants)][2:]
             else:
-                answer = self._responder.respond(packet, *self._client, self._send, self._local)
+                answer = self._responder.short_answer(packet[:2], packet[2:], from_ipv6=self._from_ipv6)
+                if answer is None:
+                    answer = self._responder.respond(packet, *self._client, self._send, self._local)
             if answer is not None:
                 out += (len(answer).to_bytes(2, "big"), answer)
         self._buffer = buffer[offset:]

@@ -72,6 +72,8 @@ class UdpServer:
         view, received, reply = batch.view, batch.received, batch.reply
         monotonic = time.monotonic
         find = memo.lasting.get
+        short_answer = responder.short_answer
+        dual = self._sock.family == socket.AF_INET6
         alive: list[Entry | bytes] = []  # what replies point into must live until they are sent
         keep = alive.append
         while True:
@@ -107,7 +109,10 @@ class UdpServer:
                     keep(entry)
                     continue
                 head = bytes(view[start : start + 2])
-                if lanes is not None and relay.ask(lanes, question, head, batch, slot, now):
+                answer = short_answer(head, question, from_ipv6=dual and batch.is_ipv6(slot))
+                if answer is not None:
+                    pass
+                elif lanes is not None and relay.ask(lanes, question, head, batch, slot, now):
                     answer = None
                 else:
                     answer = self._slow(responder, batch, slot, head + question)

@@ -20,6 +20,7 @@ _SO_RCVBUFFORCE = 33
 _IP_PKTINFO, _IPV6_RECVPKTINFO, _IPV6_PKTINFO = 8, 49, 50
 
 _NAME_BYTES = 28
+_MAPPED = b"\0" * 10 + b"\xff\xff"  # in front of an IPv4 address in IPv6 form
 _CONTROL_BYTES = 64
 # struct mmsghdr on 64-bit Linux, in 8-byte words: name, namelen, iov, iovlen, control, controllen, flags, length.
 _WORDS = 8
@@ -171,9 +172,14 @@ class Batch:
         port = int.from_bytes(raw[2:4], "big")
         if self._family == socket.AF_INET:
             return socket.inet_ntop(socket.AF_INET, raw[4:8]), port
-        if raw[8:20] == b"\0" * 10 + b"\xff\xff":
+        if raw[8:20] == _MAPPED:
             return socket.inet_ntop(socket.AF_INET, raw[20:24]), port
         return socket.inet_ntop(socket.AF_INET6, raw[8:24]), port
+
+    def is_ipv6(self, slot: int) -> bool:
+        """Whether the sender on an IPv6 socket is no IPv4 address in IPv6 form."""
+        start = slot * _NAME_BYTES
+        return self._name_view[start + 8 : start + 20] != _MAPPED
 
     def raw_name(self, slot: int) -> bytes:
         return bytes(self._name_view[slot * _NAME_BYTES : (slot + 1) * _NAME_BYTES])

@@ -18,8 +18,8 @@ _MIN_UDP_BYTES = 512
 _OPT_BYTES = 11
 _SHUFFLED = frozenset((numbers.A, numbers.AAAA))
 
-# The first ten bytes: flags with RD, AD and CD as they like, one question, at most one record more.
-_HEADS: dict[bytes, bool] = {
+# The first ten bytes behind the ID (RD, AD and CD as they like, one question), and whether a record follows it.
+USUAL_HEADS: dict[bytes, bool] = {
     bytes((first, second, 0, 1, 0, 0, 0, 0, 0, additional)): bool(additional)
     for first in (0, 1)
     for second in (0, numbers.AD, numbers.CD, numbers.AD | numbers.CD)
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
 
 
 def read(question: bytes) -> Asked | None:
-    with_opt = _HEADS.get(question[:10])
+    with_opt = USUAL_HEADS.get(question[:10])
     if with_opt is None:
         return None
     at = 10
