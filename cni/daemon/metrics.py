@@ -6,7 +6,11 @@ import bisect
 import threading
 from collections.abc import Iterable
 
+from cni.daemon.usage import Usage, render
+
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+VERBS = ("ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION")
+_NOTHING = Usage()
 
 
 class Metrics:
@@ -19,15 +23,14 @@ class Metrics:
         self.forgotten = 0
 
     def observe(self, plugin: str, verb: str, took_s: float, *, failed: bool) -> None:
-        key = (plugin, verb)
+        key = (plugin, verb if verb in VERBS else "other")  # callers may say anything
         with self._lock:
             counts = self._calls.setdefault(key, [0] * (len(BUCKETS_S) + 1))
             counts[bisect.bisect_left(BUCKETS_S, took_s)] += 1
             self._sums[key] = self._sums.get(key, 0.0) + took_s
             self._errors[key] = self._errors.get(key, 0) + failed
 
-    def render(self, pools: Iterable[tuple[str, int]] = ()) -> str:
-        """Pools are (network, addresses in use)."""
+    def render(self, usage: Usage = _NOTHING) -> str:
         lines = [
             "# HELP kcni_call_duration_seconds Time a plugin call took.",
             "# TYPE kcni_call_duration_seconds histogram",
@@ -50,12 +53,7 @@ class Metrics:
             ),
         ):
             lines += [f"# HELP {name} {text}", f"# TYPE {name} counter", f"{name} {value}"]
-        lines += [
-            "# HELP kcni_addresses_in_use Addresses that host-local has given out.",
-            "# TYPE kcni_addresses_in_use gauge",
-        ]
-        lines += [f'kcni_addresses_in_use{{network="{network}"}} {count}' for network, count in pools]
-        return "\n".join([*lines, ""])
+        return "\n".join([*lines, *render(usage), ""])
 
     def _histogram(self, plugin: str, verb: str, counts: list[int]) -> Iterable[str]:
         labels, total = f'plugin="{plugin}",verb="{verb}"', 0

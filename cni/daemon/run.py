@@ -8,12 +8,9 @@ import threading
 from collections.abc import Callable
 
 from cni import run
-from cni.attachments.disk import names_in
-from cni.daemon import heal_apply, reconcile_apply
+from cni.daemon import heal_apply, reconcile_apply, usage_run
 from cni.daemon.events_run import Watch
 from cni.daemon.serve import Daemon
-from cni.host_local.config import DATA_DIR
-from cni.host_local.disk import Network
 from linux import logging_kv
 from linux.logging_kv import get_logger
 
@@ -50,16 +47,8 @@ class Service:
         self.daemon.metrics.forgotten += reconcile_apply.reconcile(self._world, self.daemon.perform)
 
     def metrics(self) -> str:
-        return self.daemon.metrics.render(_pools())
-
-
-def _pools() -> list[tuple[str, int]]:
-    found = []
-    for name in names_in(DATA_DIR):
-        if not name.startswith("."):
-            with Network(DATA_DIR, name) as network:
-                found.append((name, len(network.db.rows())))
-    return found
+        """Blocks: stores and links are read."""
+        return self.daemon.metrics.render(usage_run.usage(self._world))
 
 
 def main(metrics_address: str, level: str, *, json: bool) -> int:

@@ -7,6 +7,7 @@ import pytest
 from cni.daemon import wire
 from cni.daemon.metrics import Metrics
 from cni.daemon.queue_disk import Queue
+from cni.daemon.usage import Usage
 from cni.daemon.wire import Answer, BadRequest, Request
 
 REQUEST = Request("/opt/cni/bin/bridge", {"CNI_COMMAND": "ADD", "CNI_ARGS": "A=1;B=2"}, b'{"name":"x"}')
@@ -52,7 +53,10 @@ def test_metrics():
     metrics = Metrics()
     metrics.observe("bridge", "ADD", 0.003, failed=False)
     metrics.observe("bridge", "ADD", 99.0, failed=True)
-    text = metrics.render([("podnet", 7)])
+    metrics.observe("bridge", "DANCE", 0.1, failed=True)
+    text = metrics.render(Usage((("podnet", 7),)))
+    assert "DANCE" not in text
+    assert 'kcni_call_errors_total{plugin="bridge",verb="other"} 1' in text
     assert 'kcni_call_duration_seconds_bucket{plugin="bridge",verb="ADD",le="0.0025"} 0' in text
     assert 'kcni_call_duration_seconds_bucket{plugin="bridge",verb="ADD",le="0.005"} 1' in text
     assert 'kcni_call_duration_seconds_bucket{plugin="bridge",verb="ADD",le="+Inf"} 2' in text
