@@ -9,9 +9,9 @@ by themselves.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from kproxy.forwarding import ServicePortName
+from kproxy.forwarding import PROTOCOL_NUMBERS, ForwardingTable, ServicePortName
 from kproxy.intake import Change, Known
-from linux.conntrack.wire import UDP, Entry, Filter
+from linux.conntrack.wire import STATUS_DESTINATION_NAT, STATUS_SEEN_REPLY, UDP, Entry, Filter
 
 _FILTERS_MAX = 16
 
@@ -55,6 +55,35 @@ def _addresses(known: Known | None) -> frozenset[tuple[str, int]]:
     return frozenset(
         (ip, port.port) for ip in (port.cluster_ip, *port.load_balancer_vips, *port.external_ips)
     )
+
+
+def untranslated(
+    entries: Iterable[Entry], table: ForwardingTable, local_addresses: frozenset[str]
+) -> list[Entry]:
+    """Of a time without our rules: sent to a service, not translated, and never answered.
+
+    Connection tracking would keep each of them on that way to nowhere, however often its sender tries again.
+    """
+    at_ip: set[tuple[str, int, int]] = set()
+    node_ports: set[tuple[int, int]] = set()
+    for name, service in table.items():
+        number = PROTOCOL_NUMBERS[name.protocol]
+        for frontend in service.frontends:
+            if frontend.ip:
+                at_ip.add((frontend.ip, number, frontend.port))
+            else:
+                node_ports.add((number, frontend.port))
+
+    def is_lost(entry: Entry) -> bool:
+        if entry.status & (STATUS_DESTINATION_NAT | STATUS_SEEN_REPLY):
+            return False
+        to = entry.original
+        by_port = (to.protocol, to.destination_port)
+        return (to.destination, *by_port) in at_ip or (
+            to.destination in local_addresses and by_port in node_ports
+        )
+
+    return [entry for entry in entries if is_lost(entry)]
 
 
 def filters(stale: Iterable[Stale]) -> tuple[Filter, ...]:

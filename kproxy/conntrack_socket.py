@@ -1,11 +1,14 @@
-"""Removes stale UDP entries, in a thread beside the syncs; several changes that wait become one pass."""
+"""Removes stale entries of connection tracking, in a thread beside the syncs; several changes that wait become one pass."""
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 
 from kproxy import conntrack, node_socket
 from kproxy.addresses import IPV6
 from kproxy.conntrack import Stale
+from kproxy.forwarding import ForwardingTable
 from kproxy.intake import Changes
 from kproxy.metrics import ProxyMetrics
 from linux.conntrack.socket import Conntrack
@@ -27,13 +30,26 @@ def clean(stale: tuple[Stale, ...], family: int) -> int:
         return table.delete(chosen)
 
 
+def set_right(tables: ForwardingTable, family: int) -> int:
+    """Let go of connections that began while our rules were gone; how many."""
+    local = frozenset(node_socket.local_addresses())
+    with Conntrack() as table:
+        return table.delete(conntrack.untranslated(table.entries(ipv6=family == IPV6), tables, local))
+
+
 class Cleaner:
     """Fed with the changes of every sync that succeeded."""
 
     def __init__(self, metrics: ProxyMetrics) -> None:
         self._metrics = metrics
         self._due: dict[int, list[Stale]] = {}
+        self._repaired: dict[int, ForwardingTable] = {}
         self._wake = asyncio.Event()
+
+    def repaired(self, family: int, table: ForwardingTable) -> None:
+        """Our rules were not there for a moment."""
+        self._repaired[family] = dict(table)
+        self._wake.set()
 
     def note(self, changes: Changes) -> None:
         for family, changed in changes.known.items():
@@ -48,18 +64,21 @@ class Cleaner:
             await self._wake.wait()
             self._wake.clear()
             due, self._due = self._due, {}
+            repaired, self._repaired = self._repaired, {}
+            for family, table in repaired.items():
+                await self._work(family, partial(set_right, table, family))
             for family, stale in due.items():
-                await self._clean(family, tuple(stale))
+                await self._work(family, partial(clean, tuple(stale), family))
 
-    async def _clean(self, family: int, stale: tuple[Stale, ...]) -> None:
+    async def _work(self, family: int, act: Callable[[], int]) -> None:
         label = _FAMILY_NAMES[family]
         started_s = time.perf_counter()
         try:
-            count = await asyncio.to_thread(clean, stale, family)
+            count = await asyncio.to_thread(act)
         except OSError as error:
             _log.error("connection tracking could not be cleaned up", family=label, error=str(error))
             return
         self._metrics.conntrack_duration.observe(time.perf_counter() - started_s, label)
         if count:
             self._metrics.conntrack_deleted.add(count, label)
-            _log.info("stale UDP connections removed", family=label, count=count)
+            _log.info("stale connections removed", family=label, count=count)

@@ -4,25 +4,25 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from datetime import datetime
 
 from kproxy import garbage, node_socket, surroundings
 from kproxy.backends.registry import Backend, BackendError
 from kproxy.checks import checks_of
 from kproxy.checks_serve import CheckServers
 from kproxy.config import Configuration
-from kproxy.forwarding import ServicePortName
+from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.health import Answer, ProxyHealth, listen_addresses, node_eligible
-from kproxy.intake import Changes, Intake, without_local_endpoints
+from kproxy.intake import Changes, Intake
 from kproxy.metrics import ProxyMetrics
+from kproxy.nowhere_near import NowhereNear
 from kproxy.policy import Place
+from kproxy.programming import Triggers
 from kproxy.ranges_drive import ServiceRanges
 from kproxy.surroundings import Surroundings
 from kube.client import Client
 from kube.objects import (
     HEADLESS_LABEL,
     PROXY_NAME_LABEL,
-    TRIGGER_TIME_ANNOTATION,
     EndpointSlice,
     NamespacedName,
     Node,
@@ -79,17 +79,18 @@ class Proxy:
             client, Node, field_selector=f"metadata.name={node_name}", on_change=self._node_changed
         )
         self._ranges = ServiceRanges(client, self._ranges_changed)
-        self._started_at = time.time()
         self._wake = asyncio.Event()
         self._dirty: dict[int, set[ServicePortName] | None] = dict.fromkeys(backends)  # None: everything
         self._failures = 0
-        self._triggers: dict[NamespacedName, float] = {}
-        self._no_local: dict[tuple[int, str], set[ServicePortName]] = {}
+        self._triggers = Triggers(time.time())
+        self._nowhere_near = {family: NowhereNear() for family in backends}
+        self._distrusted: set[int] = set()
         self._check_servers = CheckServers(lambda: self.health.is_healthy(time.time()))
         self._checks_due: set[ServicePortName] = set()
         self.on_check_failure: Callable[[NamespacedName, str], None] | None = None
         self._unsettled: list[Changes] = []
         self.on_synced: list[Callable[[Changes], None]] = []
+        self.on_repaired: Callable[[int, ForwardingTable], None] = lambda _family, _table: None
         self.synced_once = asyncio.Event()
 
     @property
@@ -115,18 +116,8 @@ class Proxy:
         self.metrics.endpoint_changes.increment()
         self.metrics.endpoint_changes_pending.increment()
         if new is not None:
-            stamp = new.metadata.annotations.get(TRIGGER_TIME_ANNOTATION)
-            if stamp is not None:
-                self._note_trigger(key, stamp)
+            self._triggers.note(key, new)
         self.wake()
-
-    def _note_trigger(self, key: NamespacedName, stamp: str) -> None:
-        try:
-            at = datetime.fromisoformat(stamp).timestamp()
-        except ValueError:
-            return
-        if at > self._started_at:
-            self._triggers.setdefault(key, at)
 
     def _node_changed(self, _key: NamespacedName, old: Node | None, new: Node | None) -> None:
         before = surroundings.node_ips(self.config, old) if old is not None else ()
@@ -162,6 +153,7 @@ class Proxy:
         """Somebody changed our rules: compare them whole and repair."""
         self._backends[family].distrust()
         self._dirty[family] = None
+        self._distrusted.add(family)
         self.metrics.repairs.increment(_FAMILY_NAMES[family])
         self.wake()
 
@@ -243,16 +235,27 @@ class Proxy:
                 dirty |= changes.forwarding[family]
             backend.set_node(surroundings.node_rules(self.config, self._around, family))
             good = self._sync_family(family, backend, now) and good
-            self._count_no_local(family, changes)
+            counts = self._nowhere_near[family].take(self.intake.tables[family], changes.forwarding[family])
+            for policy, count in counts.items():
+                self.metrics.no_local_endpoints.set(count, _FAMILY_NAMES[family], policy)
             self._checks_due |= changes.known[family].keys()
         if good:
-            for observer in self.on_synced:
-                for done in self._unsettled:
-                    observer(done)
-            self._unsettled.clear()
-            self.metrics.service_changes_pending.set(0)
-            self.metrics.endpoint_changes_pending.set(0)
+            self._tell_of_success()
         return good
+
+    def _tell_of_success(self) -> None:
+        for observer in self.on_synced:
+            for done in self._unsettled:
+                observer(done)
+        self._unsettled.clear()
+        repaired, self._distrusted = self._distrusted, set()
+        for family in repaired:
+            self.on_repaired(family, self.intake.tables[family])
+        for took_s in self._triggers.done(time.time()):
+            for family in self._backends:
+                self.metrics.programming.observe(took_s, _FAMILY_NAMES[family])
+        self.metrics.service_changes_pending.set(0)
+        self.metrics.endpoint_changes_pending.set(0)
 
     def _sync_family(self, family: int, backend: Backend, now: float) -> bool:
         label = _FAMILY_NAMES[family]
@@ -274,10 +277,6 @@ class Proxy:
         for table, count in report.rules.items():
             self.metrics.iptables_total.set(count.total, table, label)
             self.metrics.iptables_last.set(count.written, table, label)
-        for at in self._triggers.values():
-            self.metrics.programming.observe(done - at, label)
-        if family == list(self._backends)[-1]:
-            self._triggers.clear()
         if report.full or report.operations:
             _log.log(
                 "info" if report.full else "debug",
@@ -291,19 +290,6 @@ class Proxy:
                 lag_s=round(done - now, 4),
             )
         return True
-
-    def _count_no_local(self, family: int, changes: Changes) -> None:
-        label = _FAMILY_NAMES[family]
-        table = self.intake.tables[family]
-        for place, policy in enumerate(("internal", "external")):
-            names = self._no_local.setdefault((family, policy), set())
-            for name in changes.forwarding[family]:
-                service = table.get(name)
-                if service is not None and without_local_endpoints(service)[place]:
-                    names.add(name)
-                else:
-                    names.discard(name)
-            self.metrics.no_local_endpoints.set(len(names), label, policy)
 
     def _schedule_retry(self) -> None:
         delay_s = _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]

@@ -6,7 +6,7 @@ Slices may come before their service and outlive it; the order in which things a
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kproxy.forwarding import Drop, FrontendKind, ServiceForwarding, ServicePortName
+from kproxy.forwarding import ServiceForwarding, ServicePortName
 from kproxy.policy import Place, forwarding
 from kproxy.services import (
     EndpointsByPort,
@@ -148,9 +148,3 @@ class Intake:
             self._names[family][key] = names
         else:
             self._names[family].pop(key, None)
-
-
-def without_local_endpoints(service: ServiceForwarding) -> tuple[bool, bool]:
-    """(internal, external): traffic that is dropped because its policy is Local and no endpoint is here."""
-    external = any(f.kind is not FrontendKind.CLUSTER_IP for f in service.frontends)
-    return isinstance(service.internal, Drop), external and isinstance(service.external, Drop)

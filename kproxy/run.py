@@ -115,6 +115,7 @@ async def _main(options: Options) -> None:
     proxy = Proxy(client, config, node_name(config), backends, metrics)
     cleaner = Cleaner(metrics)
     proxy.on_synced.append(cleaner.note)
+    proxy.on_repaired = cleaner.repaired
     recorder = Recorder(client, "kube-proxy", wall_clock=time.time, host=node_name(config))
     proxy.on_check_failure = partial(_report_check, proxy, recorder)
     switch = Switch(

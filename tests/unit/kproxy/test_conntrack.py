@@ -1,10 +1,25 @@
 """Which UDP connections are stale."""
 
-from kproxy.conntrack import choose, filters, stale_of
-from kproxy.forwarding import ServicePortName
+from kproxy.conntrack import choose, filters, stale_of, untranslated
+from kproxy.forwarding import (
+    Endpoint,
+    Forward,
+    Frontend,
+    FrontendKind,
+    ServiceForwarding,
+    ServicePortName,
+)
 from kproxy.intake import Change, Known
 from kproxy.services import EndpointState, ServicePort
-from linux.conntrack.wire import TCP, UDP, Entry, Filter, Tuple
+from linux.conntrack.wire import (
+    STATUS_DESTINATION_NAT,
+    STATUS_SEEN_REPLY,
+    TCP,
+    UDP,
+    Entry,
+    Filter,
+    Tuple,
+)
 
 _NAME = ServicePortName("ns", "dns", "dns", "UDP")
 _PORT = ServicePort(name=_NAME, cluster_ip="10.96.0.10", port=53, node_port=30053, external_ips=("9.9.9.9",))
@@ -80,3 +95,32 @@ def test_the_kernel_is_asked_for_the_ports_or_for_all_of_udp() -> None:
         for i in range(40)
     }
     assert filters(stale_of(many)) == (Filter(UDP),)
+
+
+def _service(name: ServicePortName, *frontends: Frontend) -> dict[ServicePortName, ServiceForwarding]:
+    to = Forward((Endpoint(ip="10.244.0.1", port=5353),))
+    return {name: ServiceForwarding(name=name, frontends=frontends, internal=to, external=to)}
+
+
+_TABLE = _service(
+    _NAME,
+    Frontend(kind=FrontendKind.CLUSTER_IP, ip="10.96.0.10", port=53),
+    Frontend(kind=FrontendKind.NODE_PORT, port=30053),
+)
+
+
+def test_what_was_sent_to_a_service_while_there_were_no_rules_is_let_go() -> None:
+    lost = _entry("10.96.0.10", 53, "10.96.0.10", 53)
+    at_node = _entry("192.168.0.2", 30053, "192.168.0.2", 30053)
+    assert untranslated([lost, at_node], _TABLE, _LOCAL) == [lost, at_node]
+
+
+def test_what_was_translated_or_answered_or_meant_for_others_stays() -> None:
+    lost = _entry("10.96.0.10", 53, "10.96.0.10", 53)
+    translated = lost._replace(status=STATUS_DESTINATION_NAT)
+    answered = lost._replace(status=STATUS_SEEN_REPLY)
+    other_port = _entry("10.96.0.10", 54, "10.96.0.10", 54)
+    other_protocol = _entry("10.96.0.10", 53, "10.96.0.10", 53, TCP)
+    other_node = _entry("192.168.0.3", 30053, "192.168.0.3", 30053)
+    entries = [translated, answered, other_port, other_protocol, other_node]
+    assert untranslated(entries, _TABLE, _LOCAL) == []

@@ -1,7 +1,8 @@
 """What is known, and what a change touches."""
 
 from kproxy.forwarding import Forward, Reject, ServicePortName
-from kproxy.intake import Intake, without_local_endpoints
+from kproxy.intake import Intake
+from kproxy.nowhere_near import without_local_endpoints
 from kproxy.policy import Place
 from kube.objects import EndpointSlice, Service, key_of
 from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of
