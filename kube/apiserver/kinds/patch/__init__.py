@@ -30,7 +30,13 @@ def apply(kind: Kind, old: Object, patch_type: str, patch: Any, *, strategic_ser
     fresh = msgspec.json.decode(msgspec.json.encode(old))
     match patch_type:
         case "application/json-patch+json":
+            if kind.has_status and kind.custom is None:
+                fresh.setdefault(
+                    "status", {}
+                )  # the server's own kinds have one always: a pointer may lead into it
             result = _json_patched(fresh, patch)
+            if isinstance(result, dict) and result.get("status") == {} and "status" not in old:
+                del result["status"]
         case "application/merge-patch+json":
             if not isinstance(patch, dict):
                 raise status.bad_request("Invalid JSON Patch")

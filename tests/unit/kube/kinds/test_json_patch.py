@@ -116,3 +116,14 @@ def test_equality_is_jsons(left: Any, right: Any) -> None:
     assert json_patch.equal(left, right) == json_patch.equal(right, left)
     assert json_patch.equal(left, left)
     assert not json_patch.equal([True], [1])
+
+
+def test_a_pointer_may_lead_into_a_status_that_is_still_empty() -> None:
+    """The server's own kinds always have one."""
+    claims = kind_at("resource.k8s.io", "v1", "resourceclaims")
+    assert claims is not None
+    claim = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim", "metadata": {"name": "c"}}
+    add = [{"op": "add", "path": "/status/allocation", "value": {}}]
+    assert patch.apply(claims, claim, patch.JSON_PATCH, add)["status"] == {"allocation": {}}
+    label = [{"op": "add", "path": "/metadata/labels", "value": {}}]
+    assert "status" not in patch.apply(claims, claim, patch.JSON_PATCH, label)
