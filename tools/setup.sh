@@ -13,6 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRES
 PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static"
 TEST_PACKAGES="nftables python3-nftables iptables conntrack bind9-dnsutils knot-dnsutils dnsperf iputils-ping procps
     containernetworking-plugins etcd-server etcd-client gcc libc6-dev musl-tools"
+# Container runtimes for the CNI tests; where Docker brought a containerd of its own, Debian's would replace it.
+for runtime in podman containerd; do
+    command -v "$runtime" >/dev/null || TEST_PACKAGES="$TEST_PACKAGES $runtime"
+done
 case "${1:-}" in
 test) PACKAGES="$PACKAGES $TEST_PACKAGES" ;;
 guest) PACKAGES="$PACKAGES $TEST_PACKAGES user-mode-linux ipset" ;;
@@ -41,6 +45,7 @@ install_packages() {
         fail "apt-get could not install $missing: see its message above"
     # Debian starts what it installs; the tests start an etcd of their own, on ports of their own.
     case "$missing" in *etcd-server*) systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
+    case "$missing" in *containerd*) systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
 }
 
 # What the environment was made from; another lock, checkout or Python makes it anew.

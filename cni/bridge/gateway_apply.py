@@ -55,7 +55,8 @@ def _create(host: Rtnl, conf: BridgeConf, mac: str, mtu: int | None) -> Link:
     link = host.link(conf.bridge)
     if link is None:
         raise CniError(f"bridge {conf.bridge} was deleted while it was being set up")
-    _add_link_local(host, link)
+    if not conf.is_gateway:  # else its MAC changes yet
+        _add_link_local(host, link)
     return link
 
 

