@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kube.client import Client
 from kube.events import Recorder
@@ -16,13 +16,11 @@ from kube.scheduler.quantity import amount
 from kube.watch import Informer
 from linux import process
 from linux.logging_kv import get_logger
-from nodeagent.cni import disk as cni_disk
 from nodeagent.cni.apply import Cni
-from nodeagent.cni.conflist import InvalidConfiguration, NetworkList, podnet_conflist
-from nodeagent.cni.daemon_drive import CniDaemon
 from nodeagent.housekeeping_drive import Housekeeping
 from nodeagent.images.builtin.apply import find_busybox
 from nodeagent.images.drive import ImageSupply
+from nodeagent.network_drive import NodeNetwork
 from nodeagent.node import apply as node_apply
 from nodeagent.node import disk as node_disk
 from nodeagent.node.drive import NodeKeeper
@@ -38,14 +36,11 @@ from nodeagent.pods.setup import NodeSetup
 from nodeagent.pods.status import NodeFacts
 from nodeagent.pods.watch_drive import SourceWatches
 from nodeagent.runtime.apply import OciRuntime, trial_start
-from nodeagent.runtime.records import PodRuntime
+from nodeagent.runtime.records import PodRuntime, SandboxRecord
 from nodeagent.runtime.trial import Verdict, candidates, choose
 from nodeagent.static.disk import Folder
 from nodeagent.static.drive import StaticPods
 from nodeagent.static.plan import StaticPod, mirrored_uid
-
-if TYPE_CHECKING:
-    from nodeagent.overlay.drive import Overlay
 
 logger = get_logger("knode")
 _THREADS = 16  # container starts that may wait for the runtime at the same time
@@ -53,10 +48,6 @@ _REFRESH_VOLUMES_S = 60.0  # tokens near their end, and what a lost watch may ha
 _WORKER_RESTART_S = 2.0
 # Keys and objects of this and of any other podnet on the machine: nothing for containers of podnet/host.
 _OWN_DIRS = ("/etc/podnet", "/var/lib/podnet", "/root/.kube")
-_NO_NETWORK = (
-    "NetworkPluginNotReady",
-    "cni config uninitialized: the node waits for its pod ranges (spec.podCIDRs)",
-)
 
 
 class Agent:
@@ -73,10 +64,7 @@ class Agent:
             options, self.places, lambda: list(self.workers.values()), self._pressure_changed
         )
         self._runtime_version = ""
-        self._network: NetworkList | None = None
-        self.overlay: Overlay | None = None
-        self.cni_daemon = CniDaemon()
-        self._configured = asyncio.Event()
+        self.network = NodeNetwork(options, self.places)
         self._not_ready = ("NodeStarting", "the container runtime is being tried")
         node_only = f"metadata.name={options.node_name}"
         self.nodes = Informer(self.client, Node, field_selector=node_only)
@@ -110,15 +98,14 @@ class Agent:
             group.create_task(self.services.run())
             group.create_task(self.recorder.run())
             group.create_task(self._serve())
-            await self._start_overlay()
-            if self.options.cni_daemon:
-                group.create_task(self.cni_daemon.run(self._configured))
+            await self.network.start(self.client, self._spawn, self._refresh_network)
             verdict = await asyncio.to_thread(self._choose_runtime)
             self.host = self._host(verdict, machine.cpu_count, machine.memory_bytes)
             await asyncio.to_thread(node_apply.prepare_kernel)
-            self._load_network()
+            self.network.load()
             found = await asyncio.to_thread(pods_disk.load_pods, self.places)
-            await asyncio.to_thread(self._free_attachments, found)
+            sandboxes = [each.sandbox for each in found.values() if each.sandbox]
+            await asyncio.to_thread(self.network.free_attachments, self.host.setup.cni, sandboxes)
             self._not_ready = ("", "")
             self._refresh_network()
             self._found = found
@@ -128,23 +115,6 @@ class Agent:
             await self._adopt(found)
             group.create_task(self._refresh_volumes())
             group.create_task(self.housekeeping.run())
-
-    async def _start_overlay(self) -> None:
-        """Whose code a node without one does not load."""
-        mark = self.places.overlay_mark
-        if self.options.network == "none":
-            if os.path.exists(mark):
-                from nodeagent.overlay.drive import remove_leftovers
-
-                await asyncio.to_thread(remove_leftovers, mark)
-            return
-        from nodeagent.overlay.drive import Overlay
-        from nodeagent.overlay.plan import overlay_settings
-
-        os.makedirs(self.places.run_dir, exist_ok=True)
-        settings = overlay_settings(self.options)
-        self.overlay = Overlay(self.client, settings, mark, self._refresh_network)
-        _ = self._spawn(self.overlay.run())
 
     # the node
 
@@ -158,7 +128,7 @@ class Agent:
             ips=self.options.node_ips,
             port=self.options.port,
             runtime_version=self._runtime_version,
-            not_ready=self._not_ready if self._not_ready[0] else (("", "") if self._network else _NO_NETWORK),
+            not_ready=self._not_ready if self._not_ready[0] else self.network.not_ready,
             images=tuple(images[:50]),
             max_pods=self.options.max_pods,
             reserved=self._reserved(),
@@ -227,7 +197,8 @@ class Agent:
             setup=setup,
             images=images,
             status_facts=NodeFacts(options.node_ips, verdict.candidate.name),
-            network=lambda: self._network,
+            network=lambda: self.network.list,
+            sandbox_of=self._sandbox_of,
             services=lambda: list(self.services.cache.values()),
             services_synced=self.services.wait_synced,
             watches=SourceWatches(self.client, self._spawn),
@@ -240,31 +211,14 @@ class Agent:
             self._refresh_network()
 
     def _refresh_network(self) -> None:
-        """Write the conflist once the runtime works and the ranges are known; then the node is ready."""
+        """Once the runtime works and the ranges are known; then the node is ready."""
         node = next(iter(self.nodes.cache.values()), None)
         ranges = node.spec.pod_cidrs if node else ()
-        if self.host is None or not ranges or (self.overlay and not self.overlay.ready):
+        if self.host is None or not ranges or not self.network.configure(ranges, self.host.setup.cni):
             return
-        cni = self.host.setup.cni
-        data = podnet_conflist(
-            ranges,
-            data_dir=f"{self.options.cni_cache_dir}/networks",
-            mtu=self.options.mtu or (self.overlay.pod_mtu_bytes if self.overlay else 0),
-            portmap=cni.has_plugin("portmap"),
-        )
-        cni_disk.write_conflist(self.options.cni_conf_dir, data)
-        self._load_network()
-        self._configured.set()
-        logger.info("network configured", ranges=",".join(ranges))
         self._keeper.changed()
         for worker in self.workers.values():
             worker.poke()
-
-    def _load_network(self) -> None:
-        try:
-            self._network = cni_disk.load_network(self.options.cni_conf_dir)
-        except InvalidConfiguration as error:
-            self._not_ready = ("NetworkPluginNotReady", str(error))
 
     # pods
 
@@ -279,16 +233,6 @@ class Agent:
             )
             self._start_worker(Pod(metadata=meta), runtime, gone=True)
         found.clear()
-
-    def _free_attachments(self, found: dict[str, PodRuntime]) -> None:
-        """Addresses of sandboxes that a crash or a reboot took away. Before any pod is attached."""
-        network = self._network
-        if network is None or self.host is None:
-            return
-        sandboxes = [each.sandbox for each in found.values() if each.sandbox and not each.sandbox.torn_down]
-        valid = frozenset(sandbox.id for sandbox in sandboxes)
-        for error in self.host.setup.cni.collect_garbage(network, valid):
-            logger.warning("an attachment could not be collected", error=error)
 
     def _on_pod(self, old: Pod | None, new: Pod | None, found: dict[str, PodRuntime]) -> None:
         if old and (new is None or new.metadata.uid != old.metadata.uid):
@@ -370,6 +314,10 @@ class Agent:
         """The newest pod of the name."""
         pod = self.pods.cache.get(NamespacedName(namespace, name))
         return self.workers.get(mirrored_uid(pod) or pod.metadata.uid) if pod else None
+
+    def _sandbox_of(self, namespace: str, name: str) -> SandboxRecord | None:
+        worker = self.worker_of(namespace, name)
+        return worker.runtime.sandbox if worker else None
 
     async def _refresh_volumes(self) -> None:
         while True:

@@ -21,7 +21,7 @@ from nodeagent.pods.state import Facts, Waiting
 from nodeagent.pods.status import NodeFacts
 from nodeagent.pods.times import rfc3339
 from nodeagent.pods.watch_drive import SourceWatches
-from nodeagent.runtime.records import ContainerRecord, PodRuntime
+from nodeagent.runtime.records import ContainerRecord, PodRuntime, SandboxRecord
 
 
 class Host(NamedTuple):
@@ -33,6 +33,7 @@ class Host(NamedTuple):
     images: ImageSupply
     status_facts: NodeFacts
     network: Callable[[], NetworkList | None]
+    sandbox_of: Callable[[str, str], SandboxRecord | None]  # by namespace and name of a pod on this node
     services: Callable[[], Sequence[Service]]
     services_synced: Callable[[], Coroutine[Any, Any, None]]
     watches: SourceWatches

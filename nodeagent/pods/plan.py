@@ -6,6 +6,7 @@ from kube.objects import Pod
 from kube.objects.containers import Container
 from nodeagent.pods.backoff import restart_at
 from nodeagent.pods.containers import is_sidecar
+from nodeagent.pods.network_mode import waits_for_network
 from nodeagent.pods.resources import changed, needs_restart
 from nodeagent.pods.state import Facts, current, health_of, restarts
 from nodeagent.pods.times import epoch
@@ -173,7 +174,7 @@ def _begin(pod: Pod, runtime: PodRuntime, facts: Facts, now_s: float) -> Plan:
     living = [record for record in runtime.containers if record.exit is None]
     if living:  # of a sandbox that is lost: they have no network any more
         return Plan(_kill_in_order(pod, living, facts, now_s))
-    if not facts.network_ready and not pod.spec.host_network:
+    if not facts.network_ready and waits_for_network(pod):
         return Plan()
     if facts.sandbox and facts.sandbox.retry_at_s > now_s:
         return Plan((), facts.sandbox.retry_at_s)

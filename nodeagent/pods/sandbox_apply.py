@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,7 @@ from nodeagent.images.manifest import Image
 from nodeagent.pods import disk, mounts
 from nodeagent.pods.fields import fqdn, hostname
 from nodeagent.pods.hosts import host_network_hosts, pod_hosts
+from nodeagent.pods.network_mode import Alone, Attached, Joined, NetworkMode
 from nodeagent.pods.resolv import pod_resolv
 from nodeagent.pods.resources import pod_limits
 from nodeagent.pods.setup import NodeSetup
@@ -22,9 +24,19 @@ from nodeagent.runtime.records import SandboxRecord
 from nodeagent.sandbox import apply as sandbox_apply
 from nodeagent.sandbox.pause_apply import start_pause, stop_pause
 
+_WITHOUT_CNI = {Alone: "none", Joined: "pod"}
+
+
+class Access(NamedTuple):
+    """How the pod gets its network: by `cni`, or from the pod of `other`."""
+
+    mode: NetworkMode
+    cni: NetworkList | None
+    other: SandboxRecord | None = None
+
 
 def create_sandbox(
-    node: NodeSetup, pod: Pod, attempt: int, network: NetworkList | None, pause: Image | None
+    node: NodeSetup, pod: Pod, attempt: int, access: Access, pause: Image | None
 ) -> SandboxRecord:
     """Namespaces, network, /etc files. `pause` is the image of the process that a shared PID namespace needs.
 
@@ -35,7 +47,12 @@ def create_sandbox(
     _release_namespaces(node, uid, f"{uid}-{attempt - 1}")
     sysctls = {s.name: s.value for s in spec.security_context.sysctls} if spec.security_context else {}
     name = fqdn(pod, node.cluster_domain) if spec.set_hostname_as_fqdn else ""
-    sandbox_apply.create_namespaces(pins, hostname=name or hostname(pod), sysctls=sysctls)
+    sandbox_apply.create_namespaces(
+        pins,
+        hostname=name or hostname(pod),
+        sysctls=sysctls,
+        shared_net=access.other.netns if access.other else "",
+    )
     if not os.path.ismount(node.places.shm(uid)):
         sandbox_apply.mount_shm(node.places.shm(uid))
     record = SandboxRecord(
@@ -47,16 +64,17 @@ def create_sandbox(
         attempt=attempt,
         host_network=spec.host_network,
         netns=pins.get("net", ""),
-        ips=node.node_ips if spec.host_network else (),
-        port_mappings=_port_mappings(pod),
+        network=_WITHOUT_CNI.get(type(access.mode), ""),
+        ips=node.node_ips if spec.host_network else access.other.ips if access.other else (),
+        port_mappings=_port_mappings(pod) if isinstance(access.mode, Attached) else (),
     )
     if node.cgroup_root:
         cgroups_apply.make(mounts.pod_cgroup(node.cgroup_root, uid), pod_limits(pod, node.pids_max))
     # Before the network is attached: whatever happens now, a later start of the agent finds what to undo.
     disk.save_sandbox(node.places, record)
-    if not spec.host_network:
-        assert network is not None
-        result = node.cni.add(network, _attachment(record))
+    if isinstance(access.mode, Attached):
+        assert access.cni is not None
+        result = node.cni.add(access.cni, _attachment(record))
         record = msgspec.structs.replace(record, ips=addresses(result, record.netns))
         disk.save_sandbox(node.places, record)
     if pause is not None:
@@ -91,8 +109,6 @@ def _attachment(record: SandboxRecord) -> Attachment:
 
 
 def _port_mappings(pod: Pod) -> tuple[dict[str, object], ...]:
-    if pod.spec.host_network:
-        return ()
     return tuple(
         {
             "hostPort": port.host_port,
@@ -130,7 +146,7 @@ def _write_etc(node: NodeSetup, pod: Pod, record: SandboxRecord) -> None:
 
 def remove_sandbox(node: NodeSetup, record: SandboxRecord, network: NetworkList | None) -> SandboxRecord:
     """Detach the network and let the namespaces go. Raises PluginError; may be repeated."""
-    if record.netns and network is not None:
+    if record.netns and not record.network and network is not None:
         node.cni.delete(network, _attachment(record))
     _release_namespaces(node, record.pod_uid, record.id)
     ended = msgspec.structs.replace(record, torn_down=True)

@@ -18,6 +18,7 @@ from nodeagent.pods.fetch_drive import SourceFetcher
 from nodeagent.pods.fields import InvalidField
 from nodeagent.pods.live import LivePod
 from nodeagent.pods.mounts import UnsupportedVolume
+from nodeagent.pods.network_mode import InvalidNetwork, Joined, network_mode
 from nodeagent.pods.sources import (
     MissingSource,
     Ref,
@@ -44,7 +45,7 @@ class SandboxDrive:
         self._sources = sources
 
     async def create(self, attempt: int) -> None:
-        live, network = self._live, self._live.host.network()
+        live = self._live
         try:
             sources = await self._sources.fetch(live.pod, refs_of_volumes(live.pod))
             images = await self._image_volumes()
@@ -53,7 +54,7 @@ class SandboxDrive:
             shared = live.pod.spec.share_process_namespace and not live.pod.spec.host_pid
             pause = await asyncio.to_thread(live.host.images.find, TOOLBOX_IMAGE) if shared else None
             record = await asyncio.to_thread(
-                sandbox_apply.create_sandbox, live.host.setup, live.pod, attempt, network, pause
+                sandbox_apply.create_sandbox, live.host.setup, live.pod, attempt, self._access(), pause
             )
             if any(is_generated(volume) for volume in live.pod.spec.volumes):
                 await self._refresh(sources, record.ips)  # files may name the pod's addresses
@@ -61,12 +62,24 @@ class SandboxDrive:
             self._failed("FailedMount", f"MountVolume.SetUp failed: {error}")
         except ApiError as error:
             self._failed("FailedMount", f"the API server cannot be asked for the pod's volumes: {error}")
-        except (PluginError, RuntimeFailed, MissingProgram, OSError) as error:
+        except (PluginError, RuntimeFailed, MissingProgram, InvalidNetwork, OSError) as error:
             self._failed("FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
         else:
             live.runtime = replace(live.runtime, sandbox=record)
             live.note(sandbox=None)
             self.follow()
+
+    def _access(self) -> sandbox_apply.Access:
+        """What the pod's network is made of. Raises InvalidNetwork."""
+        live, mode = self._live, network_mode(self._live.pod)
+        if not isinstance(mode, Joined):
+            return sandbox_apply.Access(mode, live.host.network())
+        other = live.host.sandbox_of(live.pod.metadata.namespace, mode.pod)
+        if other is None or other.torn_down or not other.netns:
+            raise InvalidNetwork(
+                f"pod {mode.pod}, whose network is to be shared, has none on this node (yet)"
+            )
+        return sandbox_apply.Access(mode, None, other)
 
     def follow(self) -> None:
         """Have generated volumes follow their sources from now on."""

@@ -14,6 +14,7 @@ class SandboxRecord(Value):
     created_at: str
     attempt: int = 0
     host_network: bool = False
+    network: str = ""  # "none" and "pod": no CNI plugin has been, or is to be called
     netns: str = ""
     shared_pid: str = ""  # where the containers' common PID namespace is pinned
     ips: tuple[str, ...] = ()

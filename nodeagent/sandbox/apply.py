@@ -12,17 +12,23 @@ _FLAGS = {"net": libc.CLONE_NEWNET, "ipc": libc.CLONE_NEWIPC, "uts": libc.CLONE_
 _SHM_OPTIONS = "mode=1777,size=67108864"  # 64 MiB, what container runtimes give
 
 
-def create_namespaces(pins: Mapping[str, str], *, hostname: str, sysctls: Mapping[str, str]) -> None:
+def create_namespaces(
+    pins: Mapping[str, str], *, hostname: str, sysctls: Mapping[str, str], shared_net: str = ""
+) -> None:
     """Make the namespaces named by `pins` (net, ipc, uts → path) in one thread and pin them; the loopback is up.
 
     `hostname` is set in the new UTS namespace, `sysctls` (dotted names) in the new net and IPC ones.
+    With `shared_net` the network is not a new one but the one that is pinned there.
     """
 
     def work() -> None:
         flags = 0
         for kind in pins:
-            flags |= _FLAGS[kind]
+            flags |= 0 if kind == "net" and shared_net else _FLAGS[kind]
         libc.unshare(flags)
+        if shared_net:
+            with open(shared_net, "rb") as pin:
+                libc.setns(pin.fileno(), libc.CLONE_NEWNET)
         if "uts" in pins:
             socket.sethostname(hostname)
         if "net" in pins:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from kube.objects import to_dict
 from linux.logging_kv import get_logger
 from nodeagent.pods.drive import PodWorker
 from nodeagent.runtime.records import ContainerRecord
 from nodeagent.server.channels import EXEC_PROTOCOLS, FORWARD_PROTOCOLS, LOG_PROTOCOLS, choose_protocol
 from nodeagent.server.exec_serve import serve_attach, serve_exec
 from nodeagent.server.forward_serve import serve_forward
+from nodeagent.server.listings import configuration, pod_list, running_pods
 from nodeagent.server.logs_serve import chosen_run, log_chunks, send_log
 from nodeagent.server.metrics import metrics_text
 from nodeagent.server.rights import Peer, peer_of
@@ -33,11 +33,14 @@ from nodeagent.server.routes import (
     streams,
 )
 from nodeagent.server.socket import HttpConnection, Refused, Request, WebSocket
+from nodeagent.stats.exposition import cadvisor_metrics, resource_metrics
+from nodeagent.stats.summary import summary
 
 if TYPE_CHECKING:
     from nodeagent.drive import Agent
 
 logger = get_logger("knode.server")
+_PROMETHEUS = "text/plain; version=0.0.4"
 
 
 async def serve(agent: "Agent") -> None:
@@ -151,23 +154,39 @@ async def _upgraded(
     return await connection.upgrade(request, protocol), protocol
 
 
+async def _use_of_resources(agent: "Agent", path: str) -> str:
+    taken = await asyncio.to_thread(agent.housekeeping.sample)
+    if path == "metrics/resource":
+        return resource_metrics(taken)
+    setup = agent.host.setup if agent.host else None
+    cpu_milli, memory_bytes = (setup.node_cpu_milli, setup.node_memory_bytes) if setup else (0, 0)
+    return cadvisor_metrics(taken, cpu_milli // 1000, memory_bytes)
+
+
+async def _json(connection: HttpConnection, body: object) -> None:
+    await connection.answer(200, json.dumps(body).encode(), "application/json")
+
+
 async def _plain(agent: "Agent", connection: HttpConnection, path: str) -> None:
     match path:
-        case "healthz" | "livez" | "readyz":
+        case "healthz" | "healthz/ping" | "livez" | "readyz":
             await connection.answer(200, b"ok")
-        case "pods" | "runningpods":
-            items = [to_dict(pod) for pod in agent.pods.cache.values()]
-            body = json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
-            await connection.answer(200, body.encode(), "application/json")
+        case "healthz/syncloop":
+            late_s = agent.housekeeping.late_s()
+            text = f"no round of housekeeping for {late_s:.0f} s" if late_s else "ok"
+            await connection.answer(500 if late_s else 200, text.encode())
+        case "pods":
+            await _json(connection, pod_list(worker.shown for worker in agent.workers.values()))
+        case "runningpods":
+            await _json(connection, running_pods(agent.workers.values()))
+        case "configz":
+            await _json(connection, configuration(agent.options))
+        case "metrics/resource" | "metrics/cadvisor":
+            await connection.answer(200, (await _use_of_resources(agent, path)).encode(), _PROMETHEUS)
         case "metrics":
-            parts = (
-                metrics_text(agent.workers.values()),
-                agent.overlay.metrics() if agent.overlay else "",
-                await asyncio.to_thread(agent.cni_daemon.metrics),
-            )
-            await connection.answer(200, "".join(parts).encode(), "text/plain; version=0.0.4")
+            text = metrics_text(agent.workers.values()) + await asyncio.to_thread(agent.network.metrics)
+            await connection.answer(200, text.encode(), _PROMETHEUS)
         case "stats/summary":
-            body = json.dumps(await asyncio.to_thread(agent.housekeeping.stats))
-            await connection.answer(200, body.encode(), "application/json")
+            await _json(connection, summary(await asyncio.to_thread(agent.housekeeping.sample)))
         case _:
             await connection.answer(404, b"404 page not found\n")
