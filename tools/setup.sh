@@ -10,7 +10,7 @@ PYTHON=/usr/bin/python3
 # Set-up is for the machine it runs on; an index or find-links of the caller's stays respected.
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRESS=1
 
-PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static"
+PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static haproxy"
 TEST_PACKAGES="nftables python3-nftables iptables conntrack bind9-dnsutils knot-dnsutils dnsperf iputils-ping procps
     containernetworking-plugins etcd-server etcd-client gcc libc6-dev musl-tools"
 # Container runtimes for the CNI tests; where Docker brought a containerd of its own, Debian's would replace it.
@@ -45,6 +45,8 @@ install_packages() {
         fail "apt-get could not install $missing: see its message above"
     # Debian starts what it installs; the tests start an etcd of their own, on ports of their own.
     case "$missing" in *etcd-server*) systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
+    # Ours is started by kcore, when there is an Ingress.
+    case "$missing" in *haproxy*) systemctl disable --now haproxy >/dev/null 2>&1 || true ;; esac
     case "$missing" in *containerd*) systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
 }
 

@@ -21,8 +21,10 @@ defaults
     option dontlognull
     # An idle connection of an old worker ends with its next answer, not under the client's next request.
     option idle-close-on-response
-    option redispatch
-    retries 3
+    # A pod may be gone before we hear of it: what it has not begun to answer is asked of another one.
+    option redispatch 1
+    retries 6
+    retry-on conn-failure empty-response
     timeout connect 5s
     timeout client 60s
     timeout server 60s
@@ -89,6 +91,7 @@ _ROUTING: Final = """\
     http-request set-var(txn.backend) var(txn.site),map_str(FOLDER/defaults.map) if !{ var(txn.backend) -m found }
     http-request set-var(txn.backend) str(*),map_str(FOLDER/defaults.map) if !{ var(txn.backend) -m found }
     http-request redirect scheme https code 308 if !{ ssl_fc } { var(txn.site),map_str(FOLDER/redirects.map) -m found }
+    http-request disable-l7-retry unless { method GET HEAD OPTIONS }
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header X-Forwarded-Port %[dst_port]

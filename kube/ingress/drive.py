@@ -45,7 +45,7 @@ class IngressOptions(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     http_port: int = 80
     https_port: int = 443
-    batch_s: float = 0.05
+    batch_s: float = 0.01
 
 
 class IngressController:
@@ -127,7 +127,8 @@ class IngressController:
         pems = [pem for pem in (self._pem(one, problems, ours) for one in routes.certificates) if pem]
         problems += _without_servers(ours, routes, servers)
         if pems or routes.certificates:
-            pems.append(Pem(name="unknown-host.pem", hosts=(), text=await self._fallback_pem()))
+            # The first one answers for names that none is for.
+            pems.insert(0, Pem(name="unknown-host.pem", hosts=(), text=await self._fallback_pem()))
         self._planned = plan_proxy(self._listen, routes, servers, pems, self._planned)
         try:
             outcome = await self._haproxy.apply(self._planned)
