@@ -22,5 +22,10 @@ OWN_PREFIXES = (CLUSTER, LOCAL, EXTERNAL, SOURCES, ENDPOINT, "KUBE-XLB-")
 
 def own(prefix: str, name: ServicePortName, endpoint: str = "") -> str:
     """A service port's chain, or with `endpoint` the list of clients that go there."""
+    return prefix + suffix(name, endpoint)
+
+
+def suffix(name: ServicePortName, endpoint: str = "") -> str:
+    """The same for all chains of a service port."""
     text = f"{name}{name.protocol.lower()}{endpoint}"
-    return prefix + b32encode(sha256(text.encode()).digest())[:16].decode()
+    return b32encode(sha256(text.encode()).digest()[:10]).decode()  # ten bytes are sixteen letters

@@ -54,9 +54,9 @@ class _Builder:
         self._protocol = service.name.protocol.lower()
         self._own: dict[str, tuple[Rule, ...]] = {}
         self._shared: dict[Where, list[Rule]] = {}
-        self._cluster = n.own(n.CLUSTER, service.name)
-        self._local = n.own(n.LOCAL, service.name)
-        self._external = n.own(n.EXTERNAL, service.name)
+        suffix = n.suffix(service.name)
+        self._cluster, self._local = n.CLUSTER + suffix, n.LOCAL + suffix
+        self._external, self._sources = n.EXTERNAL + suffix, n.SOURCES + suffix
 
     def build(self) -> Pieces:
         service = self._service
@@ -135,7 +135,7 @@ class _Builder:
             return
         chain = self._external
         if frontend.allowed_sources is not None:
-            chain = n.own(n.SOURCES, self._service.name)
+            chain = self._sources
             self._own[chain] = tuple(
                 Rule(Jump(self._external), source=cidr) for cidr in _cidrs(frontend.allowed_sources)
             )

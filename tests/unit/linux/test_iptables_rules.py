@@ -61,9 +61,25 @@ def test_a_rule_as_text(rule: Rule, text: str) -> None:
 def test_a_document_makes_fills_and_removes() -> None:
     edit = Edit("nat", {"A": (Rule(Jump("B")),), "B": ()}, ("C",), (("OUTPUT", Rule(Jump("A"))),))
     assert document([Edit("filter", {}), edit]) == (
-        "*nat\n:A - [0:0]\n:B - [0:0]\n:C - [0:0]\n-A A -j B\n-I OUTPUT -j A\n-X C\nCOMMIT\n"
+        "*nat\n:A - [0:0]\n:B - [0:0]\n-A A -j B\n:C - [0:0]\n-I OUTPUT -j A\n-X C\nCOMMIT\n"
     )
     assert document([]) == ""
+
+
+def test_rules_come_in_order_once_their_chain_is_there() -> None:
+    to = {name: Rule(Jump(name)) for name in "ABCDE"}
+    write = {"A": (to["D"], to["B"], Rule(DROP), to["C"]), "D": (to["C"],), "C": (), "B": (to["E"],)}
+    lines = document([Edit("nat", write)]).splitlines()[1:-1]
+    filled: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith(":"):
+            filled[line[1:].split()[0]] = []
+            continue
+        chain, _, target = line[3:].partition(" -j ")
+        assert target not in write or target in filled, "as iptables-restore demands"
+        filled[chain].append(target)
+    assert filled == {"A": ["D", "B", "DROP", "C"], "D": ["C"], "C": [], "B": ["E"]}
+    assert lines.index("-A B -j E") == lines.index(":B - [0:0]") + 1
 
 
 def test_what_was_saved_is_read() -> None:
