@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from linux import completion
+from nodeagent.options import DEFAULT_EVICTION
 
 _EXAMPLES = """examples:
   knode run --kubeconfig /etc/podnet/node.kubeconfig --node-name node-1 --node-ip 192.0.2.11 \\
       --tls-cert /etc/podnet/node.crt --tls-key /etc/podnet/node.key --client-ca /etc/podnet/ca.crt
+  knode run … --pod-manifest-path /etc/podnet/manifests --system-reserved cpu=250m,memory=512Mi \\
+      --max-pods 250 --pod-max-pids 4096 --seccomp-default      # a node of its own with static pods
   knode image import web.tar.gz        # an OCI archive or what `docker save` wrote
   knode image ls
 """
@@ -173,10 +176,9 @@ def _add_kubelets(run: argparse.ArgumentParser) -> None:
     )
     add(
         "--eviction-hard",
-        default="memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%",
+        default=DEFAULT_EVICTION,
         metavar="SIGNAL<AMOUNT,…",
-        help="when pods have to leave (default: memory.available<100Mi, nodefs.available<10%%, "
-        'nodefs.inodesFree<5%%; "" is never)',
+        help='when pods have to leave, "" is never (default: %(default)s)',
     )
     add(
         "--system-reserved",

@@ -1,8 +1,8 @@
 """What is done every few seconds for all pods together: logs rotated, use sampled, shortages noticed and answered."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from linux.logging_kv import get_logger
 from nodeagent.logs.apply import rotate
@@ -13,8 +13,10 @@ from nodeagent.pressure.disk import levels
 from nodeagent.pressure.plan import Candidate, Shortage, sentence, shortages, thresholds, victim
 from nodeagent.pressure.storage import excess
 from nodeagent.stats.serve import Sampler
+from nodeagent.stats.summary import Taken
 
 logger = get_logger("knode.housekeeping")
+_LATE_S = 60.0  # a loop that takes this long for a round is stuck
 _EVERY_S = 10.0  # the kubelet looks for pressure as often
 _CALM_ROUNDS = 3  # a condition stays this many rounds after its shortage is over, so that it does not flap
 
@@ -35,12 +37,19 @@ class Housekeeping:
         self._changed = changed
         self._thresholds = thresholds(options.eviction_hard)
         self._calm: dict[str, int] = {}
+        self._round_at_s = time.monotonic()
         self._asked = False  # nobody has wanted to know yet: no sample is taken
-        self.sampler = Sampler(options.node_name)
+        self.sampler = Sampler(options.node_name, options.root_dir)
         self.pressure: frozenset[str] = frozenset()
+
+    def late_s(self) -> float:
+        """How long the last round is over due; 0 while all is well."""
+        since_s = time.monotonic() - self._round_at_s
+        return since_s if since_s > _LATE_S else 0.0
 
     async def run(self) -> None:
         while True:
+            self._round_at_s = time.monotonic()
             await asyncio.to_thread(self._rotate_logs)
             if self._asked:
                 await asyncio.to_thread(self.sampler.collect, self._workers())
@@ -48,8 +57,8 @@ class Housekeeping:
             await self._look_at_storage()
             await asyncio.sleep(_EVERY_S)
 
-    def stats(self) -> dict[str, Any]:
-        """What /stats/summary answers; reads files."""
+    def sample(self) -> Taken:
+        """What is used now; reads files."""
         self._asked = True
         return self.sampler.collect(self._workers())
 

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+# --eviction-hard, as the kubelet has it.
+DEFAULT_EVICTION = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%"
+
 
 class Options(NamedTuple):
     kubeconfig: str

@@ -30,6 +30,7 @@ class LogFile:
     """Complete lines of a file from an offset on; call `read` again for what was added."""
 
     def __init__(self, path: str, tail_lines: int | None) -> None:
+        self._path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._offset = 0 if tail_lines is None else tail_offset(self._fd, tail_lines)
         self._rest = b""
@@ -43,6 +44,19 @@ class LogFile:
 
     def more(self) -> bool:
         return os.fstat(self._fd).st_size > self._offset
+
+    def replaced(self) -> bool:
+        """Whether the path leads to another file by now, which is then read from its beginning: a rotation."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False  # set aside, and the new one is not there yet
+        if os.path.samestat(os.fstat(fd), os.fstat(self._fd)) or self.more():
+            os.close(fd)
+            return False
+        os.close(self._fd)
+        self._fd, self._offset, self._rest = fd, 0, b""
+        return True
 
     def close(self) -> None:
         os.close(self._fd)

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from kube.client import ApiError, NotFound
-from kube.objects import Pod
+from kube.objects import Pod, to_dict
 from linux.logging_kv import get_logger
 from nodeagent.pods import apply
 from nodeagent.pods.containers_drive import ContainersDrive
@@ -61,6 +61,12 @@ class PodWorker:
     @property
     def pod(self) -> Pod:
         return self._live.pod
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The pod as the API shows it, with what its status is now."""
+        body = to_dict(self.pod)
+        return {**body, "kind": "Pod", "apiVersion": "v1", "status": self._compute_status()[1]}
 
     @property
     def runtime(self) -> PodRuntime:

@@ -8,8 +8,6 @@ from kube.scheduler.pods import pod_requests
 from kube.scheduler.quantity import units
 from nodeagent.pods.resources import CRITICAL_PRIORITY
 
-# What --eviction-hard is without being told, as the kubelet has it.
-DEFAULT_THRESHOLDS = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%"
 CONDITIONS = {
     "memory.available": "MemoryPressure",
     "nodefs.available": "DiskPressure",

@@ -64,7 +64,7 @@ async def log_chunks(
                 yield text
             if (left_bytes is not None and left_bytes <= 0) or gone():
                 return
-            if not file.more():
+            if not file.more() and not file.replaced():
                 if ended or not options.follow:
                     return
                 await asyncio.sleep(_POLL_S if text else _QUIET_POLL_S)

@@ -10,6 +10,10 @@ MASTERS = "system:masters"
 _PARTS = {
     "metrics": "metrics",
     "metrics/resource": "metrics",
+    "metrics/cadvisor": "metrics",
+    "configz": "configz",
+    "healthz/ping": "healthz",
+    "healthz/syncloop": "healthz",
     "stats/summary": "stats",
     "pods": "pods",
     "runningpods": "pods",

@@ -80,7 +80,9 @@ def parse_target(target: str) -> tuple[Route | None, Query]:
         case (
             ["healthz" | "livez" | "readyz" | "metrics" | "pods" | "runningpods"]
             | ["stats", "summary"]
-            | ["metrics", "resource"]
+            | ["metrics", "resource" | "cadvisor"]
+            | ["healthz", "ping" | "syncloop"]
+            | ["configz"]
         ):
             return Plain("/".join(parts)), query
         case _:

@@ -3,7 +3,7 @@
 import os
 import re
 
-from nodeagent.stats.summary import Usage
+from nodeagent.stats.summary import FileSystem, Interface, Usage
 
 _V1_CPU = "/sys/fs/cgroup/cpuacct"
 _V1_MEMORY = "/sys/fs/cgroup/memory"
@@ -19,11 +19,39 @@ def cgroup_usage(path: str) -> Usage:
             None if cpu_us is None else cpu_us * 1000,
             _number(f"{v2}/memory.current"),
             _field(f"{v2}/memory.stat", "inactive_file") or 0,
+            rss_bytes=_field(f"{v2}/memory.stat", "anon"),
+            cache_bytes=_field(f"{v2}/memory.stat", "file"),
+            processes=_number(f"{v2}/pids.current"),
+            throttled_periods=_field(f"{v2}/cpu.stat", "nr_throttled"),
+            periods=_field(f"{v2}/cpu.stat", "nr_periods"),
         )
     return Usage(
         _number(f"{_V1_CPU}{path}/cpuacct.usage"),
         _number(f"{_V1_MEMORY}{path}/memory.usage_in_bytes"),
         _field(f"{_V1_MEMORY}{path}/memory.stat", "total_inactive_file") or 0,
+        rss_bytes=_field(f"{_V1_MEMORY}{path}/memory.stat", "total_rss"),
+        cache_bytes=_field(f"{_V1_MEMORY}{path}/memory.stat", "total_cache"),
+        processes=_number(f"{_V2}/pids{path}/pids.current"),
+        throttled_periods=_field(f"{_V2}/cpu{path}/cpu.stat", "nr_throttled"),
+        periods=_field(f"{_V2}/cpu{path}/cpu.stat", "nr_periods"),
+    )
+
+
+def interfaces(pid: int | str) -> tuple[Interface, ...]:
+    """Of the network namespace of a process, without the loopback (proc(5), /proc/net/dev)."""
+    found = []
+    for line in _text(f"/proc/{pid}/net/dev").splitlines()[2:]:
+        name, _, counters = line.partition(":")
+        values = [int(word) for word in counters.split()]
+        if name.strip() != "lo" and len(values) >= 12:
+            found.append(Interface(name.strip(), *values[0:4], *values[8:12]))
+    return tuple(found)
+
+
+def file_system(path: str) -> FileSystem:
+    disk = os.statvfs(path)
+    return FileSystem(
+        disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize, disk.f_files, disk.f_favail
     )
 
 

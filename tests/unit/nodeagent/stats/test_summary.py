@@ -1,4 +1,4 @@
-from nodeagent.stats.summary import ContainerStats, PodStats, Sample, Usage, nano_cores, summary
+from nodeagent.stats.summary import ContainerStats, PodStats, Sample, Taken, Usage, nano_cores, summary
 
 
 def test_rates_come_from_two_samples():
@@ -17,7 +17,7 @@ def test_the_working_set_leaves_out_what_can_be_dropped():
 def test_the_summary_names_pods_and_containers():
     now = Sample(60.0, Usage(5, 100, 0))
     pod = PodStats("web", "shop", "u1", "t0", (ContainerStats("main", "t1", now, None),))
-    body = summary("node-1", now, None, [pod])
+    body = summary(Taken("node-1", now, None, (pod,)))
     assert body["node"]["nodeName"] == "node-1"
     listed = body["pods"][0]
     assert listed["podRef"] == {"name": "web", "namespace": "shop", "uid": "u1"}
@@ -26,5 +26,5 @@ def test_the_summary_names_pods_and_containers():
 
 
 def test_a_container_without_a_cgroup_shows_nothing():
-    body = summary("n", Sample(0.0, Usage()), None, [])
+    body = summary(Taken("n", Sample(0.0, Usage()), None, ()))
     assert body["node"] == {"nodeName": "n"}
