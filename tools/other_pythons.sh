@@ -24,9 +24,7 @@ for version in 3.11 3.12 3.13; do
         cp requirements.lock "$environment/made-from"
     fi
     echo "unit tests on Python $version"
-    # Python 3.13 warns of SQLite connections that tests leave to the collector, in whichever test runs then.
-    "$environment/bin/pytest" -q -n 2 -m "not lab" -W ignore::pytest.PytestUnraisableExceptionWarning \
-        tests/unit tests/flows
+    "$environment/bin/pytest" -q -n 2 -m "not lab" tests/unit tests/flows
     ran=$((ran + 1))
 done
 echo "other Pythons tested: $ran"

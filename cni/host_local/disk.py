@@ -41,9 +41,14 @@ class Network:
         self.mirror = Mirror(data_dir, network)
         try:
             self.db = self._database(data_dir, network)
+        except BaseException:
+            self.mirror.close()
+            raise
+        try:
             self.boot_id = boot_id()
             self._catch_up()
         except BaseException:
+            self.db.close()
             self.mirror.close()
             raise
 

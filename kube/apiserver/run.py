@@ -18,8 +18,11 @@ from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.core import ApiServer
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.customresources.drive import DefinitionUpkeep
+from kube.apiserver.dynamic_admission.registrations import Registrations
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.outbound.calls import Caller, Silent
+from kube.apiserver.outbound.socket import Callouts
 from kube.apiserver.resource_metrics.socket import fetch_from_nodes
 from kube.apiserver.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.servers import Servers
@@ -57,6 +60,7 @@ async def open_api(
     clock: Callable[[], float] = time.time,
     rng: Random | None = None,
     alone: bool = True,
+    callouts: Caller | None = None,
 ) -> Api:
     """The handlers' state on a store, bootstrap objects made; `alone`: no other server writes to the store."""
     watch_cache = WatchCache(store)
@@ -68,6 +72,8 @@ async def open_api(
     catalog.follow(watch_cache)
     metrics = ServerMetrics()
     authorizer, policy = authorizers(settings.authorization_modes, watch_cache)
+    registrations = Registrations()
+    registrations.follow(watch_cache)
     api = Api(
         store=store,
         cache=watch_cache,
@@ -83,6 +89,8 @@ async def open_api(
         tokens=BoundTokens(signer, watch_cache) if signer is not None else None,
         policy=policy,
         summaries=summaries,
+        registrations=registrations,
+        callouts=callouts or Silent(),
     )
     await bootstrap.ensure(api)
     if alone:
@@ -116,13 +124,21 @@ async def serving(
     pki: Pki, listening: socket.socket, settings: Settings, options: ServerOptions
 ) -> AsyncIterator[ApiServer]:
     """Serve over TLS on the socket until the block ends. Raises OSError, StoreError, ValueError."""
-    store = await _open_store(options)
     signer = TokenSigner(pki.service_account_key.read_bytes())
     tokens = parse_token_file(options.token_auth_file.read_text()) if options.token_auth_file else {}
+    store = await _open_store(options)
     try:
         node_tls, monotonic = _node_tls(pki), asyncio.get_running_loop().time
         summaries = NodeSummaries(fetch_from_nodes(node_tls), monotonic)
-        api = await open_api(store, settings, signer=signer, summaries=summaries, alone=options.etcd is None)
+        callouts = Callouts()
+        api = await open_api(
+            store,
+            settings,
+            signer=signer,
+            summaries=summaries,
+            alone=options.etcd is None,
+            callouts=callouts,
+        )
         server = ApiServer(api)
         front = serve.Front(server, Authenticator(tokens, api.tokens), node_tls, api.clock)
         listener = serve.Listener(front)
@@ -143,6 +159,7 @@ async def serving(
             for task in upkeep:
                 task.cancel()
             await listener.stop()
+            callouts.close()
             await asyncio.gather(*upkeep, return_exceptions=True)
             api.cache.stop()
     finally:

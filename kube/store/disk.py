@@ -9,6 +9,7 @@ thread of its own; what arrives meanwhile shares the next COMMIT. Measured: 230 
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -97,16 +98,22 @@ class SqliteStore:
             raise StoreError(
                 f"{path} is in use by another process: stop it or choose another --data-dir"
             ) from error
-        try:
-            path.touch(mode=0o600)  # Secrets are in it; its WAL gets the same mode
-            writer = _connect(path)
-            writer.execute("PRAGMA journal_mode = WAL")
-            writer.execute(f"PRAGMA synchronous = {'FULL' if fsync == 'full' else 'NORMAL'}")
-            writer.executescript(_SCHEMA)
-            return cls(writer, _connect(path), lock)
-        except sqlite3.Error as error:
-            lock.close()
-            raise StoreError(f"cannot open {path}: {error}; restore a backup or remove the file") from error
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(lock)
+            try:
+                path.touch(mode=0o600)  # Secrets are in it; its WAL gets the same mode
+                writer = opened.enter_context(contextlib.closing(_connect(path)))
+                writer.execute("PRAGMA journal_mode = WAL")
+                writer.execute(f"PRAGMA synchronous = {'FULL' if fsync == 'full' else 'NORMAL'}")
+                writer.executescript(_SCHEMA)
+                reader = opened.enter_context(contextlib.closing(_connect(path)))
+                store = cls(writer, reader, lock)
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"cannot open {path}: {error}; restore a backup or remove the file"
+                ) from error
+            opened.pop_all()
+        return store
 
     def _load(self) -> tuple[int, int]:
         state = dict(self._writer.execute("SELECT name, number FROM state").fetchall())

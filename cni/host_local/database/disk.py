@@ -60,6 +60,7 @@ class Database:
             self._open()
         except DatabaseError:
             # Not ours to repair: the mirror has all that is in use, the caller imports it again.
+            self._db.close()
             self._set_aside()
             self._open()
 
