@@ -13,6 +13,7 @@ from dns.build import Configuration, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
+from dns.upstream.lookup_socket import host_addresses
 from dns.wire import encode, numbers, query, records
 
 # What runs in the background for the answer's sake; probes and timers of a server are not started.
@@ -45,6 +46,7 @@ class _Asker:
             now=time.time,
             rng=Random(),
             read_text=disk.read_text,
+            lookup=host_addresses,
             resolve=self.resolve,
             invalidate=lambda _keys: None,
             local_ips=disk.own_addresses,

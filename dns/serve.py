@@ -29,6 +29,7 @@ from dns.responder import Responder
 from dns.tcp.serve import open_tcp, serve_tcp
 from dns.udp.serve import UdpServer
 from dns.udp.socket import open_udp
+from dns.upstream.lookup_socket import host_addresses
 from linux.logging_kv import get_logger
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class ServerProcess:
             now=time.time,
             rng=self._fast_rng,
             read_text=disk.read_text,
+            lookup=host_addresses,
             resolve=self._resolve,
             invalidate=self._invalidate,
             local_ips=self._local_ips,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -69,6 +69,7 @@ class LocalServer:
     ) -> None:
         self.now_s = 1000.0
         self.files = dict(files or {})
+        self.hosts: dict[str, tuple[str, ...]] = {}  # what the system's resolver would say
         self.lines: list[str] = []  # what was logged
         self.invalidated: list[frozenset[str]] = []
         self._rng = Random(1)
@@ -78,6 +79,7 @@ class LocalServer:
             now=lambda: NOW_S,
             rng=self._rng,
             read_text=self._read,
+            lookup=self._lookup,
             resolve=self._resolve,
             invalidate=self.invalidated.append,
             local_ips=lambda: local_ips,
@@ -96,6 +98,11 @@ class LocalServer:
         if path not in self.files:
             raise FileNotFoundError(2, "No such file or directory", path)
         return self.files[path]
+
+    def _lookup(self, host: str, servers: Sequence[str]) -> tuple[str, ...]:
+        if host not in self.hosts:
+            raise OSError(-2, f"no such host, asked of {', '.join(servers) or 'the system'}")
+        return self.hosts[host]
 
     def _resolve(self, request: Request) -> Result:
         if request.depth > 10:

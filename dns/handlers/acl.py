@@ -51,6 +51,10 @@ def _policy(line: Line) -> Policy:
             raise line.error(f"acl: type or net must stand in front of {word!r}")
         else:
             sections[current].append(word)
+    if line.words and line.words[-1].lower() in sections:
+        raise line.error(f"acl: nothing follows {line.words[-1]!r}")
+    if "type" in (word.lower() for word in line.words) and not sections["type"]:
+        raise line.error("acl: type needs at least one record type, or *")
     kinds: set[int] = set()
     for word in sections["type"]:
         if word == "*":

@@ -31,6 +31,8 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     if not line.args:
         raise line.error("autopath takes @kubernetes or a resolv.conf")
     source = line.words[-1]
+    if not source or source == "kubernetes":
+        raise line.error("autopath takes a resolv.conf, or a plugin written as @kubernetes")
     if source.startswith("@") and source != "@kubernetes":
         raise line.error(f"autopath: there is no search path of {source}, only of @kubernetes")
     own = [zone for token in line.args[:-1] for zone in normalize_zones(token.text, token)]

@@ -13,6 +13,7 @@ MAX_TTL_S = 3600
 MAX_NEGATIVE_TTL_S = 1800
 MIN_TTL_S = 5
 FAILURE_TTL_S = 5.0
+MAX_RECHECK_S = 300.0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     prefetch_percent: int = 10
     stale_s: float = 0.0
     stale_verify: bool = False
+    verify_s: float = 0.0  # how long a fresh answer is waited for; 0: as long as it takes
+    stale_ttl_s: int = 0  # what stale answers carry
+    recheck_s: float = 0.0  # how long after a failed refresh nothing is asked again
+    prefer_positive: bool = False
     keep_ttl: bool = False
 
 
@@ -36,7 +41,7 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     line = one_line(lines)
     words = list(line.args)
     settings: dict[str, object] = {}
-    if words and words[0].text.isdigit():
+    if words and words[0].text.lstrip("-").isdigit():
         ttl_s = whole_number(line, words.pop(0).text, 1)
         settings["success_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
         settings["denial_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
@@ -55,6 +60,10 @@ def _option(line: Line, *, zones: list[str]) -> dict[str, object]:
             return _prefetch(line)
         case "serve_stale":
             return _stale(line)
+        case "serve_stale_policy":
+            if one_word(line) != "prefer_positive":
+                raise line.error(f"serve_stale_policy takes prefer_positive, found {words[0]!r}")
+            return {"prefer_positive": True}
         case "servfail":
             seconds = duration_s(line, one_word(line))
             if not 0 <= seconds <= 300:
@@ -101,16 +110,28 @@ def _prefetch(line: Line) -> dict[str, object]:
 
 
 def _stale(line: Line) -> dict[str, object]:
-    """`serve_stale [DURATION] [immediate|verify]`."""
-    if len(line.args) > 2:
-        raise line.error("serve_stale takes a duration and immediate or verify")
+    """`serve_stale [DURATION] [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]`."""
     found: dict[str, object] = {"stale_s": 3600.0}
     if line.args:
         found["stale_s"] = duration_s(line, line.words[0])
         if found["stale_s"] == 0.0:
             raise line.error("serve_stale: the duration must be above 0")
     if len(line.args) > 1:
-        if line.words[1] not in {"immediate", "verify"}:
+        if line.words[1].lower() not in {"immediate", "verify"}:
             raise line.error(f"serve_stale takes immediate or verify, found {line.words[1]!r}")
         found["stale_verify"] = line.words[1] == "verify"
+    rest = list(line.words[2:])
+    if rest and found.get("stale_verify"):
+        found["verify_s"] = duration_s(line, rest.pop(0))
+    if rest:
+        ttl_s = duration_s(line, rest.pop(0))
+        if ttl_s != int(ttl_s):
+            raise line.error("serve_stale: the TTL of stale answers is a whole number of seconds")
+        found["stale_ttl_s"] = int(ttl_s)
+    if rest:
+        found["recheck_s"] = duration_s(line, rest.pop(0))
+        if float(str(found["recheck_s"])) > MAX_RECHECK_S:
+            raise line.error("serve_stale: a failed refresh is tried again after at most 5m")
+    if rest:
+        raise line.error(f"serve_stale: {rest[0]!r} is one argument too many")
     return found

@@ -9,7 +9,7 @@ import msgspec
 
 from dns.corefile.blocks import Line
 from dns.handlers.request import Request, Response, Result, Serve, then
-from dns.handlers.site import Site, Task, duration_s, no_args, unknown_option
+from dns.handlers.site import Site, Task, duration_s, no_args, one_line, unknown_option
 from dns.wire import numbers
 
 
@@ -28,8 +28,10 @@ class Options(msgspec.Struct, frozen=True):
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     rules: list[Rule] = []
+    line = one_line(lines)
+    if line.words not in {(), ("stdout",)}:
+        raise line.error(f"errors takes no argument, found {line.words[0]!r}")
     for line in lines:
-        no_args(line)
         for option in line.body:
             match option.name.text:
                 case "stacktrace":
@@ -50,9 +52,11 @@ def _rule(line: Line) -> Rule:
     except re.error as problem:
         raise line.error(f"consolidate: {line.words[1]!r} is no expression: {problem}") from None
     rest = list(line.words[2:])
-    show_first = "show_first" in rest
+    show_first = rest[-1:] == ["show_first"]
     if show_first:
-        rest.remove("show_first")
+        rest.pop()
+    if len(rest) > 1:
+        raise line.error(f"consolidate: show_first stands last, found {rest[-1]!r}")
     level = rest[0] if rest else "error"
     if level not in {"debug", "info", "warning", "error"}:
         raise line.error(f"consolidate: {level!r} is no level: use debug, info, warning or error")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from random import Random
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import msgspec
 from dns.handlers.forward_options import Options, parse
 from dns.handlers.request import Later, Observer, Request, Response, Result, Serve, failed
 from dns.handlers.site import Site, Task
-from dns.upstream.targets import Target, parse_target, resolv_conf_targets
+from dns.upstream.targets import Target, is_address, parse_target, resolv_conf_targets
 from dns.wire import message, names, numbers
 from dns.wire.encode import opt_record
 
@@ -66,7 +66,11 @@ def order(policy: str, count: int, turn: int, rng: Random) -> list[int]:
     return order_
 
 
-def targets_of(options: Options, read_text: Callable[[str], str]) -> tuple[list[Target], list[str]]:
+def targets_of(
+    options: Options,
+    read_text: Callable[[str], str],
+    lookup: Callable[[str, Sequence[str]], tuple[str, ...]],
+) -> tuple[list[Target], list[str]]:
     """The servers that a line's words name, and what there is to say about them."""
     found: list[Target] = []
     notices: list[str] = []
@@ -74,7 +78,15 @@ def targets_of(options: Options, read_text: Callable[[str], str]) -> tuple[list[
         if not place.startswith(("/", ".")):
             target = parse_target(place)
             name = target.server_name or options.tls_server_name
-            found.append(msgspec.structs.replace(target, server_name=name))
+            if is_address(target.host.partition("%")[0]):
+                found.append(msgspec.structs.replace(target, server_name=name))
+                continue
+            try:
+                hosts = lookup(target.host, tuple(one.text for one in options.resolvers))
+            except OSError as problem:
+                raise options.line.error(f"plugin/forward: {target.host}: {problem.strerror}") from problem
+            name = name or target.host.rstrip(".")
+            found += [msgspec.structs.replace(target, host=host, server_name=name) for host in hosts]
             continue
         try:
             listed, said = resolv_conf_targets(place, read_text)
@@ -93,7 +105,7 @@ class Forward:
     def __init__(self, options: Options, site: Site, following: Serve, *, chained: bool) -> None:
         world = site.world
         self.options = options
-        self.targets, notices = targets_of(options, world.read_text)
+        self.targets, notices = targets_of(options, world.read_text, world.lookup)
         world.notices += notices
         self.health = [Health(target) for target in self.targets]
         self.concurrent = 0

@@ -7,11 +7,11 @@ import msgspec
 from dns.corefile.blocks import Line
 from dns.corefile.config import normalize_zones
 from dns.handlers.site import duration_s, no_args, one_word, unknown_option, whole_number
-from dns.upstream.targets import BadTarget, parse_target
+from dns.upstream.targets import BadTarget, Target, is_address, parse_target
 from dns.wire import numbers
 
 # Limits and details of CoreDNS's sockets that ours have no use for.
-_IGNORED = frozenset(("max_idle_conns", "max_age", "dnstap", "resolver", "doh_method"))
+_IGNORED = frozenset(("dnstap",))
 POLICIES = ("random", "round_robin", "sequential")
 
 
@@ -40,6 +40,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     next_on_nodata: bool = False
     max_connect_attempts: int | None = None
     source_address: str = ""
+    max_age_s: float = 0.0  # 0: a connection lives as long as it is used
+    max_idle_count: int = 0  # 0: any number
+    doh_method: str = "POST"
+    resolvers: tuple[Target, ...] = ()  # who is asked for the addresses of servers given by name
 
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> tuple[Options, ...]:
@@ -58,13 +62,17 @@ def _parse_line(line: Line) -> Options:
             continue
         name, value = _option(option)
         settings[name] = (*_old(settings, name), *value) if isinstance(value, tuple) else value
+    if 0 < settings.get("max_age_s", 0.0) < settings.get("expire_s", 10.0):  # type: ignore[operator]
+        raise line.error("plugin/forward: max_age must not be below expire")
     for token in line.args[1:]:
         if token.text.startswith(("/", ".")):
             continue
         try:
-            parse_target(token.text)
+            target = parse_target(token.text)
         except BadTarget as problem:
             raise line.error(f"plugin/forward: {problem}") from None
+        if target.server_name and settings.get("tls_server_name"):
+            raise line.error("plugin/forward: name the server behind % or with tls_servername, not both")
     zone = normalize_zones(line.args[0].text, line.args[0])[0]
     return Options(zone=zone, places=line.words[1:], line=line, **settings)  # type: ignore[arg-type]
 
@@ -93,8 +101,23 @@ def _option(line: Line) -> tuple[str, object]:
             return "max_concurrent", whole_number(line, one_word(line), 0)
         case "max_connect_attempts":
             return "max_connect_attempts", whole_number(line, one_word(line), 0)
-        case "expire" | "read_timeout" as name:
-            return f"{name}_s", duration_s(line, one_word(line))
+        case "expire":
+            return "expire_s", duration_s(line, one_word(line))
+        case "read_timeout":
+            seconds = duration_s(line, one_word(line))
+            if seconds <= 0:
+                raise line.error(f"read_timeout must be above 0: {words[0]}")
+            return "read_timeout_s", seconds
+        case "max_age":
+            return "max_age_s", duration_s(line, one_word(line))
+        case "max_idle_conns":
+            return "max_idle_count", whole_number(line, one_word(line), 0)
+        case "doh_method":
+            if one_word(line) not in {"GET", "POST"}:
+                raise line.error(f"doh_method is GET or POST, found {words[0]!r}")
+            return "doh_method", words[0]
+        case "resolver":
+            return "resolvers", _resolvers(line)
         case "force_tcp" | "prefer_udp" as flag:
             no_args(line)
             return flag, True
@@ -108,13 +131,19 @@ def _option(line: Line) -> tuple[str, object]:
         case "tls_servername":
             return "tls_server_name", one_word(line)
         case "failover":
-            return "failover_rcodes", _rcodes(line)
+            found = _rcodes(line)
+            if numbers.NOERROR in found:
+                raise line.error("failover: NOERROR is no reason to ask another server")
+            return "failover_rcodes", found
         case "next":
-            if "NODATA" in (word.upper() for word in words):
-                return "next_on_nodata", True
             return "next_rcodes", _rcodes(line)
+        case "next_on_nodata":
+            no_args(line)
+            return "next_on_nodata", True
         case "source_address":
-            return "source_address", one_word(line)
+            if not is_address(one_word(line)):
+                raise line.error(f"source_address: {words[0]!r} is no address")
+            return "source_address", words[0]
         case _:
             raise unknown_option("forward", line)
 
@@ -135,6 +164,21 @@ def _health_check(line: Line) -> dict[str, object]:
         else:
             raise line.error(f"health_check takes no_rec or domain NAME, found {token.text!r}")
     return found
+
+
+def _resolvers(line: Line) -> tuple[Target, ...]:
+    if not line.args:
+        raise line.error("resolver needs at least one address")
+    found = []
+    for word in line.words:
+        try:
+            target = parse_target(word)
+        except BadTarget:
+            target = None
+        if target is None or target.transport != "dns" or not is_address(target.host):
+            raise line.error(f"resolver: {word!r} is no address such as 10.0.0.10 or 10.0.0.10:53")
+        found.append(target)
+    return tuple(found)
 
 
 def _rcodes(line: Line) -> tuple[int, ...]:

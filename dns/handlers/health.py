@@ -12,6 +12,7 @@ from dns.handlers.site import (
     Site,
     Task,
     duration_s,
+    listen_address,
     one_line,
     one_word,
     unknown_option,
@@ -25,14 +26,12 @@ class Options(msgspec.Struct, frozen=True):
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     line = one_line(lines)
-    if len(line.args) > 1:
-        raise line.error("health takes one address")
     lameduck_s = 0.0
     for option in line.body:
         if option.name.text != "lameduck":
             raise unknown_option("health", option)
         lameduck_s = duration_s(option, one_word(option))
-    return Options(line.words[0] if line.args else ":8080", lameduck_s)
+    return Options(listen_address(line, ":8080"), lameduck_s)
 
 
 def build(options: Options, site: Site, following: Serve) -> Serve:

@@ -68,9 +68,13 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
                 no_args(option)
                 settings["pass_other_types"] = True
             case word if _is_address(word) and option.args:
+                if settings.get("fall_through"):
+                    raise option.error("plugin/hosts: addresses stand in front of fallthrough")
                 inline.append(" ".join((word, *option.words)))
             case _:
                 raise unknown_option("hosts", option)
+    if settings.get("pass_other_types") and not settings.get("fall_through"):
+        raise line.error("plugin/hosts: fallthrough_unsupported needs fallthrough")
     return Options(path=path, zones=tuple(own) or zones, inline=tuple(inline), **settings)  # type: ignore[arg-type]
 
 
@@ -133,6 +137,10 @@ class Hosts:
         self._entries = registry.gauge(
             "coredns_hosts_entries", "The combined number of entries in hosts and Corefile."
         )
+        self._read_at = registry.gauge(
+            "coredns_hosts_reload_timestamp_seconds", "The timestamp of the last reload of hosts file."
+        )
+        self._now = site.world.now
 
     def load(self) -> None:
         """Read the file again. A file that is gone leaves the Corefile's own lines."""
@@ -146,6 +154,7 @@ class Hosts:
         whole = "\n".join((*self._options.inline, text))
         self._table = read_table(whole, self._options.zones, reverse=self._options.reverse)
         self._entries.set(len(self._table.addresses) + len(self._table.names))
+        self._read_at.set(self._now())
         self._invalidate(frozenset((KEY,)))
 
     async def run(self) -> None:

@@ -113,8 +113,8 @@ class _Settings:
                 _some(line)
                 self.zone["namespaces"] = frozenset(words)
             case "ignore":
-                if one_word(line) != "empty_service":
-                    raise line.error(f"ignore takes empty_service, found {words[0]!r}")
+                if not words or words[0] != "empty_service":
+                    raise line.error(f"ignore takes empty_service, found {' '.join(words)!r}")
                 self.zone["ignore_empty_service"] = True
             case "zonal" | "strict" as flag:
                 no_args(line)
@@ -123,7 +123,6 @@ class _Settings:
                 zones = [zone for token in line.args for zone in normalize_zones(token.text, token)]
                 self.fall_through = tuple(zones) or (".",)
             case "multicluster":
-                _some(line)
                 self.multicluster = tuple(
                     zone for token in line.args for zone in normalize_zones(token.text, token)
                 )
@@ -147,7 +146,7 @@ class _Settings:
                 self.source["tls"] = words
             case "labels" | "namespace_labels" as which:
                 _some(line)
-                self.source[which] = " ".join(words)
+                self.source[which] = _selector(line, " ".join(words))
             case "endpoint_pod_names":
                 no_args(line)
                 self.source["endpoint_pod_names"] = True
@@ -159,7 +158,7 @@ class _Settings:
             case "snapshot":
                 self.source["snapshot"] = one_word(line)
             case "apiserver_qps" | "apiserver_burst" | "apiserver_max_inflight":
-                one_word(line)  # three watches need no limit
+                _limit(line, one_word(line))  # three watches need none
             case _:
                 raise unknown_option("kubernetes", line)
 
@@ -167,6 +166,27 @@ class _Settings:
 def _some(line: Line) -> None:
     if not line.args:
         raise line.error(f"{line.name.text} needs at least one argument")
+
+
+def _limit(line: Line, text: str) -> None:
+    try:
+        fine = float(text) >= 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise line.error(f"{line.name.text}: {text!r} is no number from 0")
+
+
+def _selector(line: Line, text: str) -> str:
+    """A label selector; what the API server would not take is said here, with its place."""
+    depth = 0
+    for char in text:
+        depth += (char == "(") - (char == ")")
+        if depth not in {0, 1}:
+            break
+    if depth or text.startswith(",") or text.endswith(","):
+        raise line.error(f"{line.name.text}: {text!r} is no label selector such as `app in (a, b),tier!=x`")
+    return text
 
 
 def build(options: Options, site: Site, following: Serve) -> Serve:

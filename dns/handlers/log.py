@@ -39,6 +39,8 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> tuple[Rule, ...]:
         for option in line.body:
             if option.name.text != "class":
                 raise unknown_option("log", option)
+            if not option.args:
+                raise option.error(f"class needs at least one of {', '.join(CLASSES)}")
             for word in option.words:
                 if word not in CLASSES:
                     raise option.error(f"class is one of {', '.join(CLASSES)}, found {word!r}")

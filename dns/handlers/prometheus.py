@@ -6,7 +6,7 @@ import msgspec
 
 from dns.corefile.blocks import Line
 from dns.handlers.request import Observer, Request, Response, Result, Serve, observed, then
-from dns.handlers.site import HttpAnswer, HttpRoute, Site, no_body, one_line
+from dns.handlers.site import HttpAnswer, HttpRoute, Site, listen_address, no_args, one_line, unknown_option
 from dns.metrics import Registry
 from dns.version import VERSION
 from dns.wire import numbers
@@ -31,10 +31,13 @@ class Options(msgspec.Struct, frozen=True):
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     line = one_line(lines)
-    no_body(line)
-    if len(line.args) > 1:
-        raise line.error("prometheus takes one address")
-    return Options(line.words[0] if line.args else "localhost:9153")
+    if line.has_body and not line.body:
+        raise line.error("prometheus: the block is empty, remove it")
+    for option in line.body:
+        if option.name.text != "runtime_metrics":
+            raise unknown_option("prometheus", option)
+        no_args(option)  # of Go's runtime, which we have not
+    return Options(listen_address(line, "localhost:9153"))
 
 
 class Meters:

@@ -6,7 +6,7 @@ import msgspec
 
 from dns.corefile.blocks import Line
 from dns.handlers.request import Serve
-from dns.handlers.site import HttpAnswer, HttpRoute, Site, one_line, one_word, unknown_option
+from dns.handlers.site import HttpAnswer, HttpRoute, Site, listen_address, one_line, one_word, unknown_option
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -16,8 +16,6 @@ class Options(msgspec.Struct, frozen=True):
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     line = one_line(lines)
-    if len(line.args) > 1:
-        raise line.error("ready takes one address")
     continuously = False
     for option in line.body:
         if option.name.text != "monitor":
@@ -25,7 +23,7 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
         if one_word(option) not in {"until-ready", "continuously"}:
             raise option.error(f"monitor takes until-ready or continuously, found {option.words[0]!r}")
         continuously = option.words[0] == "continuously"
-    return Options(line.words[0] if line.args else ":8181", continuously)
+    return Options(listen_address(line, ":8181"), continuously)
 
 
 def build(options: Options, site: Site, following: Serve) -> Serve:

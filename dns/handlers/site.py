@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -42,6 +42,9 @@ class World(msgspec.Struct):
     now: Callable[[], float]  # seconds since 1970
     rng: Random
     read_text: Callable[[str], str]  # a file's text; raises OSError
+    lookup: Callable[
+        [str, Sequence[str]], tuple[str, ...]
+    ]  # a host's addresses, by these servers or the system's
     resolve: Callable[[Request], Result]  # a question of our own, through the whole server
     invalidate: Callable[[frozenset[str]], None]  # these keys changed: forget answers made from them
     local_ips: Callable[[], tuple[str, ...]]  # addresses we are reached at, without loopback
@@ -104,6 +107,17 @@ def one_line(lines: tuple[Line, ...]) -> Line:
     if len(lines) > 1:
         raise lines[1].error(f"{lines[1].name.text} may stand once in a server block: merge the two")
     return lines[0]
+
+
+def listen_address(line: Line, default: str) -> str:
+    """The HOST:PORT behind a plugin's name, the host may be empty."""
+    if not line.args:
+        return default
+    address = one_word(line)
+    _, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise line.error(f"{line.name.text}: {address!r} is no address such as :8080 or 127.0.0.1:8080")
+    return address
 
 
 def no_args(line: Line) -> None:

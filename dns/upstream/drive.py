@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import ssl
 
     from dns.handlers.forward_options import Options
+    from dns.upstream.https_socket import HttpsUpstream
     from dns.upstream.quick_socket import Done, QuickAsker
     from dns.upstream.socket import Upstream
 
@@ -28,7 +29,7 @@ class Pool:
     def __init__(self, options: Options, targets: Sequence[Target]) -> None:
         self._options = options
         self._targets = tuple(targets)
-        self._upstreams: list[Upstream | None] = [None] * len(targets)
+        self._upstreams: list[Upstream | HttpsUpstream | None] = [None] * len(targets)
         self._background: set[asyncio.Task[None]] = set()
         self._quick: tuple[QuickAsker | None, ...] = (None,) * len(targets)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,19 +117,32 @@ class Pool:
                 if upstream is not None:
                     await upstream.close()
 
-    def _open(self, target: Target) -> Upstream:
+    def _open(self, target: Target) -> Upstream | HttpsUpstream:
+        options = self._options
+        if target.transport == "https":
+            from dns.upstream.https_socket import HttpsUpstream
+
+            return HttpsUpstream(
+                target,
+                self._tls("http/1.1"),
+                method=options.doh_method,
+                expire_s=options.expire_s,
+                read_timeout_s=options.read_timeout_s,
+                max_idle_count=options.max_idle_count,
+                source_address=options.source_address,
+            )
         from dns.upstream.socket import Upstream
 
-        options = self._options
         return Upstream(
             target,
             expire_s=options.expire_s,
             read_timeout_s=options.read_timeout_s,
+            max_age_s=options.max_age_s,
             tls=self._tls() if target.transport == "tls" else None,
             source_address=options.source_address,
         )
 
-    def _tls(self) -> ssl.SSLContext:
+    def _tls(self, *protocols: str) -> ssl.SSLContext:
         """CoreDNS's meaning of `tls`: one word is the CA, two are certificate and key, three are all."""
         import ssl
 
@@ -137,4 +151,6 @@ class Pool:
         context = ssl.create_default_context(cafile=authority)
         if len(files) >= 2:
             context.load_cert_chain(files[0], files[1])
+        if protocols:
+            context.set_alpn_protocols(protocols)
         return context

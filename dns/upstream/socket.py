@@ -45,6 +45,7 @@ class Upstream:
         *,
         expire_s: float = 10.0,
         read_timeout_s: float = 2.0,
+        max_age_s: float = 0.0,
         tls: ssl.SSLContext | None = None,
         source_address: str = "",
         rng: Random | None = None,
@@ -54,6 +55,7 @@ class Upstream:
         self.misses = {"udp": 0, "tcp": 0, "tcp-tls": 0}
         self._expire_s = expire_s
         self._read_timeout_s = read_timeout_s
+        self._max_age_s = max_age_s or float("inf")
         self._tls = tls
         self._source = (source_address, 0) if source_address else None
         self._rng = rng or SystemRandom()
@@ -125,7 +127,7 @@ class Upstream:
         async with self._connecting:
             now = asyncio.get_running_loop().time()
             stream = self._stream
-            if stream is not None and not stream.broken and now - stream.used_at_s < self._expire_s:
+            if stream is not None and stream.is_usable(now, self._expire_s, self._max_age_s):
                 self.hits[name] += 1
                 stream.used_at_s = now
                 return stream
@@ -223,8 +225,12 @@ class _Stream(_Waiting):
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, now: float) -> None:
         super().__init__()
         self.used_at_s = now
+        self._opened_at_s = now
         self._writer = writer
         self._reading = asyncio.ensure_future(self._read(reader))
+
+    def is_usable(self, now: float, expire_s: float, max_age_s: float) -> bool:
+        return not self.broken and now - self.used_at_s < expire_s and now - self._opened_at_s < max_age_s
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:

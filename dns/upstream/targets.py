@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
 import msgspec
 
-PORTS = {"dns": 53, "tls": 853}
+PORTS = {"dns": 53, "tls": 853, "https": 443}
 
 # Where a local stub's own upstreams are written down: systemd-resolved, NetworkManager.
 BEHIND_STUBS = ("/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
@@ -18,12 +19,17 @@ class Target(msgspec.Struct, frozen=True):
 
     host: str
     port: int = 53
-    transport: str = "dns"  # dns: UDP and TCP; tls
+    transport: str = "dns"  # dns: UDP and TCP; tls; https
     server_name: str = ""  # checked in the certificate
 
     @property
     def text(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """As in a URL of its transport."""
+        return self.text.removesuffix(f":{PORTS[self.transport]}")
 
 
 class BadTarget(ValueError):
@@ -31,23 +37,32 @@ class BadTarget(ValueError):
 
 
 def parse_target(text: str) -> Target:
-    """`[dns://|tls://]ADDRESS[%SERVERNAME][:PORT]`, IPv6 with a port in brackets. Raises BadTarget."""
+    """`[dns://|tls://|https://]ADDRESS|HOST[%SERVERNAME][:PORT]`, IPv6 with a port in brackets. Raises BadTarget.
+
+    A host's name is left as it is: its addresses are looked up when the server starts.
+    """
     transport, separator, rest = text.partition("://")
     if not separator:
         transport, rest = "dns", text
     if transport not in PORTS:
-        raise BadTarget(f"{transport}:// is not supported as an upstream: use dns:// or tls://")
+        raise BadTarget(f"{transport}:// is not supported as an upstream: use dns://, tls:// or https://")
     server_name = ""
-    if "%" in rest and transport == "tls":
+    if "%" in rest and transport != "dns":
         rest, _, server_name = rest.partition("%")
         server_name, colon, port_text = server_name.partition(":")
         rest = rest + colon + port_text
     host, port = split_port(rest, PORTS[transport])
-    try:
-        host = str(ip_address(host.partition("%")[0])) + host[len(host.partition("%")[0]) :]
-    except ValueError:
-        raise BadTarget(f"{text} is neither an address nor a resolv.conf file") from None
+    bare = host.partition("%")[0]
+    if is_address(bare):
+        host = str(ip_address(bare)) + host[len(bare) :]
+    elif not _HOST.fullmatch(host) or _NUMERIC.search(host):
+        raise BadTarget(f"{text} is neither an address nor a host's name nor a resolv.conf file")
     return Target(host, port, transport, server_name)
+
+
+# The last label of a host's name is no number: that would be an address with a mistake.
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_NUMERIC = re.compile(r"(^|\.)\d+\.?$")
 
 
 def split_port(text: str, default: int) -> tuple[str, int]:
@@ -70,7 +85,7 @@ def nameservers(text: str) -> list[str]:
     found: list[str] = []
     for line in text.splitlines():
         words = line.split("#")[0].split(";")[0].split()
-        if len(words) >= 2 and words[0] == "nameserver" and _is_address(words[1]):
+        if len(words) >= 2 and words[0] == "nameserver" and is_address(words[1]):
             found.append(words[1])
     return found
 
@@ -113,7 +128,7 @@ def resolv_conf_targets(path: str, read_text: Callable[[str], str]) -> tuple[lis
     return [Target(host) for host in dict.fromkeys(hosts)], notices
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         ip_address(text)
     except ValueError:

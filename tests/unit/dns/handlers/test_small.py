@@ -192,7 +192,7 @@ def test_ready_names_what_is_waited_for() -> None:
         ('template IN A {\n answer "{{ .Nonsense }}"\n }', "is not supported"),
         ("bufsize 100", "range"),
         ("autopath @etcd", "no search path of @etcd"),
-        ("ready a b", "one address"),
+        ("ready a b", "one argument"),
         ("nodecache x", "takes addresses"),
         ("loadbalance weighted f", "the policy is round_robin"),
         ("cache 30 {\n prefetch 1 1m 5%\n }", "range"),

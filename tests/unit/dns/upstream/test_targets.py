@@ -22,13 +22,20 @@ from dns.upstream.targets import (
         ("tls://9.9.9.9", Target("9.9.9.9", 853, "tls")),
         ("tls://9.9.9.9%dns.quad9.net:8853", Target("9.9.9.9", 8853, "tls", "dns.quad9.net")),
         ("fe80::1%eth0", Target("fe80::1%eth0")),
+        ("https://1.1.1.1", Target("1.1.1.1", 443, "https")),
+        ("https://[2606:4700::1111]%one.one:8443", Target("2606:4700::1111", 8443, "https", "one.one")),
+        ("ns.example.org", Target("ns.example.org")),
+        ("tls://dns.example.org:8853", Target("dns.example.org", 8853, "tls")),
     ],
 )
 def test_servers_as_a_corefile_writes_them(text: str, target: Target) -> None:
     assert parse_target(text) == target
 
 
-@pytest.mark.parametrize("text", ["ns.example.org", "https://1.1.1.1", "1.2.3.4:0", "1.2.3"])
+@pytest.mark.parametrize(
+    "text",
+    ["-ns.example.org", "http://1.1.1.1", "grpc://1.1.1.1", "1.2.3.4:0", "1.2.3", "a..b", "ns.example.org:x"],
+)
 def test_words_that_are_no_server(text: str) -> None:
     with pytest.raises(BadTarget):
         parse_target(text)
