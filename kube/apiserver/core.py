@@ -8,6 +8,7 @@ import logging
 from kube.apiserver import documents, status
 from kube.apiserver.authorization import Attributes, exact_fields
 from kube.apiserver.binding import bind
+from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
 from kube.apiserver.eviction import evict
 from kube.apiserver.impersonation import impersonation
 from kube.apiserver.limits import too_deep
@@ -155,8 +156,11 @@ class ApiServer:
         if row is None:
             return documents.not_found()
         if target.subresource == "proxy":
+            await reviewed_connection(api, kind, target, request)
             return proxy(api, target, request)
         if target.plural == "pods" and target.subresource in _STREAMS:
+            if target.subresource != "log":
+                await reviewed_connection(api, kind, target, request)
             return pod_stream(api, target, request)
         if call.verb not in row.verbs:
             raise status.method_not_allowed(kind.resource, call.verb)

@@ -1,9 +1,10 @@
 """DELETE of one object and of a collection: grace, preconditions, propagation, finalizers."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from kube.apiserver import admission, conversion, status
+from kube.apiserver import admission, conversion, conversion_drive, status
 from kube.apiserver.allocation import removal_ops
 from kube.apiserver.kinds import Kind, lifecycle
 from kube.apiserver.options import DeleteOptions
@@ -49,25 +50,35 @@ def returns_object(kind: Kind) -> bool:
     return kind.plural in _RETURNED.get(kind.group, ())
 
 
-async def delete(api: Api, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> Deleted:
+Review = Callable[[Object], Awaitable[None]]  # of what is about to go; raises StatusError
+
+
+async def delete(
+    api: Api, kind: Kind, namespace: str, name: str, options: DeleteOptions, review: Review | None = None
+) -> Deleted:
     """Raises StatusError."""
     for _ in range(_ATTEMPTS):
         entry = api.get(kind, namespace, name)
         if entry is None:
             raise status.not_found(kind.resource, name)
         try:
-            return await _delete_once(api, kind, namespace, entry, options)
+            return await _delete_once(api, kind, namespace, entry, options, review)
         except Conflict:
             continue
     raise status.conflict(kind.resource, name)
 
 
-async def _delete_once(api: Api, kind: Kind, namespace: str, entry: Entry, options: DeleteOptions) -> Deleted:
+async def _delete_once(
+    api: Api, kind: Kind, namespace: str, entry: Entry, options: DeleteOptions, review: Review | None
+) -> Deleted:
+    (entry,) = await conversion_drive.in_version(api, kind, [entry])
     obj = conversion.decoded(kind, entry)
     metadata = obj["metadata"]
     name, uid = metadata["name"], metadata.get("uid", "")
     _check_preconditions(kind, metadata, options)
     admission.admit_delete(kind, obj)
+    if review is not None:
+        await review(obj)
     marked = lifecycle.prepare_delete(
         kind, obj, now=api.now(), grace_period_s=options.grace_s, propagation=options.propagation or None
     )
@@ -78,7 +89,7 @@ async def _delete_once(api: Api, kind: Kind, namespace: str, entry: Entry, optio
         return Deleted(entry, uid, gone=True)
     if marked is obj or options.dry_run:
         return Deleted(entry, uid, gone=False)
-    value = encode_stored(conversion.for_store(kind, marked))
+    value = encode_stored(await conversion_drive.for_store(api, kind, marked))
     revision = await api.store.txn([Put(key, value, entry.revision)])
     return Deleted(entry_of(kind, marked, value, entry.create_revision, revision), uid, gone=False)
 
@@ -101,12 +112,14 @@ def _check_preconditions(kind: Kind, metadata: Object, options: DeleteOptions) -
         raise status.conflict(kind.resource, name, why)
 
 
-async def delete_all(api: Api, kind: Kind, entries: list[Entry], options: DeleteOptions) -> list[Entry]:
+async def delete_all(
+    api: Api, kind: Kind, entries: list[Entry], options: DeleteOptions, review: Review | None = None
+) -> list[Entry]:
     """Each of them, as delete does; those that went meanwhile are left out."""
 
     async def one(entry: Entry) -> Entry | None:
         try:
-            return (await delete(api, kind, entry.namespace, entry.name, options)).entry
+            return (await delete(api, kind, entry.namespace, entry.name, options, review)).entry
         except status.StatusError as error:
             if error.reason == "NotFound":
                 return None

@@ -173,14 +173,14 @@ def _to_service(api: Api, target: Target, name: str, port: str, scheme: str, pat
     wanted = [row for row in ports if not port or port in (row.get("name"), str(row["port"]))]
     if not wanted:
         raise status.service_unavailable(f'no service port "{port}" found for service "{name}"')
-    ready = _ready_endpoints(api, target.namespace, name, wanted[0].get("name") or "")
+    ready = ready_endpoints(api, target.namespace, name, wanted[0].get("name") or "")
     if not ready:
         raise status.service_unavailable(f'no endpoints available for service "{name}"')
     host, number = api.rng.choice(ready)
     return Relay(host, number, path, tls=_tls(scheme))
 
 
-def _ready_endpoints(api: Api, namespace: str, service: str, port: str) -> Sequence[tuple[str, int]]:
+def ready_endpoints(api: Api, namespace: str, service: str, port: str) -> Sequence[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     snapshot = api.cache.collection(ENDPOINT_SLICES.storage_key).at(api.cache.revision)
     for entry in snapshot.after("", namespace):

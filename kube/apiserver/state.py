@@ -10,10 +10,12 @@ import msgspec
 from kube.apiserver.authorization import Authorizer
 from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.customresources.catalog import Catalog
+from kube.apiserver.dynamic_admission.registrations import Registrations
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.limits import check_stored
 from kube.apiserver.metrics import ServerMetrics
+from kube.apiserver.outbound.calls import Caller, Silent
 from kube.apiserver.rbac.policy import Policy
 from kube.apiserver.request import Object
 from kube.apiserver.resource_metrics import kinds as resource_metrics
@@ -65,6 +67,8 @@ class Api(NamedTuple):
     tokens: BoundTokens | None = None
     summaries: NodeSummaries | None = None  # without it nobody asks the node agents
     policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it
+    registrations: Registrations = Registrations()  # webhooks and policies; empty until it follows the cache
+    callouts: Caller = Silent()
 
     def now(self) -> str:
         """RFC 3339 with seconds, as metadata has it."""

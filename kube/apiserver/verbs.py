@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from kube.apiserver import admission, bodies, read, reviews, status
+from kube.apiserver import admission, bodies, conversion, conversion_drive, read, reviews, status
 from kube.apiserver.binding import bind
-from kube.apiserver.delete import delete, delete_all, returns_object
+from kube.apiserver.delete import Review, delete, delete_all, returns_object
+from kube.apiserver.dynamic_admission import drive as dynamic
+from kube.apiserver.dynamic_admission.attempts import Attempt
 from kube.apiserver.kinds import Kind, managed_fields, patch
-from kube.apiserver.options import delete_options, list_options, revision_of
+from kube.apiserver.options import DeleteOptions, delete_options, list_options, revision_of
 from kube.apiserver.path import Target
 from kube.apiserver.representation import ListMeta, Shown, negotiate
 from kube.apiserver.request import (
@@ -42,9 +44,10 @@ def _shown(api: Api, call: Call) -> Shown:
     return negotiate(call.kind, request.headers.get("accept", ""), request.query, api.clock())
 
 
-def _written(api: Api, call: Call, write: Write, written: Written) -> Answer:
+async def _written(api: Api, call: Call, write: Write, written: Written) -> Answer:
     warnings = tuple(("Warning", f"299 - {status.quote(text)}") for text in write.warnings)
-    body = _shown(api, call).object(View(written.entry))
+    (entry,) = await conversion_drive.in_version(api, call.kind, [written.entry])
+    body = _shown(api, call).object(View(entry))
     return Answer(201 if written.created else 200, body, JSON, warnings)
 
 
@@ -71,7 +74,7 @@ async def _create(api: Api, call: Call) -> Response:
         raise status.method_not_allowed_here()
     write = write_of(api, call.kind, target.namespace, request)
     obj, doubled = bodies.object_of(request, call.kind)
-    return _written(api, call, write, await create(write, obj, doubled))
+    return await _written(api, call, write, await create(write, obj, doubled))
 
 
 async def _update(api: Api, call: Call) -> Response:
@@ -92,7 +95,7 @@ async def _update(api: Api, call: Call) -> Response:
         return bodies.copy_of(raw)
 
     may_create = kind.create_on_update and not target.subresource and not metadata.get("resourceVersion")
-    return _written(
+    return await _written(
         api, call, write, await update(write, target.name, change, absent=change if may_create else None)
     )
 
@@ -112,7 +115,7 @@ async def _patch(api: Api, call: Call) -> Response:
         bodies.check_type(new, kind.api_version, kind.kind)
         return checked(write, new, [])
 
-    return _written(api, call, write, await update(write, target.name, change))
+    return await _written(api, call, write, await update(write, target.name, change))
 
 
 async def _apply(api: Api, call: Call, write: Write) -> Response:
@@ -150,7 +153,7 @@ async def _apply(api: Api, call: Call, write: Write) -> Response:
 
     absent = None if target.subresource else change
     written = await update(write._replace(applies=True), target.name, change, absent=absent)
-    return _written(api, call, write, written)
+    return await _written(api, call, write, written)
 
 
 def _check_doubled(write: Write, sentences: list[str]) -> None:
@@ -166,10 +169,42 @@ async def _delete(api: Api, call: Call) -> Response:
     kind, target, request = call.kind, call.target, call.request
     options = delete_options(request.query, bodies.delete_options_of(request))
     admission.admit_deletion_by(api, kind, target.namespace, target.name, request.user or ANONYMOUS)
-    deleted = await delete(api, kind, target.namespace, target.name, options)
+    warnings: list[str] = []
+    review = _reviewed(api, call, options, warnings)
+    deleted = await delete(api, kind, target.namespace, target.name, options, review)
+    headers = tuple(("Warning", f"299 - {status.quote(text)}") for text in warnings)
     if deleted.gone and not returns_object(kind):
-        return json_answer(status.success(kind.resource, target.name, deleted.uid))
-    return Answer(200, _shown(api, call).object(View(deleted.entry)))
+        return json_answer(status.success(kind.resource, target.name, deleted.uid), headers=headers)
+    (entry,) = await conversion_drive.in_version(api, kind, [deleted.entry])
+    return Answer(200, _shown(api, call).object(View(entry)), headers=headers)
+
+
+def _reviewed(api: Api, call: Call, options: DeleteOptions, warnings: list[str]) -> Review | None:
+    """What webhooks and policies say of the deletion; None when there are none."""
+    lists = api.registrations.now
+    if lists is None or not lists.any:
+        return None
+    kind, user = conversion.stored_kind(call.kind), call.request.user or ANONYMOUS
+
+    async def review(obj: Object) -> None:
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace") or (metadata["name"] if kind.key == "namespaces" else "")
+        shown = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
+        attempt = Attempt(
+            "DELETE",
+            kind,
+            namespace,
+            metadata["name"],
+            user,
+            None,
+            obj,
+            kind.gvk,
+            dry_run=options.dry_run,
+            options=shown,
+        )
+        await dynamic.review(api, attempt, warnings)
+
+    return review
 
 
 async def _delete_collection(api: Api, call: Call) -> Response:
@@ -181,9 +216,12 @@ async def _delete_collection(api: Api, call: Call) -> Response:
     selection = ObjectSelection(target.namespace, "", listed.labels, listed.fields)
     snapshot = api.cache.collection(kind.storage_key).at(api.cache.revision)
     found: list[Entry] = list(read.selected(snapshot, selection))
+    if conversion_drive.asks(kind):
+        found = await read.converted(api, kind, snapshot, selection)
     shown = _shown(api, call)
-    deleted = await delete_all(api, kind, found, options)
-    return Answer(200, shown.list(shown.rows(deleted), ListMeta(api.cache.revision)))
+    deleted = await delete_all(api, kind, found, options, _reviewed(api, call, options, []))
+    entries = await conversion_drive.in_version(api, kind, deleted)
+    return Answer(200, shown.list(shown.rows(entries), ListMeta(api.cache.revision)))
 
 
 _Handler = Callable[[Api, Call], Awaitable[Response]]

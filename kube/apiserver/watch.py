@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from kube.apiserver import status
+from kube.apiserver import conversion_drive, status
 from kube.apiserver.kinds import Kind
 from kube.apiserver.options import ListOptions, list_options
 from kube.apiserver.path import Target
-from kube.apiserver.read import selected, wait_for
+from kube.apiserver.read import converted, selected, wait_for
 from kube.apiserver.representation import Shown, event_line, negotiate
 from kube.apiserver.request import JSON, Request, Streaming
 from kube.apiserver.selection import ObjectSelection
 from kube.apiserver.state import Api
 from kube.store import Compacted
 from kube.store.entries import Entry
-from kube.store.watchers import View, Watcher
+from kube.store.watchers import MAX_QUEUED_LINES, Event, FanOut, View, Watcher
 
 _INITIAL_A_TURN = 500
 _INITIAL_BYTES_A_TURN = 1 << 20
@@ -31,7 +31,11 @@ async def watch(api: Api, kind: Kind, target: Target, request: Request) -> Strea
     if initial and options.revision:
         await wait_for(api, options.revision)
     if initial or (initial is None and not options.revision):
-        return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_now())
+        entries = None
+        if conversion_drive.asks(kind):
+            snapshot = api.cache.collection(kind.storage_key).at(api.cache.revision)
+            entries = snapshot.revision, await converted(api, kind, snapshot, selection)
+        return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_now(entries))
     after = options.revision or api.cache.revision
     return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_revision(after))
 
@@ -51,20 +55,33 @@ class _Watch:
         self._timeout_s = options.timeout_s or api.rng.randint(low, high)
 
     def from_revision(self, after: int) -> AsyncIterator[bytes]:
-        watcher = Watcher(self._selection, self._shown, after)
+        watcher = self._watcher(after)
         try:
             cancel = self._api.cache.watch(self._kind.storage_key, watcher)
         except Compacted as error:
             return _only(error_line(status.too_old_resource_version(error.asked, error.oldest)))
         return _Stream(self._api, self._kind, watcher, self, cancel, (), initial_end=False)
 
-    def from_now(self) -> AsyncIterator[bytes]:
-        """The present objects as ADDED, then the bookmark that says so (where bookmarks are allowed), then live."""
+    def _watcher(self, after: int) -> Watcher:
+        if conversion_drive.asks(self._kind):
+            return ConvertingWatcher(self._api, self._kind, self._selection, self._shown, after)
+        return Watcher(self._selection, self._shown, after)
+
+    def from_now(self, known: tuple[int, Sequence[Entry]] | None = None) -> AsyncIterator[bytes]:
+        """The present objects as ADDED, then the bookmark that says so (where bookmarks are allowed), then live.
+
+        `known`: objects that were converted, and the revision they are of.
+        """
         cache = self._api.cache
-        snapshot = cache.collection(self._kind.storage_key).at(cache.revision)
-        entries = list(selected(snapshot, self._selection))
-        watcher = Watcher(self._selection, self._shown, cache.revision)
-        cancel = cache.watch(self._kind.storage_key, watcher)
+        if known is None:
+            snapshot = cache.collection(self._kind.storage_key).at(cache.revision)
+            known = cache.revision, list(selected(snapshot, self._selection))
+        revision, entries = known
+        watcher = self._watcher(revision)
+        try:
+            cancel = cache.watch(self._kind.storage_key, watcher)
+        except Compacted as error:
+            return _only(error_line(status.too_old_resource_version(error.asked, error.oldest)))
         marked = self._options.bookmarks and self._options.initial_events is not None
         return _Stream(self._api, self._kind, watcher, self, cancel, entries, initial_end=marked)
 
@@ -123,7 +140,7 @@ class _Stream:
             self._initial_end = False
             return self._request.shown.bookmark(self._initial_revision, initial_end=True)
         while not self._closed:
-            lines = self._watcher.take()
+            lines = await self._lines()
             if lines:
                 return b"".join(lines)
             now = self._loop.time()
@@ -140,6 +157,11 @@ class _Stream:
             )
         await self.aclose()
         raise StopAsyncIteration
+
+    async def _lines(self) -> list[bytes]:
+        if isinstance(self._watcher, ConvertingWatcher):
+            return await self._watcher.converted_lines()
+        return self._watcher.take()
 
     def _initial(self) -> bytes:
         """The next of the present objects, few enough that a slow client's turn is short and small."""
@@ -166,6 +188,53 @@ class _Stream:
             self._cancel()
             self._api.metrics.watch_ended(self._gvr)
             self._watcher.wake()
+
+
+class ConvertingWatcher(Watcher):
+    """Keeps the events as they are: a webhook has to be asked before anything can be said of them."""
+
+    def __init__(self, api: Api, kind: Kind, selection: ObjectSelection, shown: Shown, after: int) -> None:
+        super().__init__(selection, shown, after)
+        self._api = api
+        self._kind = kind
+        self._events: list[Event] = []
+
+    def offer(self, fan_out: FanOut) -> None:
+        if fan_out.event.revision <= self.after or self.overflowed:
+            return
+        self._events.append(fan_out.event)
+        if len(self._events) > MAX_QUEUED_LINES:
+            self.overflowed = True
+            self._events.clear()
+        self.wake()
+
+    async def wait(self) -> None:
+        if not self._events:
+            await super().wait()
+
+    async def converted_lines(self) -> list[bytes]:
+        """What happened since the last call; a failure of the webhook is the last line."""
+        events, self._events = self._events, []
+        try:
+            olds = await self._converted([event.old for event in events])
+            news = await self._converted([event.new for event in events])
+        except status.StatusError as error:
+            self.overflowed = True
+            return [error_line(error)]
+        lines = []
+        for event, old, new in zip(events, olds, news, strict=True):
+            line = FanOut(Event(old, new, event.revision)).line_for(self.selection, self.representation)
+            if line is not None:
+                lines.append(line)
+        return lines
+
+    async def _converted(self, entries: Sequence[Entry | None]) -> Sequence[Entry | None]:
+        present = [entry for entry in entries if entry is not None]
+        made: list[Entry] = []
+        for entry in present:  # one by one: the same object may be there at several revisions
+            made += await conversion_drive.in_version(self._api, self._kind, [entry])
+        found = iter(made)
+        return [None if entry is None else next(found) for entry in entries]
 
 
 def error_line(error: status.StatusError) -> bytes:

@@ -4,14 +4,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from kube.apiserver import admission, allocation, bodies, conversion, options, status
+from kube.apiserver import admission, allocation, bodies, conversion, conversion_drive, options, status
 from kube.apiserver.admission import quotas
 from kube.apiserver.customresources import admission as definitions
 from kube.apiserver.delete import remove
+from kube.apiserver.dynamic_admission import drive as dynamic
+from kube.apiserver.dynamic_admission.attempts import Attempt, Operation
 from kube.apiserver.kinds import Kind, defaults, lifecycle, managed_fields, schema, validation
 from kube.apiserver.options import WriteOptions
 from kube.apiserver.request import ANONYMOUS, Object, Request, User
 from kube.apiserver.state import Api, encode_stored, entry_of, key_of
+from kube.apiserver.status import FieldError
 from kube.store import Conflict, Op, Put
 from kube.store.entries import Entry
 
@@ -31,6 +34,7 @@ class Write(NamedTuple):
     warnings: list[str]
     subresource: str = ""
     applies: bool = False  # the apply patch has settled who owns which field
+    verb: str = "Create"  # of the options that webhooks are shown: CreateOptions, UpdateOptions, PatchOptions
 
 
 class Written(NamedTuple):
@@ -39,6 +43,9 @@ class Written(NamedTuple):
     entry: Entry
     created: bool = False
     deleted: bool = False
+
+
+_VERBS = {"PUT": "Update", "PATCH": "Patch"}
 
 
 def write_of(api: Api, kind: Kind, namespace: str, request: Request, subresource: str = "") -> Write:
@@ -52,6 +59,7 @@ def write_of(api: Api, kind: Kind, namespace: str, request: Request, subresource
         request.user or ANONYMOUS,
         [],
         subresource,
+        verb=_VERBS.get(request.method, "Create"),
     )
 
 
@@ -99,8 +107,9 @@ async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
         # Addresses are filled in: a Service that has to be tried again starts without them.
         candidate = bodies.copy_of(obj) if write.stored.key == allocation.SERVICES else obj
         try:
+            candidate = await _prepared(write, candidate)
             async with quotas.turn(write.api, write.stored, write.namespace, creates=True):
-                return await _create_once(write, candidate)
+                return await _store_new(write, candidate)
         except Conflict:
             continue  # another server gave the address or port away first; the allocator knows now
         except status.StatusError as error:
@@ -114,24 +123,76 @@ async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
     raise status.conflict(write.kind.resource, obj["metadata"].get("name", ""))
 
 
-async def _create_once(write: Write, obj: Object) -> Written:
-    """Raises store.Conflict for a key other than the object's own."""
+async def _prepared(write: Write, obj: Object) -> Object:
+    """The new object as all admission wants it; webhooks are asked, so other requests are served meanwhile."""
     api, kind = write.api, write.stored
     suffix = "" if obj["metadata"].get("name") else api.suffix()
     lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.name)
-    _track(write, obj, None)
     admission.admit_create(api, kind, obj, write.user)
+    attempt = _attempt(write, "CREATE", obj, None)
+    changed = await dynamic.mutated(api, attempt, write.warnings)
+    if changed is not None and changed is not obj:
+        obj = _mutated(write, changed)
+        admission.admit_create(api, kind, obj, write.user)
+    _track(write, obj, None)
+    if dynamic.judges(api, attempt):
+        if kind.key != definitions.DEFINITIONS.key:  # whose status is not known yet
+            _refuse(kind, obj, validation.validate_create(kind, obj))
+        await dynamic.validate(api, attempt._replace(obj=obj), write.warnings)
+    return obj
+
+
+def _attempt(write: Write, operation: Operation, obj: Object | None, old: Object | None) -> Attempt:
+    """In the version of the request, which custom kinds are handled in; built-in ones are shown as they are stored."""
+    kind = write.stored
+    metadata = (obj or old or {}).get("metadata") or {}
+    chosen = write.options
+    options: Object = {"kind": f"{write.verb}Options", "apiVersion": "meta.k8s.io/v1"}
+    if chosen.dry_run:
+        options["dryRun"] = ["All"]
+    if chosen.manager:
+        options["fieldManager"] = chosen.manager
+    options["fieldValidation"] = chosen.validation
+    return Attempt(
+        operation,
+        kind,
+        write.namespace if kind.key != "namespaces" else metadata.get("name") or "",
+        metadata.get("name") or "",
+        write.user,
+        obj,
+        old,
+        kind.gvk,
+        subresource=write.subresource,
+        dry_run=chosen.dry_run,
+        options=options,
+    )
+
+
+def _mutated(write: Write, obj: Object) -> Object:
+    """What webhooks and policies made of an object, read and defaulted as a body is."""
+    schema.check(write.stored, obj)
+    defaults.apply(write.stored, obj)
+    return obj
+
+
+def _refuse(kind: Kind, obj: Object, errors: list[FieldError]) -> None:
+    if errors:
+        raise status.invalid(kind.group_kind, obj["metadata"].get("name") or "", errors)
+
+
+async def _store_new(write: Write, obj: Object) -> Written:
+    """Raises store.Conflict for a key other than the object's own."""
+    api, kind = write.api, write.stored
+    stored = await conversion_drive.for_store(api, kind, obj)
     write.warnings.extend(definitions.admit(api.catalog, kind, obj, None, api.now()))
     name = obj["metadata"].get("name") or ""
-    errors = validation.validate_create(kind, obj)
-    if errors:
-        raise status.invalid(kind.group_kind, name, errors)
+    _refuse(kind, obj, validation.validate_create(kind, obj))
     if api.get(kind, write.namespace, name) is not None:
         raise status.already_exists(write.kind.resource, name)
     guards: list[Op] = [*definitions.guards(api.cache, kind), *quotas.charges(api, kind, obj, None)]
     with _allocated(write, obj, None) as extra:
         key = key_of(kind, write.namespace, name)
-        value = encode_stored(conversion.for_store(kind, obj))
+        value = encode_stored(stored)
         ops: list[Op] = [Put(key, value, 0), *extra, *guards]
         try:
             revision = 0 if write.options.dry_run else await api.store.txn(ops)
@@ -139,7 +200,7 @@ async def _create_once(write: Write, obj: Object) -> Written:
             if error.key != key:
                 raise
             raise status.already_exists(write.kind.resource, name) from error
-    return Written(entry_of(kind, obj, value, revision, revision), created=True)
+    return Written(entry_of(kind, stored, value, revision, revision), created=True)
 
 
 def _track(write: Write, new: Object, old: Object | None) -> None:
@@ -178,8 +239,7 @@ async def update(write: Write, name: str, change: Change, *, absent: Change | No
                 raise status.not_found(write.kind.resource, name)
             return await create(write, absent({}), [])
         try:
-            async with quotas.turn(write.api, kind, write.namespace, creates=False):
-                return await _update_once(write, entry, name, change)
+            return await _update_once(write, entry, name, change)
         except Conflict:
             continue
     raise status.conflict(write.kind.resource, name)
@@ -188,6 +248,7 @@ async def update(write: Write, name: str, change: Change, *, absent: Change | No
 async def _update_once(write: Write, entry: Entry, name: str, change: Change) -> Written:
     """Raises store.Conflict when somebody was faster."""
     api, kind = write.api, write.stored
+    (entry,) = await conversion_drive.in_version(api, kind, [entry])
     old = conversion.decoded(kind, entry)
     new = change(conversion.to_served(write.kind, entry.decode()))
     new = conversion.to_stored(write.kind, new)
@@ -199,33 +260,53 @@ async def _update_once(write: Write, entry: Entry, name: str, change: Change) ->
     lifecycle.check_version(kind, new, old)
     defaults.apply(kind, new)
     new = lifecycle.prepare_update(kind, new, old, subresource=write.subresource)
+    new = await _admitted_update(write, new, old)
     if new is old and not conversion.is_outdated(kind, entry):
         return Written(entry)
-    _track(write, new, old)
-    admission.admit_update(api, kind, new, old, write.subresource, write.user)
-    if not write.subresource:
-        write.warnings.extend(definitions.admit(api.catalog, kind, new, old, api.now()))
-    with _allocated(write, new, old) as extra:
-        errors = validation.validate_update(kind, new, old, write.subresource)
-        if errors:
-            raise status.invalid(kind.group_kind, name, errors)
-        charges = [] if write.subresource else quotas.charges(api, kind, new, old)
-        return await _store_update(write, entry, new, [*extra, *charges])
+    stored = await conversion_drive.for_store(api, kind, new)
+    async with quotas.turn(api, kind, write.namespace, creates=False):
+        if not write.subresource:
+            write.warnings.extend(definitions.admit(api.catalog, kind, new, old, api.now()))
+        with _allocated(write, new, old) as extra:
+            _refuse(kind, new, validation.validate_update(kind, new, old, write.subresource))
+            charges = [] if write.subresource else quotas.charges(api, kind, new, old)
+            return await _store_update(write, entry, new, stored, [*extra, *charges])
 
 
-async def _store_update(write: Write, entry: Entry, new: Object, extra: list[Op]) -> Written:
+async def _admitted_update(write: Write, new: Object, old: Object) -> Object:
+    """The object as all admission wants it: `old` itself when nothing changes in the end."""
+    api, kind = write.api, write.stored
+    attempt = _attempt(write, "UPDATE", new, old)
+    if new is not old:
+        admission.admit_update(api, kind, new, old, write.subresource, write.user)
+    changed = await dynamic.mutated(api, attempt, write.warnings)
+    if changed is not None and changed is not new:
+        changed = _mutated(write, changed)
+        new = lifecycle.prepare_update(kind, changed, old, subresource=write.subresource)
+        if new is not old:
+            admission.admit_update(api, kind, new, old, write.subresource, write.user)
+    if new is not old:
+        _track(write, new, old)
+    if dynamic.judges(api, attempt):
+        if kind.key != definitions.DEFINITIONS.key:
+            _refuse(kind, new, validation.validate_update(kind, new, old, write.subresource))
+        await dynamic.validate(api, attempt._replace(obj=new), write.warnings)
+    return new
+
+
+async def _store_update(write: Write, entry: Entry, new: Object, stored: Object, extra: list[Op]) -> Written:
     api, kind = write.api, write.stored
     key = key_of(kind, write.namespace, new["metadata"]["name"])
     if lifecycle.finished(kind, new):
         if not write.options.dry_run:
             await remove(api, kind, key, entry.revision, new)
-        value = encode_stored(conversion.for_store(kind, new))
-        return Written(entry_of(kind, new, value, entry.create_revision, api.cache.revision), deleted=True)
-    value = encode_stored(conversion.for_store(kind, new))
+        value = encode_stored(stored)
+        return Written(entry_of(kind, stored, value, entry.create_revision, api.cache.revision), deleted=True)
+    value = encode_stored(stored)
     if write.options.dry_run:
-        return Written(entry_of(kind, new, value, entry.create_revision, entry.revision))
+        return Written(entry_of(kind, stored, value, entry.create_revision, entry.revision))
     revision = await api.store.txn([Put(key, value, entry.revision), *extra])
-    return Written(entry_of(kind, new, value, entry.create_revision, revision))
+    return Written(entry_of(kind, stored, value, entry.create_revision, revision))
 
 
 async def rewrite(api: Api, kind: Kind, namespace: str, name: str, change: Change) -> Entry:

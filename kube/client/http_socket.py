@@ -27,6 +27,7 @@ class Endpoint(NamedTuple):
     host: str
     port: int
     base_path: str = ""  # where a proxy serves the API, without the last slash
+    server_name: str = ""  # whom the certificate is for, where that is not the host
 
 
 class _Connection:
@@ -130,6 +131,11 @@ class HttpTransport:
             connection.close()
             await asyncio.sleep(0)  # the loop closes the socket in its next round
 
+    def drop(self) -> None:
+        """Close the kept connections, without waiting for it."""
+        while self._idle:
+            self._idle.pop().close()
+
     async def close(self) -> None:
         while self._idle:
             connection = self._idle.pop()
@@ -144,7 +150,7 @@ class HttpTransport:
         if query:
             target += "?" + urlencode(query)
         merged = {
-            "host": f"{self._endpoint.host}:{self._endpoint.port}",
+            "host": f"{self._endpoint.server_name or self._endpoint.host}:{self._endpoint.port}",
             "user-agent": self._user_agent,
             "accept": "application/json",
             **self.credentials(),
@@ -161,7 +167,11 @@ class HttpTransport:
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(
-                    self._endpoint.host, self._endpoint.port, ssl=self.tls, limit=_READ_BYTES
+                    self._endpoint.host,
+                    self._endpoint.port,
+                    ssl=self.tls,
+                    server_hostname=(self._endpoint.server_name or None) if self.tls else None,
+                    limit=_READ_BYTES,
                 )
         except (OSError, TimeoutError) as error:
             raise Unreachable(f"{self.url}: {_reason(error)}") from error

@@ -117,6 +117,8 @@ class Checker:
         name = dotted(node)
         if name in TYPE_NAMES and name.partition(".")[0] not in variables:
             return TYPE
+        if name in variables:
+            return variables[name]
         operand = self.type_of(node.operand, variables)
         through = operand.name == "optional"
         found = self._field(operand.parameters[0] if through else operand, node)

@@ -103,6 +103,8 @@ def _select(node: Select, names: frozenset[str]) -> Step:
     if name in TYPE_NAMES and name.partition(".")[0] not in names:
         value = TypeValue(name)
         return lambda _: value
+    if name in names and not node.test:
+        return lambda scope: scope[name]  # Kubernetes has variables with a dot in their name
     operand, field = step_of(node.operand, names), node.field
     if node.test:
         return lambda scope: _has(operand(scope), field)

@@ -10,6 +10,8 @@ from kube.apiserver.kinds import Kind
 from kube.store import Expect
 from kube.store.cache import WatchCache, store_key
 
+__all__ = ["DEFINITIONS", "admit", "guards"]
+
 Object = dict[str, Any]
 
 

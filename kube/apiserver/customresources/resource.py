@@ -14,6 +14,7 @@ from kube.apiserver.customresources import (
     structure,
     uniqueness,
     values,
+    webhook,
 )
 from kube.apiserver.customresources.structural import ABSENT, Schema
 from kube.apiserver.kinds.managed_fields.structure import Structure
@@ -44,6 +45,7 @@ class CustomVersion:
         self._head = head.encode()  # as state.encode_stored begins
         self.has_status = "status" in (version.get("subresources") or {})
         self.scale = scaling.read((version.get("subresources") or {}).get("scale"))
+        self.conversion = definition if webhook.is_called(definition) else None
         self.warning = _deprecation(self.api_version, spec["names"]["kind"], version)
 
     @cached_property
@@ -94,6 +96,10 @@ class CustomVersion:
     def is_current(self, body: bytes, revision: int) -> bool:
         """Whether a stored body is what this version shows."""
         return revision > self.since and body.startswith(self._head)
+
+    def has_version(self, body: bytes) -> bool:
+        """Whether the object says that it is of this version."""
+        return body.startswith(self._head)
 
     def to_served(self, obj: Object) -> Object:
         """A stored object in this version, in place: what newer schemas say of it is applied when it is read."""

@@ -18,6 +18,10 @@ class BadPatch(ValueError):
     """An operation that is malformed or does not fit the document."""
 
 
+class TestFailed(BadPatch):
+    """A test operation found another value."""
+
+
 def apply(document: Any, operations: Sequence[Mapping[str, Any]]) -> Any:
     """The document after all operations, which is changed in place. BadPatch stops at the first that fails."""
     copied_bytes = 0
@@ -162,7 +166,7 @@ def _test(document: Any, operation: Mapping[str, Any]) -> Any:
     if value is _ABSENT:
         value = None
     if not equal(value, expected):
-        raise BadPatch(f"testing value {operation.get('path')} failed: test failed")
+        raise TestFailed(f"testing value {operation.get('path')} failed: test failed")
     return document
 
 

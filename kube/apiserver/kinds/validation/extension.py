@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from kube.apiserver.kinds.names import label_key_errors, subdomain_errors
+from kube.apiserver.kinds.names import subdomain_errors
 from kube.apiserver.kinds.validation.rules import Errors, each, label_selector, needed, one_of, port_number
 from kube.apiserver.status import duplicate, forbidden_value, invalid_value, not_supported, required
 
@@ -47,7 +47,10 @@ def _webhook(errors: Errors, where: str, webhook: Object) -> None:
         label_selector(errors, f"{where}.{field}", webhook.get(field))
     _reviews(errors, f"{where}.admissionReviewVersions", webhook.get("admissionReviewVersions") or ())
     _client(errors, f"{where}.clientConfig", webhook.get("clientConfig") or {})
-    _conditions(errors, f"{where}.matchConditions", webhook.get("matchConditions") or ())
+    if webhook.get("matchConditions"):
+        from kube.apiserver.kinds.validation import expressions
+
+        expressions.conditions(errors, f"{where}.matchConditions", webhook["matchConditions"])
 
 
 def _reviews(errors: Errors, where: str, versions: Sequence[str]) -> None:
@@ -117,19 +120,9 @@ def _rules(errors: Errors, where: str, rules: Iterable[Object]) -> None:
         one_of(errors, f"{here}.scope", rule.get("scope"), ("*", "Cluster", "Namespaced"))
 
 
-def _conditions(errors: Errors, where: str, conditions: Iterable[Object]) -> None:
-    seen: set[str] = set()
-    for index, condition in enumerate(conditions):
-        here, name = f"{where}[{index}]", condition.get("name") or ""
-        needed(errors, f"{here}.expression", (condition.get("expression") or "").strip())
-        if needed(errors, f"{here}.name", name):
-            each(errors, f"{here}.name", name, label_key_errors(name))
-        if name in seen:
-            errors.append(duplicate(f"{here}.name", name))
-        seen.add(name)
-
-
 def _policy(obj: Object, errors: Errors) -> Object:
+    from kube.apiserver.kinds.validation import expressions
+
     spec: Object = obj.get("spec") or {}
     one_of(errors, "spec.failurePolicy", spec.get("failurePolicy"), ("Fail", "Ignore"))
     if spec.get("paramKind") is not None:
@@ -142,12 +135,9 @@ def _policy(obj: Object, errors: Errors) -> Object:
         _match(errors, "spec.matchConstraints", constraints)
         if not constraints.get("resourceRules"):
             errors.append(required("spec.matchConstraints.resourceRules"))
-    _conditions(errors, "spec.matchConditions", spec.get("matchConditions") or ())
-    for index, variable in enumerate(spec.get("variables") or ()):
-        where, name = f"spec.variables[{index}]", variable.get("name") or ""
-        if needed(errors, f"{where}.name", name, "name is not specified") and not name.isidentifier():
-            errors.append(invalid_value(f"{where}.name", name, "name is not a valid CEL identifier"))
-        needed(errors, f"{where}.expression", variable.get("expression"), "expression is not specified")
+    params = spec.get("paramKind") is not None
+    rows = spec.get("matchConditions") or ()
+    expressions.conditions(errors, "spec.matchConditions", rows, params=params, policy=True)
     return spec
 
 
@@ -160,15 +150,22 @@ def _match(errors: Errors, where: str, match: Object) -> None:
 
 
 def validating_policy(obj: Object, errors: Errors) -> None:
+    from kube.apiserver.kinds.validation import expressions
+
     spec = _policy(obj, errors)
     validations, annotations = spec.get("validations") or (), spec.get("auditAnnotations") or ()
     if not validations and not annotations:
         detail = "validations or auditAnnotations must be specified"
         errors.append(required("spec.validations", detail))
+    known = expressions.variables(errors, spec, mutating=False)
     for index, validation in enumerate(validations):
         where = f"spec.validations[{index}]"
         expression = (validation.get("expression") or "").strip()
-        needed(errors, f"{where}.expression", expression, "expression is not specified")
+        if needed(errors, f"{where}.expression", expression, "expression is not specified"):
+            expressions.expression(errors, f"{where}.expression", expression, known, *expressions.BOOLEAN)
+        if (validation.get("messageExpression") or "").strip():
+            text = validation["messageExpression"]
+            expressions.expression(errors, f"{where}.messageExpression", text, known, *expressions.TEXT)
         message = validation.get("message")
         if message is not None and (not message.strip() or "\n" in message.strip()):
             detail = (
@@ -182,14 +179,19 @@ def validating_policy(obj: Object, errors: Errors) -> None:
     for index, annotation in enumerate(annotations):
         where = f"spec.auditAnnotations[{index}]"
         needed(errors, f"{where}.key", annotation.get("key"))
-        needed(errors, f"{where}.valueExpression", annotation.get("valueExpression"))
+        if needed(errors, f"{where}.valueExpression", annotation.get("valueExpression")):
+            text = annotation["valueExpression"]
+            expressions.expression(errors, f"{where}.valueExpression", text, known, *expressions.NOTE)
 
 
 def mutating_policy(obj: Object, errors: Errors) -> None:
+    from kube.apiserver.kinds.validation import expressions
+
     spec = _policy(obj, errors)
     needed(errors, "spec.mutations", spec.get("mutations"), "mutations must contain at least one item")
     needed(errors, "spec.reinvocationPolicy", spec.get("reinvocationPolicy"))
     one_of(errors, "spec.reinvocationPolicy", spec.get("reinvocationPolicy"), ("IfNeeded", "Never"))
+    known = expressions.variables(errors, spec, mutating=True)
     for index, mutation in enumerate(spec.get("mutations") or ()):
         where = f"spec.mutations[{index}]"
         types = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
@@ -198,7 +200,9 @@ def mutating_policy(obj: Object, errors: Errors) -> None:
         field = types.get(mutation.get("patchType") or "")
         if field:
             expression = (mutation.get(field) or {}).get("expression")
-            needed(errors, f"{where}.{field}.expression", expression, "expression is not specified")
+            here = f"{where}.{field}.expression"
+            if needed(errors, here, expression, "expression is not specified"):
+                expressions.expression(errors, here, expression or "", known, *expressions.PATCHES[field])
 
 
 def policy_binding(obj: Object, errors: Errors) -> None:

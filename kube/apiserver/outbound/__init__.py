@@ -1,0 +1,1 @@
+"""Calls that the server makes: webhooks of admission and conversion, extension servers."""
