@@ -72,9 +72,17 @@ class PretendNode:
     """A node agent without containers: pods on it become Running and Ready, and end when they should."""
 
     def __init__(
-        self, client: Client, name: str, rng: Random, *, zone: str = "", start_s: float = 0.5
+        self,
+        client: Client,
+        name: str,
+        rng: Random,
+        *,
+        zone: str = "",
+        start_s: float = 0.5,
+        wall_clock: Callable[[], float] = wall_clock,
     ) -> None:
         self.name = name
+        self._wall_clock = wall_clock
         self.alive = True
         self._client = client
         self._rng = rng
@@ -91,6 +99,9 @@ class PretendNode:
             selector = f"spec.nodeName={self.name}"
             await Informer(self._client, Pod, field_selector=selector, on_change=self._on_pod).run()
 
+    async def close(self) -> None:
+        await self._client.close()
+
     async def _register(self) -> None:
         labels = {"kubernetes.io/hostname": self.name}
         if self._zone:
@@ -99,7 +110,7 @@ class PretendNode:
         await self._report()
 
     async def _report(self) -> None:
-        now = timestamp(wall_clock())
+        now = timestamp(self._wall_clock())
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now}
         status = {
             "capacity": {"cpu": "4", "memory": "8Gi", "pods": "110"},
@@ -120,7 +131,7 @@ class PretendNode:
         while True:
             await asyncio.sleep(0.5)
             if self.alive:
-                at = f"{timestamp(wall_clock())[:-1]}.{int(wall_clock() * 1e6) % 1_000_000:06}Z"
+                at = f"{timestamp(self._wall_clock())[:-1]}.{int(self._wall_clock() * 1e6) % 1_000_000:06}Z"
                 body = msgspec.json.encode({"spec": {"renewTime": at}})
                 headers = {"content-type": "application/merge-patch+json"}
                 await self._client.raw("PATCH", f"{path}/{self.name}", headers=headers, body=body)
@@ -145,7 +156,7 @@ class PretendNode:
             node = await self._client.get(Node, self.name)
         address = node.spec.pod_cidr.rpartition(".")[0] + f".{self._next_host}"
         self._next_host += 1
-        now = timestamp(wall_clock())
+        now = timestamp(self._wall_clock())
         status = {
             "phase": "Running",
             "podIP": address,
@@ -157,7 +168,7 @@ class PretendNode:
         if pod.spec.restart_policy != "Always":  # a pod of a Job: it ends, well unless it says otherwise
             await asyncio.sleep(self._start_s)
             phase = "Failed" if FAILS in pod.metadata.annotations else "Succeeded"
-            now = timestamp(wall_clock())
+            now = timestamp(self._wall_clock())
             unready = {"type": "Ready", "status": "False", "lastTransitionTime": now}
             await self._write(pod, {"phase": phase, "conditions": [unready]})
 
