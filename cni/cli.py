@@ -105,6 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         "doctor", help="look for what keeps pod networks from working, and say the mend"
     )
     doctor.add_argument("--conf-dir", default="/etc/cni/net.d")
+    doctor.add_argument(
+        "--bin-dir",
+        default="/opt/cni/bin:/usr/lib/cni",
+        help="folders of the plugins, separated by colons (default: %(default)s)",
+    )
     doctor.set_defaults(run=_doctor)
 
     version = verbs.add_parser("version", help="print the version and the CNI versions supported")
@@ -160,7 +165,7 @@ def _gc(_options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from cni.doctor import run
 
-    return run.main(options.conf_dir)
+    return run.main(options.conf_dir, options.bin_dir)
 
 
 def _version(_options: argparse.Namespace) -> int:
