@@ -181,7 +181,7 @@ E2
     (cd "$I" && find . | busybox cpio -o -H newc 2>/dev/null > "$X/initrd")
     fs=(-virtfs local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap) i=0
     for d in "$X" ${RW[@]+"${RW[@]}"}; do fs+=(-virtfs "local,path=$d,mount_tag=rw$i,security_model=none,multidevs=remap"); i=$((i+1)); done
-    run=(qemu-system-x86_64 -accel tcg,thread=multi -machine q35,usb=off -cpu max -smp 2 -m "$MEM" -nodefaults -no-user-config
+    run=(qemu-system-x86_64 -accel "${GUEST_ACCEL-tcg,thread=multi}" -machine q35,usb=off -cpu max -smp 2 -m "$MEM" -nodefaults -no-user-config
          -display none -serial stdio -no-reboot "${fs[@]}" -kernel "$KERNEL" -initrd "$X/initrd"
          -append "console=ttyS0 quiet loglevel=0 panic=-1 mitigations=off tsc=reliable")
     CATS=()

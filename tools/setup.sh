@@ -19,7 +19,7 @@ for runtime in podman containerd; do
 done
 case "${1:-}" in
 test) PACKAGES="$PACKAGES $TEST_PACKAGES" ;;
-guest) PACKAGES="$PACKAGES $TEST_PACKAGES user-mode-linux ipset" ;;
+guest) PACKAGES="$PACKAGES $TEST_PACKAGES qemu-system-x86 linux-image-amd64 ipset" ;;
 esac
 
 say() { printf 'setup: %s\n' "$*" >&2; }
