@@ -7,8 +7,8 @@ h11 and not aiohttp: four daemons a node start with this module, and it costs th
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlencode
 
 import h11
@@ -20,6 +20,7 @@ _READ_BYTES = 1 << 18
 _KEPT_CONNECTIONS = 8
 _CONNECT_TIMEOUT_S = 10.0
 _REQUEST_TIMEOUT_S = 60.0
+_UNAUTHORIZED = 401
 _MAX_LINE_BYTES = 64 << 20  # one watch event: an object is at most a few MiB
 
 
@@ -28,6 +29,15 @@ class Endpoint(NamedTuple):
     port: int
     base_path: str = ""  # where a proxy serves the API, without the last slash
     server_name: str = ""  # whom the certificate is for, where that is not the host
+
+
+class Credentials(Protocol):
+    """Gives the headers that say who asks, anew for each request: tokens change over time."""
+
+    def __call__(self) -> Mapping[str, str]: ...
+
+    def renew(self) -> bool:
+        """The server took them for no good (401); whether others can be had."""
 
 
 class _Connection:
@@ -72,7 +82,7 @@ class _Connection:
 
 
 class HttpTransport:
-    """`credentials` gives the headers that authenticate (a bearer token may change over time)."""
+    """HTTP to one server, as one user."""
 
     def __init__(
         self,
@@ -80,18 +90,34 @@ class HttpTransport:
         tls: ssl.SSLContext | None,
         *,
         user_agent: str,
-        credentials: Callable[[], Mapping[str, str]] = dict,
+        credentials: Credentials | None = None,
+        server_name: str = "",
     ) -> None:
+        """`server_name`: whom the server's certificate must be for, where that is not the address."""
         self._endpoint = endpoint
         self.tls = tls
         self._user_agent = user_agent
-        self.credentials = credentials
+        self._given = credentials
+        self._server_name = server_name if tls is not None else ""
         self._idle: list[_Connection] = []
 
     async def request(
         self, method: str, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
     ) -> Reply:
-        """One request. A kept connection that the server had closed meanwhile is replaced once, unseen."""
+        """One request. What the server does not take as proof of who asks is renewed once, unseen."""
+        reply = await self._request(method, path, query, headers, body)
+        if reply.status == _UNAUTHORIZED and self._given is not None and self._given.renew():
+            return await self._request(method, path, query, headers, body)
+        return reply
+
+    def credentials(self) -> Mapping[str, str]:
+        """The headers that say who asks."""
+        return {} if self._given is None else self._given()
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+    ) -> Reply:
+        """A kept connection that the server had closed meanwhile is replaced once, unseen."""
         message = self._message(method, path, query, headers, body)
         while True:
             connection = await self._take()
@@ -124,6 +150,8 @@ class HttpTransport:
             await connection.send(message, b"")
             response = await connection.next_event()
             assert isinstance(response, h11.Response)
+            if response.status_code == _UNAUTHORIZED and self._given is not None:
+                self._given.renew()  # whoever watches tries again
             yield Stream(response.status_code, _lines(connection, whole=response.status_code != 200))
         except (OSError, h11.RemoteProtocolError) as error:
             raise Unreachable(f"GET {self.url}{path}: {_reason(error)}") from error

@@ -4,13 +4,13 @@ import base64
 import json
 import os
 import ssl
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kube.client.http_socket import Endpoint, HttpTransport
+from kube.client.credentials_run import CertificateFiles, ExecPlugin, Fixed, TokenFile, bearer, load_pair
+from kube.client.http_socket import Credentials, Endpoint, HttpTransport
 
 _SERVICE_ACCOUNT_DIR = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -34,7 +34,13 @@ def transport_from_kubeconfig(path: str, *, user_agent: str, context: str = "") 
     endpoint = Endpoint(
         url.hostname, url.port or (443 if url.scheme == "https" else 80), url.path.rstrip("/")
     )
-    return HttpTransport(endpoint, tls, user_agent=user_agent, credentials=_credentials(user, folder))
+    return HttpTransport(
+        endpoint,
+        tls,
+        user_agent=user_agent,
+        credentials=_credentials(cluster, user, folder, tls),
+        server_name=str(cluster.get("tls-server-name", "")),
+    )
 
 
 def authority_of(path: str) -> str:
@@ -57,7 +63,7 @@ def transport_in_cluster(*, user_agent: str) -> HttpTransport:
         Endpoint(host, port),
         tls,
         user_agent=user_agent,
-        credentials=lambda: _bearer(token.read_text().strip()),
+        credentials=TokenFile(token),
     )
 
 
@@ -97,20 +103,11 @@ def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path) -> s
     certificate = _material(user, "client-certificate", folder)
     key = _material(user, "client-key", folder)
     if certificate and key:
-        _load_pair(context, certificate, key)
+        try:
+            load_pair(context, certificate, key)
+        except ssl.SSLError as error:
+            raise KubeconfigError(f"client certificate and key do not fit: {error}") from error
     return context
-
-
-def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """OpenSSL reads pairs from files only; an anonymous one in memory keeps the key off the disk."""
-    fd = os.memfd_create("client-pair", os.MFD_CLOEXEC)
-    try:
-        os.write(fd, certificate + b"\n" + key)
-        context.load_cert_chain(f"/proc/self/fd/{fd}")
-    except ssl.SSLError as error:
-        raise KubeconfigError(f"client certificate and key do not fit: {error}") from error
-    finally:
-        os.close(fd)
 
 
 def _material(entry: Mapping[str, Any], name: str, folder: Path) -> bytes:
@@ -125,52 +122,19 @@ def _material(entry: Mapping[str, Any], name: str, folder: Path) -> bytes:
     return b""
 
 
-def _bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
-def _credentials(user: Mapping[str, Any], folder: Path) -> Callable[[], Mapping[str, str]]:
+def _credentials(
+    cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path, tls: ssl.SSLContext | None
+) -> Credentials:
     if token := user.get("token"):
-        return lambda: _bearer(token)
+        return Fixed(bearer(token))
     if file := user.get("tokenFile"):
-        return lambda: _bearer((folder / file).read_text().strip())
+        return TokenFile(folder / file)
     if plugin := user.get("exec"):
-        return ExecCredential(plugin)
+        return ExecPlugin(plugin, folder, tls, cluster)
     if "username" in user:
         pair = base64.b64encode(f"{user['username']}:{user.get('password', '')}".encode()).decode()
-        return lambda: {"authorization": f"Basic {pair}"}
-    return dict
-
-
-class ExecCredential:
-    """A credential plugin (client.authentication.k8s.io): run once, and again when its token has expired."""
-
-    def __init__(self, plugin: Mapping[str, Any]) -> None:
-        self._plugin = plugin
-        self._token = ""
-        self._expires_at = ""
-
-    def __call__(self) -> Mapping[str, str]:
-        from datetime import UTC, datetime
-
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if not self._token or (self._expires_at and self._expires_at <= now):
-            self._refresh()
-        return _bearer(self._token)
-
-    def _refresh(self) -> None:
-        spec = {
-            "apiVersion": self._plugin.get("apiVersion", "client.authentication.k8s.io/v1"),
-            "kind": "ExecCredential",
-            "spec": {"interactive": False},
-        }
-        environment = dict(os.environ, KUBERNETES_EXEC_INFO=json.dumps(spec))
-        environment.update({pair["name"]: pair["value"] for pair in self._plugin.get("env") or ()})
-        argv = [self._plugin["command"], *(self._plugin.get("args") or ())]
-        try:
-            done = subprocess.run(argv, env=environment, capture_output=True, check=True, timeout=60)
-            status = json.loads(done.stdout)["status"]
-        except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-            raise KubeconfigError(f"credential plugin {argv[0]}: {error}") from error
-        self._token = status.get("token", "")
-        self._expires_at = status.get("expirationTimestamp", "")
+        return Fixed({"authorization": f"Basic {pair}"})
+    certificate, key = user.get("client-certificate"), user.get("client-key")
+    if tls is not None and certificate and key:
+        return CertificateFiles(tls, folder / certificate, folder / key)
+    return Fixed({})

@@ -1,0 +1,177 @@
+"""Credentials that change while a client lives."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kube import certs
+from kube.client import Client, Unreachable
+from kube.client.credentials_run import CertificateFiles, CredentialsMissing, ExecPlugin, TokenFile
+from kube.client.http_socket import Endpoint, HttpTransport
+
+
+def _plugin(folder: Path, script: str, **more: Any) -> ExecPlugin:
+    program = folder / "plugin"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return ExecPlugin({"command": "./plugin", **more}, folder)
+
+
+def _saying(**status: str) -> str:
+    return f"echo '{json.dumps({'status': status})}'"
+
+
+def test_a_plugin_runs_once_while_what_it_gave_lasts(tmp_path: Path) -> None:
+    counting = f"echo x >> {tmp_path}/runs; {_saying(token='t', expirationTimestamp='2999-01-01T00:00:00Z')}"
+    plugin = _plugin(tmp_path, counting)
+    assert [dict(plugin()) for _ in range(3)] == [{"authorization": "Bearer t"}] * 3
+    assert (tmp_path / "runs").read_text() == "x\n"
+
+
+def test_a_plugin_runs_again_for_what_has_expired_or_was_refused(tmp_path: Path) -> None:
+    expired = f"echo x >> {tmp_path}/runs; {_saying(token='t', expirationTimestamp='2000-01-01T00:00:00Z')}"
+    plugin = _plugin(tmp_path, expired)
+    plugin()
+    plugin()
+    assert plugin.renew()
+    plugin()
+    assert (tmp_path / "runs").read_text() == "x\n" * 3
+
+
+def test_a_plugin_is_told_its_version_its_variables_and_the_cluster(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(b"PEM")
+    plugin = ExecPlugin(
+        {
+            "command": "/bin/sh",
+            "args": ["-c", f'echo "$WHO $KUBERNETES_EXEC_INFO" > {tmp_path}/told; {_saying(token="t")}'],
+            "env": [{"name": "WHO", "value": "me"}],
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
+            "provideClusterInfo": True,
+        },
+        tmp_path,
+        None,
+        {"server": "https://api", "certificate-authority": str(ca)},
+    )
+    plugin()
+    who, _, info = (tmp_path / "told").read_text().partition(" ")
+    assert who == "me"
+    assert json.loads(info) == {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "kind": "ExecCredential",
+        "spec": {
+            "interactive": False,
+            "cluster": {"server": "https://api", "certificate-authority-data": "UEVN"},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo no account >&2; exit 3", "no account"),
+        ("echo nonsense", "credential plugin"),
+        (_saying(), "neither a token nor a certificate"),
+    ],
+)
+def test_a_plugin_that_fails_is_like_a_server_that_is_down(tmp_path: Path, script: str, message: str) -> None:
+    with pytest.raises(Unreachable, match=message):
+        _plugin(tmp_path, script)()
+
+
+def test_a_plugin_that_is_not_installed_says_how_to_get_it(tmp_path: Path) -> None:
+    plugin = ExecPlugin({"command": "nobody-has-this", "installHint": "install it so"}, tmp_path)
+    with pytest.raises(CredentialsMissing, match="install it so"):
+        plugin()
+
+
+def test_a_plugin_may_give_a_certificate(tmp_path: Path) -> None:
+    pki = certs.ensure(tmp_path / "pki", advertise_address="127.0.0.1", secure_port=6443)
+    status = {
+        "clientCertificateData": pki.certificate("admin").read_text(),
+        "clientKeyData": pki.key("admin").read_text(),
+    }
+    answer = tmp_path / "answer"
+    answer.write_text(json.dumps({"status": status}))
+    context = ssl.create_default_context()
+    assert ExecPlugin({"command": "/bin/cat", "args": [str(answer)]}, tmp_path, context)() == {}
+    status["clientKeyData"] = pki.key("server").read_text()
+    answer.write_text(json.dumps({"status": status}))
+    with pytest.raises(CredentialsMissing, match="do not fit"):
+        ExecPlugin({"command": "/bin/cat", "args": [str(answer)]}, tmp_path, context)()
+
+
+def test_a_token_file_is_read_anew_and_missed_for_a_moment(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    tokens = TokenFile(path)
+    with pytest.raises(CredentialsMissing, match="No such file"):
+        tokens()
+    for token in ("first", "second"):
+        path.write_text(f"{token}\n")
+        assert tokens() == {"authorization": f"Bearer {token}"}
+    path.unlink()
+    assert tokens() == {"authorization": "Bearer second"}
+
+
+class _Counting(ssl.SSLContext):
+    """Counts the pairs that it is given."""
+
+    pairs = 0
+
+    def load_cert_chain(self, *args: Any, **more: Any) -> None:
+        self.pairs += 1
+        super().load_cert_chain(*args, **more)
+
+
+def test_replaced_certificate_files_are_loaded_once_both_fit(tmp_path: Path) -> None:
+    pki = certs.ensure(tmp_path, advertise_address="127.0.0.1", secure_port=6443)
+    certificate, key = tmp_path / "crt", tmp_path / "key"
+    certificate.write_bytes(pki.certificate("admin").read_bytes())
+    key.write_bytes(pki.key("admin").read_bytes())
+    context = _Counting(ssl.PROTOCOL_TLS_CLIENT)
+    files = CertificateFiles(context, certificate, key)
+    files()
+    assert context.pairs == 0
+    certificate.write_bytes(pki.certificate("kube-proxy").read_bytes())
+    files()  # the key does not fit yet
+    key.write_bytes(pki.key("kube-proxy").read_bytes())
+    before = context.pairs
+    files()
+    files()
+    assert context.pairs == before + 1
+
+
+async def _with_server(answers: list[bytes], act: Callable[[int], Any]) -> list[bytes]:
+    """What the server was asked, one answer each."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[len(asked) - 1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    await act(server.sockets[0].getsockname()[1])
+    server.close()
+    return asked
+
+
+def test_a_refused_token_is_renewed_once_and_asked_with_again(tmp_path: Path) -> None:
+    plugin = _plugin(tmp_path, f"echo x >> {tmp_path}/runs; n=$(wc -l < {tmp_path}/runs); "
+                               'echo "{\\"status\\":{\\"token\\":\\"t$n\\"}}"')  # fmt: skip
+    refused = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    granted = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+    async def ask(port: int) -> None:
+        transport = HttpTransport(Endpoint("127.0.0.1", port), None, user_agent="t", credentials=plugin)
+        assert (await Client(transport).raw("GET", "/x")).body == b"{}"
+        await transport.close()
+
+    asked = asyncio.run(_with_server([refused, granted], ask))
+    assert [b"Bearer t1" in asked[0], b"Bearer t2" in asked[1]] == [True, True]
