@@ -82,7 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("network", help="name in its configuration")
     call.add_argument("netns", nargs="?", default="", help="path of the container's namespace")
     call.add_argument("--conf-dir", default="/etc/cni/net.d")
-    call.add_argument("--bin-dir", default="/opt/cni/bin", help="folders of the plugins, separated by colons")
+    call.add_argument(
+        "--bin-dir",
+        default="/opt/cni/bin:/usr/lib/cni",
+        help="folders of the plugins, separated by colons (default: %(default)s)",
+    )
     call.add_argument("--container-id", default="", help="default: made from the namespace's path")
     call.add_argument("--ifname", default="eth0")
     call.add_argument("--args", default="", help="CNI_ARGS, as KEY=VALUE;KEY=VALUE")
