@@ -201,7 +201,7 @@ async def _replace_others(proxy: Proxy, switch: Switch) -> None:
     await proxy.synced_once.wait()
     await _take_over(switch.mode)  # at once: nobody keeps these rules true any more
     await asyncio.sleep(_TAKE_OVER_S)
-    await _clean_others(switch.mode)
+    await switch.clean_others()
 
 
 async def _take_over(mode: str) -> None:

@@ -1,7 +1,7 @@
 """A changed configuration takes effect while traffic passes: the new backend is complete before the old one's rules go."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -9,6 +9,7 @@ from kproxy import config_disk
 from kproxy.backends.registry import Backend, BackendError
 from kproxy.config import ConfigError, Configuration, validate
 from kproxy.drive import Proxy
+from kproxy.translations_socket import KeptTranslations
 from linux.inotify import FileWatch
 from linux.logging_kv import get_logger
 
@@ -16,6 +17,8 @@ _log = get_logger("kproxy.switch")
 _QUIET_S = 0.05  # several writes of one change are read once
 _DRAIN_MAX_S = 3600.0
 _DRAIN_LOOK_S = 0.5
+_KEPT_LOOK_S = 30.0
+_WITHOUT_TRANSLATIONS = ("userspace",)
 
 Load = Callable[[], Configuration]
 Make = Callable[[Configuration], dict[int, Backend]]
@@ -152,7 +155,31 @@ class Switch:
         for backend in old.values():
             backend.close()
         if mode == self.mode:
+            await self.clean_others()
+
+    async def clean_others(self) -> None:
+        """Remove the rules of all other modes; returns when nothing of them is needed, or after an hour."""
+        mode = self.mode
+        kept = self._keep_translations(self.backends) if mode in _WITHOUT_TRANSLATIONS else None
+        try:
             await self._clean_others(mode)
+            if kept is not None:
+                async with asyncio.timeout(_DRAIN_MAX_S):
+                    while mode == self.mode and await asyncio.to_thread(kept.is_needed):  # noqa: ASYNC110 - as above
+                        await asyncio.sleep(_KEPT_LOOK_S)
+        except TimeoutError:
+            _log.warning("connections of the old mode are translated no more", waited_s=_DRAIN_MAX_S)
+        finally:
+            if kept is not None:
+                kept.close()
+
+    @staticmethod
+    def _keep_translations(families: Iterable[int]) -> KeptTranslations | None:
+        try:
+            return KeptTranslations(families)
+        except OSError as error:  # what cannot be used has translated nothing
+            _log.debug("no nat chain is kept", error=str(error))
+            return None
 
     async def close(self) -> None:
         for task in list(self._retiring):

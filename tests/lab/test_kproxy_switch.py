@@ -19,7 +19,7 @@ from kproxy.switch_drive import Switch
 from kube.client import Client
 from kube.objects import EndpointSlice, Service
 from linux import process
-from tests.lab.pod_town import NODE, PORT, Town, ask, town
+from tests.lab.pod_town import NODE, PORT, Place, Town, ask, town
 from tests.unit.kproxy.fake_api import FakeApi
 
 pytestmark = [
@@ -28,6 +28,12 @@ pytestmark = [
         process.find("nft") is None or process.find("iptables") is None, reason="nft or iptables is missing"
     ),
 ]
+_RULES = {"nftables": "table ip kproxy", "iptables": "KUBE-SVC"}
+_WAYS = (
+    ("nftables", "iptables", "nftables"),
+    ("nftables", "userspace", "nftables"),
+    ("iptables", "userspace", "iptables"),
+)
 _VIP, _NODE_PORT, _ECHO = "10.96.0.50", 30080, 9100
 _KUBE_PROXY = """
 table ip kube-proxy {{
@@ -77,16 +83,39 @@ def _api(streets: Town) -> FakeApi:
     return FakeApi(service, slices)
 
 
-def _echo(bound: socket.socket) -> None:
+def _accept_echoes(bound: socket.socket) -> None:
     with suppress(OSError):
-        connection, _ = bound.accept()
-        with connection:
-            while said := connection.recv(64):
-                connection.sendall(said)
+        while True:
+            connection, _ = bound.accept()
+            threading.Thread(target=_echo, args=(connection,), daemon=True).start()
+
+
+def _echo(connection: socket.socket) -> None:
+    with suppress(OSError), connection:
+        while said := connection.recv(64):
+            connection.sendall(said)
+
+
+class Kept:
+    """A connection that is asked again and again."""
+
+    def __init__(self, client: Place, mode: str) -> None:
+        self.mode = mode
+        self._socket = client.run(lambda: socket.create_connection((_VIP, 81), timeout=3))
+
+    def answers(self) -> bool:
+        try:
+            self._socket.sendall(b"still there?")
+            return self._socket.recv(64) == b"still there?"
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 class Traffic:
-    """New connections without a pause by two ways, and one that stays."""
+    """New connections without a pause by two ways, and some that stay."""
 
     def __init__(self, streets: Town) -> None:
         self._streets = streets
@@ -97,8 +126,9 @@ class Traffic:
         self.phase, self.since_s = "before", time.monotonic()
         server, client = streets.pods
         self._bound = server.run(lambda: socket.create_server(("", _ECHO)))
-        threading.Thread(target=_echo, args=(self._bound,), daemon=True).start()
-        self._kept: socket.socket = client.run(lambda: socket.create_connection((_VIP, 81), timeout=2))
+        threading.Thread(target=_accept_echoes, args=(self._bound,), daemon=True).start()
+        self._client = client
+        self.kept: list[Kept] = []
         self._threads = [
             threading.Thread(target=self._ask, args=where)
             for where in ((client, _VIP, 80), (streets.client, NODE[0], _NODE_PORT))
@@ -120,22 +150,38 @@ class Traffic:
                     self.late.append(f"{ip}:{port} {self.phase}, begun {begun_s - self.since_s:.3f} s in it")
             self.count += 1
 
-    def kept_answers(self) -> bool:
-        self._kept.sendall(b"still there?")
-        return self._kept.recv(64) == b"still there?"
+    def keep_one(self, mode: str) -> None:
+        self.kept.append(Kept(self._client, mode))
+
+    def broken(self) -> list[str]:
+        """The modes under which the connections began that are no more."""
+        return [kept.mode for kept in self.kept if not kept.answers()]
 
     def end(self) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        self._kept.close()
+        for kept in self.kept:
+            kept.close()
+        self._bound.shutdown(socket.SHUT_RDWR)
         self._bound.close()
 
 
 async def _clean_others(mode: str) -> None:
     for entry in BACKENDS:
-        if entry.name in ("nftables", "iptables"):
+        if entry.name != "ipvs":
             await asyncio.to_thread(entry.take_over if entry.name == mode else entry.clean)
+
+
+async def _until_gone(*words: str) -> None:
+    """Rules of a mode that serves no more."""
+    until_s = time.monotonic() + 10
+    while time.monotonic() < until_s:
+        listed = await asyncio.to_thread(process.run, ["nft", "list", "ruleset"])
+        if not any(word in listed.stdout for word in words):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"still there: {words}")
 
 
 async def _attend(_backends: object) -> None:
@@ -170,29 +216,32 @@ def _with_proxy(streets: Town, mode: str, act: Callable[[Proxy, Switch], object]
     streets.node.run(lambda: asyncio.run(run()))
 
 
-def test_a_switch_of_modes_and_back_refuses_nobody_and_ends_nothing(streets: Town) -> None:
+@pytest.mark.parametrize("modes", _WAYS, ids=" ".join)
+def test_a_switch_of_modes_refuses_nobody_and_ends_nothing(modes: tuple[str, ...], streets: Town) -> None:
     async def act(_proxy: Proxy, switch: Switch) -> None:
         traffic = await asyncio.to_thread(Traffic, streets)
         try:
             await asyncio.sleep(0.3)
-            for mode in ("iptables", "nftables", "iptables"):
+            await asyncio.to_thread(traffic.keep_one, switch.mode)
+            for mode in modes[1:]:
                 traffic.phase, traffic.since_s = f"to {mode}", time.monotonic()
                 switch.take_up(lambda mode=mode: _config(mode))  # type: ignore[misc]
                 assert switch.mode == mode
                 before = traffic.count
                 await asyncio.sleep(0.8)
                 assert traffic.count > before
-                assert await asyncio.to_thread(traffic.kept_answers)
+                assert await asyncio.to_thread(traffic.broken) == []
+                await asyncio.to_thread(traffic.keep_one, mode)
         finally:
             await asyncio.to_thread(traffic.end)
-        tables = await asyncio.to_thread(process.run, ["nft", "list", "tables"])
-        assert "kproxy" not in tables.stdout
         assert traffic.count > 20
         assert traffic.failed == []
         if traffic.late:  # a lost SYN, sent again a second later: nobody was refused
             print(traffic.late)
+        if modes[1] in _RULES and modes[1] != modes[-1]:
+            await _until_gone(_RULES[modes[1]])
 
-    _with_proxy(streets, "nftables", act)
+    _with_proxy(streets, modes[0], act)
 
 
 def test_a_table_of_kube_proxy_is_taken_over_without_a_refusal(streets: Town) -> None:
