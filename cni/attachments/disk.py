@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cni.call import Call
 
 _LOCK_TIMEOUT_S = 30.0
+_boot_id: list[str] = []
 
 
 class Held:
@@ -143,5 +144,11 @@ def names_in(folder: str) -> list[str]:
 
 
 def boot_id() -> str:
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+    """Read once: a process does not outlive its boot."""
+    if not _boot_id:
+        fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _boot_id.append(os.read(fd, 64).decode().strip())
+        finally:
+            os.close(fd)
+    return _boot_id[0]

@@ -14,22 +14,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 
 from cni.install import launcher
+from cni.install.closure import closure
 from cni.plugins import PLUGINS
 from cni.shim import build_run
 
 CONFLIST = "10-podnet.conflist"
 _PACKAGES = ("cni", "linux")
-_NOT_ON_EXEC_PATH = (
-    "cni.daemon",
-    "cni.shim",
-    "cni.invoke",
-    "cni.cli",
-    "cni.install",
-    "cni.doctor",
-    "cni.listing",
-    "linux.logging_kv",
-    "linux.mounts",
-)
+_ENTRY = "cni.run"
 _SYSTEM_PYTHON = "/usr/bin/python3"
 
 
@@ -124,19 +115,26 @@ def write_bundle() -> str:
 
 
 def _modules() -> Iterable[tuple[str, str]]:
-    for package in _PACKAGES:
-        for folder, folders, files in os.walk(f"{root()}/{package}"):
-            folders[:] = sorted(item for item in folders if item != "__pycache__")
-            for file in sorted(files):
-                path = f"{folder}/{file}"
-                name = (
-                    os.path.relpath(path, root())
-                    .removesuffix(".py")
-                    .removesuffix("/__init__")
-                    .replace("/", ".")
-                )
-                if file.endswith(".py") and not name.startswith(_NOT_ON_EXEC_PATH):
-                    yield name, path
+    """Name and path of each module that a plugin may load."""
+
+    def source_of(name: str) -> str | None:
+        path = _path_of(name)
+        if path is None:
+            return None
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    for name in closure([_ENTRY, *(plugin.module for plugin in PLUGINS)], source_of):
+        path = _path_of(name)
+        if path is not None:
+            yield name, path
+
+
+def _path_of(name: str) -> str | None:
+    if name.partition(".")[0] not in _PACKAGES:
+        return None
+    stem = f"{root()}/{name.replace('.', '/')}"
+    return next((path for path in (f"{stem}.py", f"{stem}/__init__.py") if os.path.isfile(path)), None)
 
 
 def install_conflist(conf_dir: str, subnets: Sequence[str], bridge: str) -> str | None:

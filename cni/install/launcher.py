@@ -25,8 +25,8 @@ class Bundle:
 
     def find_spec(self, name, path=None, target=None):
         found = self.modules.get(name)
-        if found is None:
-            return None
+        if found is None or not is_current(found[0], found[3]):
+            return None  # not ours, or its source has changed since
         spec = Spec(name, self, origin=found[0], is_package=found[1])
         spec.has_location = True
         if found[1]:
@@ -40,21 +40,27 @@ class Bundle:
         exec(loads(self.modules[module.__name__][2]), module.__dict__)
 
 
-def read_bundle():
-    with open(BUNDLE, "rb") as file:
-        modules = loads(file.read())
-    for path, _, _, mtime_ns in modules.values():
-        if stat(path).st_mtime_ns != mtime_ns:
-            raise ValueError("the sources have changed")
-    return modules
+def is_current(path, mtime_ns):
+    try:
+        return stat(path).st_mtime_ns == mtime_ns
+    except OSError:
+        return False
+
+
+class Future:
+    """What `from __future__ import annotations` looks for at run time; the real one is another file to read."""
+
+    annotations = None
 
 
 sys.path.append(ROOT)
 ALONE = len(sys.argv) != 2
 if not ALONE:
     sys.argv = sys.argv[1:]  # started by the C program, which says what it was called by, and has asked the daemon
+sys.modules["__future__"] = Future
 try:
-    MODULES = read_bundle()
+    with open(BUNDLE, "rb") as file:
+        MODULES = loads(file.read())
 except (OSError, ValueError, EOFError, TypeError):
     pass
 else:

@@ -7,10 +7,10 @@ whatever was allocated before it belongs to namespaces that are gone with the bo
 from __future__ import annotations
 
 import os
-from _sqlite3 import DatabaseError, connect
 
 from cni.host_local.choose import Cursor
 from cni.host_local.database import schema
+from cni.host_local.database.sqlite import DatabaseError, connect
 from cni.spec.addresses import IP, from_packed
 
 TYPE_CHECKING = False

@@ -128,12 +128,13 @@ class Mirror:
             return None
 
     def set_last_reserved(self, place: int, ip: IP) -> None:
-        fd = os.open(
-            f"{self.folder}/{_LAST_RESERVED}{place}",
-            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC,
-            0o600,
-        )
+        """In place: ext4 writes a file that was emptied to the disk when it is closed, 1 ms and more."""
+        path = f"{self.folder}/{_LAST_RESERVED}{place}"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, ip.text.encode())
+            text = ip.text.encode()
+            os.write(fd, text)
+            if os.fstat(fd).st_size != len(text):
+                os.ftruncate(fd, len(text))
         finally:
             os.close(fd)
