@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kube.client import Forbidden
 from kube.controllers import members
 from kube.controllers.clock import timestamp
 from kube.controllers.context import Context
-from kube.controllers.endpointslice import plan
+from kube.controllers.endpointslice import plan, topology
 from kube.objects import (
     SERVICE_NAME_LABEL,
     ZONE_LABEL,
@@ -35,6 +37,8 @@ class EndpointSlices:
         members.index_services(self._services)
         self._slices.add_index(_OF_SERVICE, _service_of)
         self._triggers: dict[NamespacedName, plan.TriggerState] = {}
+        self._no_hints: dict[NamespacedName, Mapping[str, str]] = {}
+        self._zones: topology.Zones | None = None  # reckoned when a service asks
         self.queue: WorkQueue[NamespacedName] = WorkQueue()
         self._services.subscribe(self._on_service)
         self._pods.subscribe(self._on_pod)
@@ -44,6 +48,7 @@ class EndpointSlices:
     def _on_service(self, key: NamespacedName, old: Service | None, new: Service | None) -> None:
         if new is None:
             self._triggers.pop(key, None)
+            self._no_hints.pop(key, None)
         self.queue.add(key)
 
     def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
@@ -63,10 +68,13 @@ class EndpointSlices:
                     )
 
     def _on_node(self, key: NamespacedName, old: Node | None, new: Node | None) -> None:
-        zones = [one.metadata.labels.get(ZONE_LABEL) if one is not None else None for one in (old, new)]
-        if zones[0] != zones[1]:
-            for service in self._services.objects:
-                self.queue.add_after(service, self._context.options.endpoint_batch_s)
+        """A zone concerns the services with endpoints there; CPUs concern those that are given out by zone."""
+        moved = _zone(old) != _zone(new)
+        if moved or topology.zones([old] if old else []) != topology.zones([new] if new else []):
+            self._zones = None
+            for name, service in self._services.objects.items():
+                if moved or topology.is_automatic(service):
+                    self.queue.add_after(name, self._context.options.endpoint_batch_s)
 
     async def reconcile(self, key: NamespacedName) -> None:
         service = self._services.objects.get(key)
@@ -81,10 +89,31 @@ class EndpointSlices:
         named = {pod.spec.node_name: self._nodes.get("", pod.spec.node_name) for pod in pods}
         nodes = {name: node for name, node in named.items() if node is not None}
         limit = self._context.options.max_endpoints_per_slice
-        todo = plan.plan(service, pods, slices, nodes, limit)
+        todo = plan.plan(service, pods, slices, nodes, limit, self._zones_for(service))
         changed_at, state = plan.trigger(self._triggers.get(key), service, pods)
         await self._carry_out(service, todo, timestamp(changed_at) if changed_at else None)
         self._triggers[key] = state
+        self._tell_of_hints(key, service, todo.no_hints)
+
+    def _zones_for(self, service: Service) -> topology.Zones:
+        if not topology.is_automatic(service):
+            return topology.UNKNOWN
+        if self._zones is None:
+            self._zones = topology.zones(self._nodes.objects.values())
+        return self._zones
+
+    def _tell_of_hints(self, key: NamespacedName, service: Service, no_hints: Mapping[str, str]) -> None:
+        before = self._no_hints.get(key, {})
+        for family, refusal in no_hints.items():
+            if before.get(family) == refusal:
+                continue
+            if not refusal:
+                enabled = f"Topology Aware Hints has been enabled, addressType: {family}"
+                self._context.tell(self.name, service, "Normal", "TopologyAwareHintsEnabled", enabled)
+            else:
+                reason = "TopologyAwareHintsDisabled"
+                self._context.tell(self.name, service, "Warning", reason, f"{refusal}, addressType: {family}")
+        self._no_hints[key] = no_hints
 
     async def _carry_out(self, service: Service, todo: plan.Plan, trigger_time: str | None) -> None:
         """New endpoints before old ones go."""
@@ -101,6 +130,10 @@ class EndpointSlices:
             await write.replace(plan.with_trigger(one, trigger_time))
         for one in todo.delete:
             await write.delete(one)
+
+
+def _zone(node: Node | None) -> str | None:
+    return node.metadata.labels.get(ZONE_LABEL) if node is not None else None
 
 
 def _service_of(one: EndpointSlice) -> tuple[NamespacedName, ...]:

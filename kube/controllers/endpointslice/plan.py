@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from kube.controllers.clock import seconds
+from kube.controllers.endpointslice import topology
 from kube.controllers.endpointslice.endpoints import Group, GroupKey, desired, group_key
 from kube.controllers.endpointslice.packing import pack
 from kube.controllers.members import is_headless
@@ -38,6 +39,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     create: tuple[NewSlice, ...] = ()
     update: tuple[EndpointSlice, ...] = ()
     delete: tuple[EndpointSlice, ...] = ()
+    no_hints: Mapping[str, str] = {}
+    """By address family, why it has no topology hints; "" where it has. Empty unless the service asks for them."""
 
 
 def labels_for(service: Service) -> dict[str, str]:
@@ -62,6 +65,7 @@ def plan(
     slices: Sequence[EndpointSlice],
     nodes: Mapping[str, Node],
     limit: int,
+    zones: topology.Zones = topology.UNKNOWN,
 ) -> Plan:
     """`slices`: ours, of this service. A family without any endpoint keeps one empty slice, so that its watchers see
     the service. Slices of equal ports are packed together.
@@ -69,6 +73,7 @@ def plan(
     if not service.spec.selector or service.spec.type == "ExternalName":
         return Plan(delete=tuple(slices))
     wanted = desired(service, pods, nodes)
+    no_hints = _topology_hints(service, wanted, zones)
     existing: dict[GroupKey, list[EndpointSlice]] = {}
     for one in slices:
         existing.setdefault(group_key(one.address_type, one.ports), []).append(one)
@@ -93,7 +98,24 @@ def plan(
         create=tuple(create),
         update=tuple(one for one in update if one is not differing[one.metadata.name]),
         delete=tuple(spare),
+        no_hints=no_hints,
     )
+
+
+def _topology_hints(
+    service: Service, wanted: dict[GroupKey, tuple[Group, list[Endpoint]]], zones: topology.Zones
+) -> dict[str, str]:
+    """Put into `wanted`, in place of those of trafficDistribution."""
+    if not topology.is_automatic(service):
+        return {}
+    no_hints: dict[str, str] = {}
+    for family in sorted({key.family for key in wanted}):
+        mine = {key: endpoints for key, (_, endpoints) in wanted.items() if key.family == family}
+        hinted = topology.hinted(mine, zones)
+        no_hints[family] = hinted.refusal
+        for key, endpoints in hinted.endpoints.items():
+            wanted[key] = (wanted[key][0], list(endpoints))
+    return no_hints
 
 
 def _group_of(one: EndpointSlice) -> Group:

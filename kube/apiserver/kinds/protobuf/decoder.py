@@ -20,7 +20,7 @@ from kube.apiserver.kinds.protobuf.wire import (
     signed,
     varint,
 )
-from kube.apiserver.kinds.schema.pointers import keeps_empty_text, keeps_false, keeps_zero
+from kube.apiserver.kinds.schema.pointers import go_struct, keeps_empty_text, keeps_false, keeps_zero
 
 __all__ = ["DecodeError", "decode"]
 
@@ -50,7 +50,7 @@ def _slots(type_name: str) -> dict[int, _Slot]:
     rows = _tables()["types"].get(type_name)
     if rows is None:
         raise DecodeError(f"messages of type {type_name} are not known")
-    struct_name = type_name.rpartition(".")[2]
+    struct_name = go_struct(type_name)
     definition = disk.definitions().get("io.k8s." + type_name.replace("/", "."), {})
     required = definition.get("required", ())
     return {

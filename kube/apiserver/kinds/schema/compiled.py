@@ -10,7 +10,7 @@ from typing import Any
 
 from kube.apiserver.kinds import disk
 from kube.apiserver.kinds.schema import scalars
-from kube.apiserver.kinds.schema.pointers import keeps_empty_text, keeps_false, keeps_zero
+from kube.apiserver.kinds.schema.pointers import go_struct, keeps_empty_text, keeps_false, keeps_zero
 from kube.apiserver.kinds.schema.scalars import Reader, TypeFault, go_value
 
 Object = dict[str, Any]
@@ -270,7 +270,7 @@ def struct_reader(name: str) -> StructReader:
         required = definition.get("required", ())
         for key, schema in definition.get("properties", {}).items():
             field = _field(schema)
-            absent_type = None if key in required else _absent_type(reader.name, key, field, schema)
+            absent_type = None if key in required else _absent_type(go_struct(name), key, field, schema)
             if absent_type is not None:
                 field = field.dropping_empty(absent_type)
             reader.fields[key] = field

@@ -291,6 +291,14 @@ FLAGS = frozenset(
 )
 
 
+def go_struct(definition: str) -> str:
+    """The struct's name in the lists here, by the full name of its definition. Of two that are called EndpointPort
+    only discovery's has pointers.
+    """
+    short = definition.rpartition(".")[2]
+    return "CoreEndpointPort" if short == "EndpointPort" and "core" in definition else short
+
+
 def keeps_empty_text(struct: str, field: str) -> bool:
     return field in STRINGS or f"{struct}.{field}" in STRINGS
 

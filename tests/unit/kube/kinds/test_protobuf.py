@@ -150,6 +150,15 @@ def test_fields_that_go_always_sends_are_left_out_when_they_are_zero() -> None:
     }
 
 
+def test_of_two_structs_with_one_name_only_one_keeps_empty_text() -> None:
+    port = field(1, b"") + number(2, 80) + field(3, b"")
+    endpoints = field(1, field(1, b"e")) + field(2, field(3, port))
+    assert decode(envelope("v1", "Endpoints", endpoints))["subsets"] == [{"ports": [{"port": 80}]}]
+    port = field(1, b"") + field(2, b"TCP") + number(3, 80)
+    found = decode(envelope("discovery.k8s.io/v1", "EndpointSlice", field(3, port)))
+    assert found["ports"] == [{"name": "", "protocol": "TCP", "port": 80}]
+
+
 def test_times() -> None:
     moment = number(1, 1_700_000_000) + number(2, 500_000_000)
     lease = field(1, field(1, b"l")) + field(2, field(3, moment))
