@@ -48,7 +48,10 @@ class Identity(NamedTuple):
     client: bool = True
     server: bool = False
     kubeconfig: bool = True
+    authority: str = "ca"  # who signs it
 
+
+FRONT_PROXY_CA = "front-proxy-ca"
 
 CLIENTS = (
     Identity("admin", "kubernetes-admin", ("system:masters",)),
@@ -61,6 +64,8 @@ CLIENTS = (
         ("system:serviceaccounts", "system:serviceaccounts:kube-system"),
     ),
     Identity("kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",), kubeconfig=False),
+    # Extension servers believe whoever has this what it says of users: an authority that signs nothing else.
+    Identity("front-proxy-client", "front-proxy-client", kubeconfig=False, authority=FRONT_PROXY_CA),
 )
 
 
@@ -81,6 +86,10 @@ class Pki(NamedTuple):
     @property
     def ca(self) -> Path:
         return self.certificate("ca")
+
+    @property
+    def front_proxy_ca(self) -> Path:
+        return self.certificate(FRONT_PROXY_CA)
 
     @property
     def service_account_key(self) -> Path:
@@ -136,9 +145,11 @@ def _issue_missing(pki: Pki, wanted: Sequence[Identity], now: datetime) -> None:
     missing = [identity for identity in wanted if not _lasts(pki, record.get(identity.file), identity, now)]
     if not missing and pki.service_account_key.exists():
         return
-    authority = _Authority.open(pki, now)
+    authorities: dict[str, _Authority] = {}
     for identity in missing:
-        authority.issue(identity, now)
+        if identity.authority not in authorities:
+            authorities[identity.authority] = _Authority.open(pki, now, identity.authority)
+        authorities[identity.authority].issue(identity, now)
         until = now + timedelta(days=CERTIFICATE_DAYS)
         record[identity.file] = {"identity": _said(identity), "until": until.isoformat()}
     if not pki.service_account_key.exists():
@@ -169,22 +180,21 @@ class _Authority:
         self._key = key
 
     @classmethod
-    def open(cls, pki: Pki, now: datetime) -> "_Authority":
+    def open(cls, pki: Pki, now: datetime, name: str = "ca") -> "_Authority":
         from cryptography import x509
         from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-        if not pki.ca.exists():
-            _make_ca(pki, now)
-        certificate = x509.load_pem_x509_certificate(pki.ca.read_bytes())
+        path, key_path = pki.certificate(name), pki.key(name)
+        if not path.exists():
+            _make_ca(pki, now, name)
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
         try:
-            key = load_pem_private_key(pki.key("ca").read_bytes(), None)
+            key = load_pem_private_key(key_path.read_bytes(), None)
         except FileNotFoundError:
-            raise CertsError(
-                f"{pki.key('ca')} is missing: put it back, or remove {pki.ca} to start anew"
-            ) from None
+            raise CertsError(f"{key_path} is missing: put it back, or remove {path} to start anew") from None
         if not isinstance(key, EllipticCurvePrivateKey):
-            raise CertsError(f"{pki.key('ca')} is not an EC key: remove it and {pki.ca} to start anew")
+            raise CertsError(f"{key_path} is not an EC key: remove it and {path} to start anew")
         return cls(pki, certificate, key)
 
     def issue(self, identity: Identity, now: datetime) -> None:
@@ -215,13 +225,13 @@ class _Authority:
         _write(self._pki.certificate(identity.file), signed.public_bytes(Encoding.PEM), 0o644)
 
 
-def _make_ca(pki: Pki, now: datetime) -> None:
+def _make_ca(pki: Pki, now: datetime, name: str) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding
 
     key, pem = _new_key()
-    subject = _subject("podnet-ca", ())
+    subject = _subject(f"podnet-{name}", ())
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
@@ -242,8 +252,8 @@ def _make_ca(pki: Pki, now: datetime) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(pki.key("ca"), pem, 0o600)
-    _write(pki.ca, certificate.public_bytes(Encoding.PEM), 0o644)
+    _write(pki.key(name), pem, 0o600)
+    _write(pki.certificate(name), certificate.public_bytes(Encoding.PEM), 0o644)
 
 
 def _builder(subject: "x509.Name", now: datetime, days: int) -> "x509.CertificateBuilder":

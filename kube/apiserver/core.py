@@ -6,6 +6,7 @@
 import logging
 
 from kube.apiserver import documents, status
+from kube.apiserver.aggregation.forwarding import extension_of, forwarded
 from kube.apiserver.authorization import Attributes, exact_fields
 from kube.apiserver.binding import bind
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
@@ -51,6 +52,10 @@ class ApiServer:
         self.api.metrics.inflight += 1
         try:
             request = await self._impersonated(request)
+            elsewhere = extension_of(self.api, request.path)
+            if elsewhere is not None:
+                await self._authorize_path(request)
+                return forwarded(self.api, elsewhere, request)
             call = await self._resolve(request)
             if call is None and await self._is_behind(request):
                 call = await self._resolve(request)
@@ -95,6 +100,15 @@ class ApiServer:
         if kind.namespaced and not target.namespace and target.name and target.plural != "bindings":
             return None
         return Call(kind, target, verb, request)
+
+    async def _authorize_path(self, request: Request) -> None:
+        """Whatever the path names. StatusError 403."""
+        target = parse(request.path)
+        if target is None:
+            user = request.user or ANONYMOUS
+            await self._authorize(Attributes(user, request.method.lower(), path=request.path))
+        else:
+            await self._authorize(_attributes(request, target, _verb(request, target)))
 
     async def _is_behind(self, request: Request) -> bool:
         """Whether another server may have defined the kind meanwhile."""

@@ -8,6 +8,7 @@ from functools import cache
 import msgspec
 
 from kube.apiserver import health, openapi_v2, status
+from kube.apiserver.aggregation import documents as extension_documents
 from kube.apiserver.kinds import discovery, openapi
 from kube.apiserver.request import JSON, Answer, Object, Request, json_answer, text_answer
 from kube.apiserver.state import Api
@@ -25,8 +26,7 @@ def document(api: Api, request: Request) -> Answer | None:
         case ["api", version]:
             return _resources(api, "", version)
         case ["apis", group]:
-            found = discovery.api_group(group, api.catalog.kinds)
-            return json_answer(found) if found is not None else None
+            return _group(api, group)
         case ["apis", group, version]:
             return _resources(api, group, version)
         case ["openapi", "v3", "api", version]:
@@ -90,11 +90,33 @@ def _api(api: Api, request: Request) -> Answer:
 
 
 def _apis(api: Api, request: Request) -> Answer:
+    if api.extensions.all:
+        return _apis_with_others(api, aggregated=_wants_aggregated(request))
     if _wants_aggregated(request):
         kinds = api.catalog.kinds
         body = api.catalog.memo("aggregated", lambda: msgspec.json.encode(discovery.aggregated_groups(kinds)))
         return Answer(200, body, discovery.AGGREGATED_MEDIA_TYPE)
     return json_answer(discovery.api_group_list(api.catalog.kinds))
+
+
+def _apis_with_others(api: Api, *, aggregated: bool) -> Answer:
+    """With the groups that extension servers serve."""
+    if aggregated:
+        found = extension_documents.add_aggregated(
+            discovery.aggregated_groups(api.catalog.kinds), api.extensions
+        )
+        return json_answer(found, content_type=discovery.AGGREGATED_MEDIA_TYPE)
+    return json_answer(
+        extension_documents.add_groups(discovery.api_group_list(api.catalog.kinds), api.extensions)
+    )
+
+
+def _group(api: Api, name: str) -> Answer | None:
+    found = discovery.api_group(name, api.catalog.kinds)
+    elsewhere = extension_documents.groups(api.extensions.all).get(name)
+    if found is None and elsewhere:
+        found = {"kind": "APIGroup", "apiVersion": "v1", **extension_documents.group(name, elsewhere)}
+    return json_answer(found) if found is not None else None
 
 
 def _openapi(api: Api, request: Request, group: str, version: str) -> Answer | None:
@@ -110,6 +132,13 @@ def _openapi(api: Api, request: Request, group: str, version: str) -> Answer | N
 
 def _openapi_index(api: Api, request: Request) -> Answer:
     kinds = api.catalog.kinds
+    others = [one for one in api.extensions.all if one.available]
+    if others:
+        index = openapi.index(kinds)
+        for one in others:
+            path = f"apis/{one.group}/{one.version}"
+            index["paths"][path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={one.name}"}
+        return json_answer(index)
     return Answer(200, api.catalog.memo("openapi", lambda: msgspec.json.encode(openapi.index(kinds))))
 
 

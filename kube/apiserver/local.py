@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 
 from kube.apiserver import status
 from kube.apiserver.core import ApiServer, refusal
+from kube.apiserver.outbound.calls import CallFailed, Place
 from kube.apiserver.request import Answer, Query, Relay, Request, Streaming, User
 from kube.client.transport import Reply, Stream
 
 SHARE = (
     8  # requests in flight, so that a busy controller leaves the loop to remote clients between its writes
 )
+_FAR_TIMEOUT_S = 30.0
 
 
 class LocalTransport:
@@ -40,9 +42,34 @@ class LocalTransport:
             case Streaming(content_type, chunks):
                 content = b"".join([chunk async for chunk in chunks])
                 return Reply(200, {"content-type": content_type}, content)
+            case Relay(place=Place() as place):
+                return await self._far(response, place, method, query, headers, body)
             case Relay():
                 refused = refusal(status.method_not_allowed_here())
                 return Reply(refused.status, {}, refused.body)
+
+    async def _far(
+        self,
+        relay: Relay,
+        place: Place,
+        method: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Reply:
+        """From an extension server."""
+        try:
+            return await self._server.api.extension_calls.send(
+                place._replace(path=relay.target.partition("?")[0]),
+                method,
+                query=query,
+                headers={**headers, **dict(relay.headers)},
+                body=body,
+                timeout_s=_FAR_TIMEOUT_S,
+            )
+        except CallFailed as error:
+            refused = refusal(status.service_unavailable(str(error)))
+            return Reply(refused.status, {}, refused.body)
 
     @asynccontextmanager
     async def stream(
@@ -57,6 +84,12 @@ class LocalTransport:
                     await _close(chunks)
             case Answer(code, content):
                 yield Stream(code, _Lines(_once(content)))
+            case Relay(place=Place() as place):
+                calls = self._server.api.extension_calls
+                async with calls.stream(
+                    place, path, query=query, headers={**headers, **dict(response.headers)}
+                ) as found:
+                    yield found
             case Relay():
                 yield Stream(405, _Lines(_once(refusal(status.method_not_allowed_here()).body)))
 

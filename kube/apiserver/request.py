@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from kube.apiserver.outbound.calls import Place
+
 Object = dict[str, Any]
 JSON = "application/json"
 
@@ -91,7 +93,8 @@ class Relay(NamedTuple):
 
     `tls`: none, "node" (present the kubelet-client certificate, check the peer against the cluster's CA), or
     "unchecked" (a pod that serves https with a certificate of its own). With a `prefix`, the proxy's own path,
-    redirects and pages in the response are made to lead through it.
+    redirects and pages in the response are made to lead through it. With a `place`, an extension server, the
+    connection is checked as the place asks, and what the client says of its own identity does not go along.
     """
 
     host: str
@@ -100,6 +103,7 @@ class Relay(NamedTuple):
     tls: Literal["none", "node", "unchecked"]
     headers: tuple[tuple[str, str], ...] = ()
     prefix: str = ""
+    place: Place | None = None
 
 
 Response: TypeAlias = Answer | Streaming | Relay

@@ -12,6 +12,9 @@ from random import Random, SystemRandom
 from typing import NamedTuple
 
 from kube.apiserver import allocation, bootstrap, serve
+from kube.apiserver.aggregation.availability_drive import Availability
+from kube.apiserver.aggregation.own_drive import OwnServices, trust
+from kube.apiserver.aggregation.services import Extensions
 from kube.apiserver.authentication import Authenticator, parse_token_file
 from kube.apiserver.authorizers import authorizers
 from kube.apiserver.bound_tokens import BoundTokens
@@ -61,6 +64,7 @@ async def open_api(
     rng: Random | None = None,
     alone: bool = True,
     callouts: Caller | None = None,
+    extension_calls: Caller | None = None,
 ) -> Api:
     """The handlers' state on a store, bootstrap objects made; `alone`: no other server writes to the store."""
     watch_cache = WatchCache(store)
@@ -74,6 +78,8 @@ async def open_api(
     authorizer, policy = authorizers(settings.authorization_modes, watch_cache)
     registrations = Registrations()
     registrations.follow(watch_cache)
+    extensions = Extensions()
+    extensions.follow(watch_cache)
     api = Api(
         store=store,
         cache=watch_cache,
@@ -91,6 +97,8 @@ async def open_api(
         summaries=summaries,
         registrations=registrations,
         callouts=callouts or Silent(),
+        extensions=extensions,
+        extension_calls=extension_calls or Silent(),
     )
     await bootstrap.ensure(api)
     if alone:
@@ -131,6 +139,8 @@ async def serving(
         node_tls, monotonic = _node_tls(pki), asyncio.get_running_loop().time
         summaries = NodeSummaries(fetch_from_nodes(node_tls), monotonic)
         callouts = Callouts()
+        proxy_files = str(pki.certificate("front-proxy-client")), str(pki.key("front-proxy-client"))
+        extension_calls = Callouts(*proxy_files)
         api = await open_api(
             store,
             settings,
@@ -138,9 +148,12 @@ async def serving(
             summaries=summaries,
             alone=options.etcd is None,
             callouts=callouts,
+            extension_calls=extension_calls,
         )
         server = ApiServer(api)
-        front = serve.Front(server, Authenticator(tokens, api.tokens), node_tls, api.clock)
+        front = serve.Front(
+            server, Authenticator(tokens, api.tokens), node_tls, api.clock, extension_calls.tls
+        )
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
         await listener.start(listening, tls)
@@ -150,6 +163,8 @@ async def serving(
             asyncio.ensure_future(tidy(api, options.compaction_interval_s)),
             asyncio.ensure_future(EventExpiry(api).run()),
             asyncio.ensure_future(DefinitionUpkeep(api).run()),
+            asyncio.ensure_future(OwnServices(api, trust(pki.ca, pki.front_proxy_ca)).run()),
+            asyncio.ensure_future(Availability(api).run()),
         ]
         if options.etcd is not None:
             upkeep.append(asyncio.ensure_future(Servers(api, monotonic).run()))
@@ -160,6 +175,7 @@ async def serving(
                 task.cancel()
             await listener.stop()
             callouts.close()
+            extension_calls.close()
             await asyncio.gather(*upkeep, return_exceptions=True)
             api.cache.stop()
     finally:

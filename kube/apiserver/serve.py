@@ -11,6 +11,7 @@ from kube.apiserver import compression, http, status
 from kube.apiserver.authentication import Authenticator, user_of_certificate
 from kube.apiserver.core import ApiServer, refusal
 from kube.apiserver.limits import MAX_BYTES
+from kube.apiserver.outbound.calls import Place
 from kube.apiserver.relay.pages import Origin
 from kube.apiserver.relay.response import ResponseRewriter
 from kube.apiserver.relay.socket import FarSide, connect
@@ -23,6 +24,7 @@ BLOCKED_S = 120.0  # a client that reads nothing of what waits for it is dropped
 _SWEEP_S = 10.0
 _AHEAD_BYTES = 1 << 20  # of requests that wait for the one before, or of a relay that is not connected yet
 _PART_BYTES = 256 << 10  # of a long answer, written at once
+_IDENTITY = ("x-remote-", "impersonate-")  # headers that a client may not send past us
 _FLUSH_S = 1.0  # at the end, for clients that read slowly
 
 
@@ -33,6 +35,7 @@ class Front(NamedTuple):
     authenticator: Authenticator
     node_tls: Callable[[], ssl.SSLContext]
     clock: Callable[[], float]
+    place_tls: Callable[[Place], ssl.SSLContext] | None = None  # for extension servers
 
 
 class Connection(asyncio.Protocol):
@@ -224,7 +227,9 @@ class Connection(asyncio.Protocol):
         self._early += self._reader.take_rest()
         self._relaying = True
         try:
-            far = await connect(relay, self, self._front.node_tls, _rewriter(raw.head, relay))
+            far = await connect(
+                relay, self, self._front.node_tls, _rewriter(raw.head, relay), self._front.place_tls
+            )
         except (OSError, TimeoutError) as error:
             self._relaying = False
             reason = str(error) or "no answer in time"
@@ -235,9 +240,11 @@ class Connection(asyncio.Protocol):
             far.close()
             return
         host = f"[{relay.host}]" if ":" in relay.host else relay.host
-        head = http.forwarded_head(
-            raw.head, relay.target, f"{host}:{relay.port}", len(raw.body), relay.headers
-        )
+        shown = raw.head
+        if relay.place is not None:
+            own = {name: value for name, value in shown.headers.items() if not name.startswith(_IDENTITY)}
+            shown, host = shown._replace(headers=own), relay.place.name
+        head = http.forwarded_head(shown, relay.target, f"{host}:{relay.port}", len(raw.body), relay.headers)
         far.write(head + raw.body + bytes(self._early))
         self._early.clear()
         self._far = far

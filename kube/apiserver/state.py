@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from kube.apiserver.aggregation.services import Extensions
 from kube.apiserver.authorization import Authorizer
 from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.customresources.catalog import Catalog
@@ -68,7 +69,9 @@ class Api(NamedTuple):
     summaries: NodeSummaries | None = None  # without it nobody asks the node agents
     policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it
     registrations: Registrations = Registrations()  # webhooks and policies; empty until it follows the cache
-    callouts: Caller = Silent()
+    callouts: Caller = Silent()  # to webhooks
+    extensions: Extensions = Extensions()
+    extension_calls: Caller = Silent()  # to extension servers, who may believe what we say of users
 
     def now(self) -> str:
         """RFC 3339 with seconds, as metadata has it."""

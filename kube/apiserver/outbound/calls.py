@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from kube.client.transport import Reply
+    from contextlib import AbstractAsyncContextManager
+
+    from kube.client.transport import Reply, Stream
 
 
 class Place(NamedTuple):
@@ -39,6 +41,12 @@ class Caller(Protocol):
         """Raises CallFailed."""
         ...
 
+    def stream(
+        self, place: Place, path: str, *, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> "AbstractAsyncContextManager[Stream]":
+        """Raises what the client's transport raises."""
+        ...
+
 
 class Silent:
     """A server without sockets calls nobody."""
@@ -54,3 +62,8 @@ class Silent:
         timeout_s: float,
     ) -> "Reply":
         raise CallFailed(f'{method.capitalize()} "{place.url}": this server makes no calls')
+
+    def stream(
+        self, place: Place, path: str, *, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> "AbstractAsyncContextManager[Stream]":
+        raise CallFailed(f'Get "{place.url}": this server makes no calls')

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from kube.apiserver.outbound.calls import CallFailed, Place
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from kube.client.http_socket import HttpTransport
-    from kube.client.transport import Reply
+    from kube.client.transport import Reply, Stream
 
 _KEPT_PLACES = 32
 
@@ -35,6 +37,7 @@ class Callouts:
 
     def __init__(self, certificate: str = "", key: str = "") -> None:
         self._shown = certificate, key
+        self._contexts: dict[tuple[bytes, bool], ssl.SSLContext] = {}
         self._transports: OrderedDict[tuple[object, ...], HttpTransport] = OrderedDict()
 
     async def send(
@@ -64,6 +67,21 @@ class Callouts:
             why = error.__cause__ or error
             raise CallFailed(f"{said}: {_sentence(why, place)}") from error
 
+    def stream(
+        self, place: Place, path: str, *, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> "AbstractAsyncContextManager[Stream]":
+        """A watch of an extension server."""
+        return self._transport(place).stream(path, query=query, headers=headers)
+
+    def tls(self, place: Place) -> ssl.SSLContext:
+        """Raises OSError."""
+        key = (place.ca, place.checked)
+        if key not in self._contexts:
+            if len(self._contexts) >= _KEPT_PLACES:
+                self._contexts.clear()
+            self._contexts[key] = checking_tls(place, *self._shown)
+        return self._contexts[key]
+
     def _transport(self, place: Place) -> "HttpTransport":
         from kube.client.http_socket import Endpoint, HttpTransport
 
@@ -71,9 +89,7 @@ class Callouts:
         found = self._transports.get(key)
         if found is None:
             endpoint = Endpoint(place.host, place.port, server_name=place.name)
-            found = HttpTransport(
-                endpoint, checking_tls(place, *self._shown), user_agent="kube-apiserver-admission"
-            )
+            found = HttpTransport(endpoint, self.tls(place), user_agent="kube-apiserver-admission")
             self._transports[key] = found
             while len(self._transports) > _KEPT_PLACES:
                 _, oldest = self._transports.popitem(last=False)

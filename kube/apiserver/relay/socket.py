@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from kube.apiserver.outbound.calls import Place
 from kube.apiserver.relay.response import ResponseRewriter
 from kube.apiserver.request import Relay
 
@@ -75,11 +76,15 @@ async def connect(
     near: Near,
     node_tls: Callable[[], ssl.SSLContext],
     rewriter: ResponseRewriter | None = None,
+    place_tls: Callable[[Place], ssl.SSLContext] | None = None,
 ) -> FarSide:
     """Raises OSError (ssl.SSLError is one) and TimeoutError."""
     loop = asyncio.get_running_loop()
     context: ssl.SSLContext | None = None
-    if relay.tls == "node":
+    name = relay.host
+    if relay.place is not None and place_tls is not None:
+        context, name = place_tls(relay.place), relay.place.name
+    elif relay.tls == "node":
         context = node_tls()
     elif relay.tls == "unchecked":
         context = ssl.create_default_context()
@@ -91,6 +96,6 @@ async def connect(
             relay.host,
             relay.port,
             ssl=context,
-            server_hostname=relay.host if context is not None else None,
+            server_hostname=name if context is not None else None,
         )
     return far

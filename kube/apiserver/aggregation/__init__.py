@@ -1,0 +1,1 @@
+"""Groups that other servers serve (APIService objects); README.md has the modules."""
