@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from nodeagent.server.routes import Plain, Route
+from nodeagent.server.routes import Plain, Route, SystemLogs
 
 MASTERS = "system:masters"
 # Parts of the node's API that may be given away one by one (KEP-2862); all else is nodes/proxy.
@@ -49,7 +49,9 @@ def peer_of(certificate: Mapping[str, Any] | None) -> Peer:
 def needed(node: str, method: str, route: Route | None) -> tuple[dict[str, str], ...]:
     """SubjectAccessReview's resourceAttributes of which one must be allowed."""
     verb = _VERBS.get(method, method.lower())
-    parts = [_PARTS[route.path]] if isinstance(route, Plain) and route.path in _PARTS else []
+    parts = ["log"] if isinstance(route, SystemLogs) else []
+    if isinstance(route, Plain) and route.path in _PARTS:
+        parts = [_PARTS[route.path]]
     return tuple(
         {"verb": verb, "version": "v1", "resource": "nodes", "subresource": part, "name": node}
         for part in (*parts, "proxy")

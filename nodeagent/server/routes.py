@@ -38,6 +38,12 @@ class Plain(NamedTuple):
     path: str
 
 
+class SystemLogs(NamedTuple):
+    """A file or folder of the node's own logs."""
+
+    path: str
+
+
 class Streams(NamedTuple):
     stdin: bool
     stdout: bool
@@ -56,7 +62,7 @@ class LogOptions(NamedTuple):
     stream: str = "All"
 
 
-Route = ContainerLogs | Exec | Attach | PortForward | Plain
+Route = ContainerLogs | Exec | Attach | PortForward | SystemLogs | Plain
 
 
 class BadQuery(ValueError):
@@ -77,6 +83,8 @@ def parse_target(target: str) -> tuple[Route | None, Query]:
             return Attach(namespace, pod, container), query
         case ["portForward", namespace, pod, *uid] if len(uid) <= 1:
             return PortForward(namespace, pod, _ports(query)), query
+        case ["logs", *path]:
+            return SystemLogs("/".join(path)), query
         case (
             ["healthz" | "livez" | "readyz" | "metrics" | "pods" | "runningpods"]
             | ["stats", "summary"]

@@ -11,6 +11,7 @@ import h11
 from linux.logging_kv import get_logger
 from nodeagent.pods.drive import PodWorker
 from nodeagent.runtime.records import ContainerRecord
+from nodeagent.server import system_logs_disk
 from nodeagent.server.channels import EXEC_PROTOCOLS, FORWARD_PROTOCOLS, LOG_PROTOCOLS, choose_protocol
 from nodeagent.server.exec_serve import serve_attach, serve_exec
 from nodeagent.server.forward_serve import serve_forward
@@ -28,6 +29,7 @@ from nodeagent.server.routes import (
     PortForward,
     Query,
     Route,
+    SystemLogs,
     log_options,
     parse_target,
     streams,
@@ -95,6 +97,8 @@ async def _dispatch(
             await connection.answer(404, b"404 page not found\n")
         case Plain(path):
             await _plain(agent, connection, path)
+        case SystemLogs(path):
+            await _system_logs(connection, path)
         case ContainerLogs(namespace, pod, container):
             worker = _worker(agent, namespace, pod)
             options = log_options(query)
@@ -125,6 +129,18 @@ async def _dispatch(
                 raise Refused(400, "BadRequest", f"unable to forward port because pod is not running: {pod}")
             socket_, protocol = await _upgraded(connection, request, FORWARD_PROTOCOLS)
             await serve_forward(socket_, protocol, sandbox.netns, ports)
+
+
+async def _system_logs(connection: HttpConnection, path: str) -> None:
+    try:
+        found = await asyncio.to_thread(system_logs_disk.open_log, path)
+    except (OSError, ValueError):
+        await connection.answer(404, b"404 page not found\n")
+        return
+    if isinstance(found, str):
+        await connection.answer(200, found.encode(), "text/html; charset=utf-8")
+    else:
+        await connection.stream(system_logs_disk.chunks(found))
 
 
 def _worker(agent: "Agent", namespace: str, name: str) -> PodWorker:
