@@ -133,6 +133,8 @@ class Svc(NamedTuple):
     affinity_s: int | None = None
     ip_mode: str | None = None
     name: str = "svc"
+    more_slices: tuple[tuple[tuple[Ep, ...], int], ...] = ()
+    """Slices beside the first: endpoints, and the number that the first port has on them."""
 
 
 class Setup(NamedTuple):
@@ -193,24 +195,34 @@ def services_of(setup: Setup, family: int) -> Iterator[Service]:
 
 
 def slices_of(setup: Setup, family: int) -> Iterator[EndpointSlice]:
-    at = six if family == 6 else str
     for svc in setup.services:
-        yield EndpointSlice(
-            metadata=ObjectMeta(namespace="ns", name=f"{svc.name}-x", labels={SERVICE_NAME_LABEL: svc.name}),
-            address_type=f"IPv{family}",
-            ports=tuple(EndpointPort(name=p.name, port=p.target, protocol=p.protocol) for p in svc.ports),
-            endpoints=tuple(
-                Endpoint(
-                    addresses=(at(e.ip),),
-                    node_name=ME if e.local else "other-node",
-                    conditions=EndpointConditions(
-                        ready=e.ready, serving=e.serving, terminating=e.terminating
-                    ),
-                    hints=e.hints,
-                )
-                for e in svc.endpoints
-            ),
-        )
+        ports = tuple(EndpointPort(name=p.name, port=p.target, protocol=p.protocol) for p in svc.ports)
+        yield _slice(svc, "x", svc.endpoints, ports, family)
+        for place, (endpoints, number) in enumerate(svc.more_slices):
+            first = EndpointPort(name=svc.ports[0].name, port=number, protocol=svc.ports[0].protocol)
+            yield _slice(svc, f"y{place}", endpoints, (first,), family)
+
+
+def _slice(
+    svc: Svc, suffix: str, endpoints: tuple[Ep, ...], ports: tuple[EndpointPort, ...], family: int
+) -> EndpointSlice:
+    at = six if family == 6 else str
+    return EndpointSlice(
+        metadata=ObjectMeta(
+            namespace="ns", name=f"{svc.name}-{suffix}", labels={SERVICE_NAME_LABEL: svc.name}
+        ),
+        address_type=f"IPv{family}",
+        ports=ports,
+        endpoints=tuple(
+            Endpoint(
+                addresses=(at(e.ip),),
+                node_name=ME if e.local else "other-node",
+                conditions=EndpointConditions(ready=e.ready, serving=e.serving, terminating=e.terminating),
+                hints=e.hints,
+            )
+            for e in endpoints
+        ),
+    )
 
 
 def node_of(setup: Setup, family: int) -> NodeRules:
@@ -395,6 +407,71 @@ NODE_ADDRESS_AS_EXTERNAL = Setup(
     (
         Svc(VIP, (here(A),), external_ips=(NODE,), name="a"),
         Svc(VIP2, (here(B),), (_NP,), "NodePort", name="b"),
+    )
+)
+
+_LOCAL_POLICY = Svc(external="Local", endpoints=(here(A), away(R)))
+EXTERNAL_IP_LOCAL = Setup((_LOCAL_POLICY._replace(external_ips=(XIP,)),))
+BALANCED_CLUSTER_IP = Setup((_LOCAL_POLICY._replace(ports=(_NP,), lbs=(LB,)),))
+RANGES_OPEN = Setup((RANGED.services[0]._replace(ranges=("203.0.113.0/25", "0.0.0.0/0")),))
+RANGES_OF_OTHERS = Setup((RANGED.services[0]._replace(ranges=("nonsense", "")),))
+RANGED_LOCAL = Setup((RANGED.services[0]._replace(external="Local", endpoints=(here(A), away(R))),))
+RANGED_LOCAL_NONE_HERE = Setup((RANGED.services[0]._replace(external="Local", endpoints=(away(R),)),))
+UNKNOWN_READINESS = Setup((Svc(endpoints=(Ep(A, local=True, ready=None), away(R, ready=False))),))
+TERMINATING_ELSEWHERE = Setup((Svc(endpoints=(leaving(A, zones=("b",)), leaving(B, zones=(ZONE,)))),))
+NODES_ONE_UNHINTED = Setup(
+    (Svc(endpoints=(away(A, nodes=(ME,), zones=(ZONE,)), away(B, zones=(ZONE,)), away(C, zones=("b",)))),)
+)
+TWO_SLICES = Setup((Svc(endpoints=(here(A),), more_slices=(((away(R), here(A)), 80),)),))
+REUSED_ADDRESS = Setup((Svc(endpoints=(leaving(A, local=True),), more_slices=(((here(A),), 80),)),))
+TWO_NUMBERS = Setup((Svc(endpoints=(here(A),), more_slices=(((away(R),), 8080), ((here(A),), 9090))),))
+NAMELESS = Setup((Svc(endpoints=(here(A),), ports=(Port(name=""),)),))
+WITHOUT_SLICES = Setup((Svc(ports=(Port(), Port(81, 81, name="q")), endpoints=()),))
+HEADLESS = Setup((Svc("None", (here(A),)), Svc(VIP2, (here(B),), type="ExternalName", name="b")))
+THREE_NODE_PORTS = Setup(
+    (
+        Svc(
+            ports=(
+                Port(80, 80, 3001, "TCP", "t"),
+                Port(80, 81, 3001, "UDP", "u"),
+                Port(80, 82, 3001, "SCTP", "s"),
+            ),
+            type="LoadBalancer",
+            lbs=(LB,),
+            external="Local",
+            endpoints=(here(A), away(R)),
+        ),
+    )
+)
+EMPTY_DATAGRAMS = Setup(
+    (Svc(ports=(Port(53, 53, 3001, "UDP", "u"), Port(53, 53, 3001, "SCTP", "s")), type="NodePort"),)
+)
+HAIRPIN_OUTSIDE = Setup(
+    (Svc(ports=(_NP,), type="LoadBalancer", lbs=(LB,), external="Local", endpoints=(here(A),)),)
+)
+LEADING_ZEROS = Setup((Svc("172.030.000.041", (here(A),), external_ips=("192.168.099.011",)),))
+NO_DETECTOR_MASQUERADE_ALL = NO_DETECTOR._replace(masquerade_all=True)
+SAME_LB_AND_EXTERNAL = Setup(
+    (Svc(type="LoadBalancer", lbs=(LB,), external_ips=(LB,), endpoints=(here(A), away(R))),)
+)
+TWO_SERVICES_TWO_PORTS = Setup(
+    (
+        Svc(VIP, (here(A),), type="LoadBalancer", lbs=(LB,), name="a"),
+        Svc(VIP2, (here(B),), (Port(8080, 80),), "LoadBalancer", (LB,), name="b"),
+    )
+)
+MASQUERADE_ALL_LOCAL = EXTERNAL_LOCAL._replace(masquerade_all=True)
+NODE_PORT_ON_TWO = NODE_PORT._replace(node_ports=(NODE, ALT))
+NODE_PORT_NOWHERE = NODE_PORT._replace(node_ports=())
+TERMINATING_NODE_PORT = Setup(
+    (
+        Svc(
+            ports=(_NP,),
+            type="NodePort",
+            internal="Local",
+            external="Local",
+            endpoints=(leaving(A, local=True), leaving(B, local=True, serving=False), away(R)),
+        ),
     )
 )
 
@@ -682,5 +759,149 @@ ROWS: tuple[Flow, ...] = (
         NODE_ADDRESS_AS_EXTERNAL,
         ("the node's address as an external one", EXT, f"{NODE}:80", at(A), True),
         ("beside node ports", EXT, f"{NODE}:3001", at(B), True),
+    ),
+    *flows(
+        EXTERNAL_IP_LOCAL,
+        (
+            "policy Local counts for an external address of a ClusterIP service",
+            EXT,
+            f"{XIP}:80",
+            at(A),
+            False,
+        ),
+        ("a pod there is short-circuited", POD, f"{XIP}:80", at(A, R), False),
+        ("the node there, too", NODE, f"{XIP}:80", at(A, R), True),
+    ),
+    *flows(
+        BALANCED_CLUSTER_IP,
+        ("the type says nothing of balancers' addresses", EXT, f"{LB}:80", at(A, R), True),
+        ("nor of node ports", EXT, f"{NODE}:3001", at(A, R), True),
+        (
+            "policy Local of a ClusterIP service without external addresses is none",
+            POD,
+            f"{LB}:80",
+            at(A, R),
+            True,
+        ),
+    ),
+    *flows(
+        RANGES_OPEN,
+        ("a range of everything is no restriction", BLOCKED, f"{LB}:80", at(A), True),
+        ("pods pass it, too", POD, f"{LB}:80", at(A), True),
+    ),
+    *flows(
+        RANGES_OF_OTHERS,
+        ("ranges that are none are no restriction", BLOCKED, f"{LB}:80", at(A), True),
+    ),
+    *flows(
+        RANGED_LOCAL,
+        ("ranges and policy Local: within", EXT, f"{LB}:80", at(A), False),
+        ("ranges and policy Local: outside", BLOCKED, f"{LB}:80", "drop", False),
+        ("ranges and policy Local: a pod", POD, f"{LB}:80", "drop", False),
+        ("ranges and policy Local: the node", NODE, f"{LB}:80", at(A, R), True),
+        ("ranges and policy Local: a node port", BLOCKED, f"{NODE}:3001", at(A), False),
+    ),
+    *flows(
+        RANGED_LOCAL_NONE_HERE,
+        ("ranges, policy Local, none here: dropped", EXT, f"{LB}:80", "drop", False),
+        ("ranges, policy Local, none here: the node reaches others", NODE, f"{LB}:80", at(R), True),
+    ),
+    *flows(UNKNOWN_READINESS, ("readiness that nobody told is ready", POD, f"{VIP}:80", at(A), False)),
+    *flows(
+        TERMINATING_ELSEWHERE,
+        ("hints do not count for the last that terminate", POD, f"{VIP}:80", at(A, B), False),
+    ),
+    *flows(
+        NODES_ONE_UNHINTED,
+        ("one endpoint without node hints: zones count", POD, f"{VIP}:80", at(A, B), False),
+    ),
+    *flows(TWO_SLICES, ("an endpoint of two slices is one", POD, f"{VIP}:80", at(A, R), False)),
+    *flows(
+        REUSED_ADDRESS,
+        ("a running pod has the address of one that goes", POD, f"{VIP}:80", at(A), False),
+    ),
+    *flows(
+        TWO_NUMBERS,
+        (
+            "a named port has the number of its slice, one address several",
+            POD,
+            f"{VIP}:80",
+            (f"{A}:80", f"{R}:8080", f"{A}:9090"),
+            False,
+        ),
+        ("a hairpin by any of its numbers", A, f"{VIP}:80", (f"{A}:80", f"{R}:8080", f"{A}:9090"), True),
+    ),
+    *flows(NAMELESS, ("a port without a name", POD, f"{VIP}:80", at(A), False)),
+    *flows(
+        WITHOUT_SLICES,
+        ("each port of a service without endpoints rejects", POD, f"{VIP}:81", "reject", False),
+        ("and what is no port of it", POD, f"{VIP}:82", "reject", False),
+    ),
+    *flows(
+        HEADLESS,
+        ("a name elsewhere is not proxied, its address nobody's", POD, f"{VIP2}:80", "drop", False),
+        ("endpoints of headless services are left alone", POD, f"{A}:80", "pass", False),
+    ),
+    *flows(
+        THREE_NODE_PORTS,
+        ("TCP of three protocols on one node port", EXT, f"{NODE}:3001", at(A), False),
+        ("UDP of three", EXT, f"{NODE}:3001", at(A, port=81), False, "UDP"),
+        ("SCTP of three", EXT, f"{NODE}:3001", at(A, port=82), False, "SCTP"),
+        ("UDP at the balancer's address, a pod", POD, f"{LB}:80", at(A, R, port=81), False, "UDP"),
+        ("SCTP at the balancer's address, a stranger", EXT, f"{LB}:80", at(A, port=82), False, "SCTP"),
+        ("SCTP at the cluster address", POD, f"{VIP}:80", at(A, R, port=82), False, "SCTP"),
+        ("UDP, the node itself", NODE, f"{LB}:80", at(A, R, port=81), True, "UDP"),
+    ),
+    *flows(
+        EMPTY_DATAGRAMS,
+        ("UDP without endpoints is rejected", POD, f"{VIP}:53", "reject", False, "UDP"),
+        ("UDP without endpoints at the node port", EXT, f"{NODE}:3001", "reject", False, "UDP"),
+        ("SCTP without endpoints is rejected", POD, f"{VIP}:53", "reject", False, "SCTP"),
+        ("SCTP without endpoints at the node port", EXT, f"{NODE}:3001", "reject", False, "SCTP"),
+    ),
+    *flows(
+        HAIRPIN_OUTSIDE,
+        ("a pod reaching itself by the balancer's address", A, f"{LB}:80", at(A), True),
+        ("a pod reaching itself by the node port", A, f"{NODE}:3001", at(A), True),
+    ),
+    *flows(
+        LEADING_ZEROS,
+        ("an address with leading zeros is read as decimal", POD, f"{VIP}:80", at(A), False),
+        ("an external one, too", EXT, f"{XIP}:80", at(A), True),
+    ),
+    *flows(
+        NO_DETECTOR_MASQUERADE_ALL,
+        ("masqueradeAll needs no detector", EXT, f"{VIP}:80", at(A, R), True),
+        ("policy Local is not masked by it", EXT, f"{LB}:80", at(R), False),
+    ),
+    *flows(
+        MASQUERADE_ALL_LOCAL,
+        ("masqueradeAll masks pods at the cluster address", POD, f"{VIP}:80", at(A, R), True),
+        ("but not where they are short-circuited", POD, f"{LB}:80", at(A, R), False),
+    ),
+    *flows(
+        SAME_LB_AND_EXTERNAL,
+        ("an address that is both external and the balancer's", EXT, f"{LB}:80", at(A, R), True),
+    ),
+    *flows(
+        TWO_SERVICES_TWO_PORTS,
+        ("two services share a balancer's address by port: first", EXT, f"{LB}:80", at(A), True),
+        ("two services share a balancer's address by port: second", EXT, f"{LB}:8080", at(B), True),
+        ("and nobody has a third", EXT, f"{LB}:81", "pass", False),
+    ),
+    *flows(
+        NODE_PORT_ON_TWO,
+        ("node ports on the addresses named: first", EXT, f"{NODE}:3001", at(R, B), True),
+        ("node ports on the addresses named: second", EXT, f"{ALT}:3001", at(R, B), True),
+    ),
+    *flows(
+        NODE_PORT_NOWHERE,
+        ("node ports where no address is within the ranges", EXT, f"{NODE}:3001", "pass", False),
+    ),
+    *flows(
+        TERMINATING_NODE_PORT,
+        ("both policies Local: the last here serves while it terminates", POD, f"{VIP}:80", at(A), False),
+        ("both policies Local: strangers at the node port", EXT, f"{NODE}:3001", at(A), False),
+        ("both policies Local: pods at the node port use the ready one", POD, f"{NODE}:3001", at(R), False),
     ),
 )
