@@ -115,6 +115,8 @@ def lane_of(zone: str, server: str, handlers: Sequence[str], parts: RelayParts, 
     forward = parts.forward
     if forward is None or not set(handlers) <= STOOD_IN | UNCONCERNED or not forward.is_plain:
         return None
+    if parts.orders:
+        return None
     cache = parts.cache
     if cache is not None and ("." not in cache.options.zones or not cache.is_plain):
         return None

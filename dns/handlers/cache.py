@@ -5,6 +5,9 @@ Answers from the cluster are not kept here: they are made from what the API said
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec.structs import replace
 
@@ -16,6 +19,9 @@ from dns.wire import names, numbers
 from dns.wire.message import decode
 from dns.wire.query import Query
 from dns.wire.records import Record, target_of
+
+if TYPE_CHECKING:
+    import asyncio
 
 # What an answer without any TTL is kept for (CoreDNS's dnsutil.MinimalDefaultTTL).
 DEFAULT_TTL_S = 5
@@ -43,6 +49,7 @@ class Item(msgspec.Struct):
     hits: int = 0
     last_hit_s: float = 0.0
     refreshing: bool = False
+    failed_at_s: float = float("-inf")  # when a refresh last brought nothing
 
     @property
     def response(self) -> Response:
@@ -152,6 +159,7 @@ class Cache:
         self._world = site.world
         self._following = following
         self._stores: dict[str, dict[Key, Item]] = {SUCCESS: {}, DENIAL: {}}
+        self._verifying: set[asyncio.Future[Response]] = set()
         registry = site.world.registry
         zones = ",".join(options.zones)
         self._labels = (site.server, zones, "")
@@ -243,9 +251,9 @@ class Cache:
             return self._following(request)
         key = key_of(query)
         now = self._world.clock()
-        for kind in (DENIAL, SUCCESS):
+        for kind in (SUCCESS, DENIAL) if self.options.prefer_positive else (DENIAL, SUCCESS):
             item = self._stores[kind].get(key)
-            if item is None:
+            if item is None or self._is_passed_over(kind, item, query):
                 continue
             left_s = item.left_s(now)
             if left_s > 0:
@@ -259,6 +267,11 @@ class Cache:
                 return self._pass(result)
             return observed(self._keep(request, key, result), self.count_miss)
         return then(result, lambda late: observed(self._keep(request, key, late), self.count_miss))
+
+    def _is_passed_over(self, kind: str, item: Item, query: Query) -> bool:
+        """With `prefer_positive` only what answers the question stands before a denial."""
+        positive = kind == SUCCESS and self.options.prefer_positive
+        return positive and not answers_question(query, item.response.answer)
 
     def _pass(self, response: Response) -> Response:
         """An answer of the cluster's own: not kept, but within the bounds that CoreDNS's cache sets to TTLs."""
@@ -288,23 +301,55 @@ class Cache:
 
     def _from_stale(self, request: Request, key: Key, item: Item, now: float) -> Result:
         """RFC 8767: an old answer is better than none."""
+        options = self.options
         age_s = int(-item.left_s(now))
 
         def old() -> Response:
             self._stale.add(1, *self._labels)
-            found = replace(self._from(request, item, SUCCESS, 0, now), lifetime=None)
+            found = replace(self._from(request, item, SUCCESS, options.stale_ttl_s, now), lifetime=None)
             return replace(found, reason=(numbers.EDE_STALE, f"{age_s} s past its time"))
 
-        if self.options.stale_verify:
+        if now - item.failed_at_s < options.recheck_s:
+            return old()
+        if not options.stale_verify or (item.refreshing and options.recheck_s):
+            self._refresh(request, key, item)
+            return old()
 
-            def choose(fresh: Response) -> Response:
-                if fresh.rcode == numbers.SERVFAIL or not fresh.written:
-                    return old()
-                return observed(self._keep(request, key, fresh), self.count_miss)
+        def choose(fresh: Response) -> Response:
+            item.refreshing = False
+            if not self._is_better(request.query, fresh):
+                item.failed_at_s = self._world.clock()
+                return old()
+            return observed(self._keep(request, key, fresh), self.count_miss)
 
-            return then(self._following(request), choose)
-        self._refresh(request, key, item)
+        item.refreshing = True
+        result = then(self._following(request), choose)
+        if isinstance(result, Response) or not options.verify_s:
+            return result
+        return self._within(result, options.verify_s, old)
+
+    async def _within(
+        self, result: Awaitable[Response], timeout_s: float, old: Callable[[], Response]
+    ) -> Response:
+        """The fresh answer if it comes in time. What comes later is kept for the next question."""
+        import asyncio
+
+        async def wait() -> Response:
+            return await result
+
+        fresh = asyncio.ensure_future(wait())
+        done, _ = await asyncio.wait((fresh,), timeout=timeout_s)
+        if done:
+            return fresh.result()
+        self._verifying.add(fresh)
+        fresh.add_done_callback(self._verifying.discard)
         return old()
+
+    def _is_better(self, query: Query, fresh: Response) -> bool:
+        """Whether a refresh brought what stands in for an old answer."""
+        if fresh.rcode == numbers.SERVFAIL or not fresh.written:
+            return False
+        return not self.options.prefer_positive or answers_question(query, fresh.answer)
 
     def _prefetch(self, request: Request, key: Key, item: Item, now: float, left_s: float) -> None:
         """Ask again for an answer that is wanted often, shortly before it ends."""
@@ -324,8 +369,10 @@ class Cache:
 
         def done(response: Response) -> None:
             item.refreshing = False
-            if response.written and response.rcode != numbers.SERVFAIL:
+            if self._is_better(request.query, response):
                 self._keep(request, key, response)
+            else:
+                item.failed_at_s = self._world.clock()
 
         result = self._following(request)
         if isinstance(result, Response):
@@ -353,6 +400,12 @@ class Cache:
         live = response.plugin == LIVE
         if not kind or ttl_s <= 0 or live or any(names.is_within(request.query.lower, zone) for zone in off):
             return sent
+        if (
+            options.prefer_positive
+            and kind == SUCCESS
+            and not answers_question(request.query, response.answer)
+        ):
+            return sent  # it would push out the last answer that says something
         store = self._stores[SUCCESS if kind == SUCCESS else DENIAL]
         capacity = options.success_capacity if kind == SUCCESS else options.denial_capacity
         if capacity and len(store) >= capacity and key not in store:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dns.corefile.blocks import Line
 from dns.corefile.config import normalize_zones
 from dns.handlers.request import Lifetime, Request, Response, Result, Serve, join, then
-from dns.handlers.site import Site, Task, duration_s, one_word, unknown_option
+from dns.handlers.site import Site, Task, duration_s, no_args, one_word, unknown_option
 from dns.master import BadRecord, parse_zone
 from dns.wire import names, numbers
 from dns.zonefile import Found, Zone, lookup, make_zone
@@ -20,6 +20,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     line: Line
     reload_s: float = 60.0
     fall_through: tuple[str, ...] = ()
+    by_content: bool = False  # a changed file is taken whatever its serial
 
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> tuple[Options, ...]:
@@ -38,6 +39,9 @@ def _parse_line(line: Line, zones: tuple[str, ...]) -> Options:
             case "fallthrough":
                 found = [zone for token in option.args for zone in normalize_zones(token.text, token)]
                 settings["fall_through"] = tuple(found) or (".",)
+            case "reload_by_mtime":
+                no_args(option)
+                settings["by_content"] = True
             case "upstream":
                 continue  # aliases are always asked of the server itself
             case _:
@@ -94,7 +98,7 @@ class File:
             except (OSError, BadRecord) as problem:
                 self._world.log("error", f"plugin/file: {options.path} was not taken: {problem}")
                 continue
-            if new.soa and new.serial != zone.serial:
+            if new.soa and (new != zone if options.by_content else new.serial != zone.serial):
                 self._zones[origin] = (new, options)
                 self._world.invalidate(frozenset((f"file/{origin}",)))
 

@@ -79,6 +79,7 @@ class RelayParts(msgspec.Struct):
     kubernetes: Any = None  # handlers.kubernetes.Kubernetes
     meter: Callable[[Request, Response, str, str], Observer] | None = None
     shuffle: bool = False
+    orders: bool = False  # addresses have an order of their own, which the handlers make
     own_zones: list[str] = msgspec.field(default_factory=list)  # never forwarded unseen
 
 

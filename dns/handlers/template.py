@@ -5,17 +5,41 @@ from __future__ import annotations
 import re
 
 import msgspec
+from msgspec.structs import replace
 
 from dns.corefile.blocks import Line
 from dns.corefile.config import normalize_zones
-from dns.handlers.request import Lifetime, Request, Response, Result, Serve, failed
+from dns.handlers.request import (
+    Lifetime,
+    Request,
+    Response,
+    Result,
+    Serve,
+    failed,
+    join,
+    observed,
+    then,
+)
 from dns.handlers.site import Site, one_word, unknown_option
 from dns.master import BadRecord, parse_record
+from dns.templates.parse import Tree
+from dns.templates.parse import parse as parse_template
+from dns.templates.run import FUNCTIONS, Fixed, run
+from dns.templates.tokens import TemplateError
 from dns.wire import names, numbers
-from dns.wire.records import Record
+from dns.wire.records import Record, target_of
 
-_PLACE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-_GROUP = re.compile(r"\.Group\.(\w+)|index \.(?:Match|Group) \"?(\w+)\"?")
+_SECTIONS = ("answer", "authority", "additional")
+_ADDRESSES = frozenset((numbers.A, numbers.AAAA))
+# What a template may show of one client or one query: such answers are made anew each time.
+_PERSONAL = (".Remote", ".Message", ".Meta", "$")
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One record's template."""
+
+    text: str
+    tree: Tree
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +47,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     kind: int
     zones: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
-    answer: tuple[str, ...] = ()
-    authority: tuple[str, ...] = ()
-    additional: tuple[str, ...] = ()
+    answer: tuple[Piece, ...] = ()
+    authority: tuple[Piece, ...] = ()
+    additional: tuple[Piece, ...] = ()
     rcode: int = numbers.NOERROR
     fall_through: tuple[str, ...] = ()
     ede: tuple[int, str] | None = None
@@ -45,16 +69,16 @@ def _parse_line(line: Line, zones: tuple[str, ...]) -> Options:
         raise line.error(f"{line.words[1]!r} is no record type such as A or ANY")
     own = [zone for token in line.args[2:] for zone in normalize_zones(token.text, token)]
     patterns: list[re.Pattern[str]] = []
-    sections: dict[str, tuple[str, ...]] = {"answer": (), "authority": (), "additional": ()}
+    sections: dict[str, tuple[Piece, ...]] = dict.fromkeys(_SECTIONS, ())
     settings: dict[str, object] = {}
     for option in line.body:
         match option.name.text:
             case "match":
                 patterns += [_pattern(option, word) for word in option.words]
             case "answer" | "authority" | "additional" as which:
-                for word in option.words:
-                    _check(option, word)
-                sections[which] = (*sections[which], *option.words)
+                if not option.args:
+                    raise option.error(f'{which} needs a record such as "{{{{ .Name }}}} 60 IN A 192.0.2.1"')
+                sections[which] = (*sections[which], *(_piece(option, word) for word in option.words))
             case "rcode":
                 if one_word(option).upper() not in numbers.RCODES:
                     raise option.error(f"{option.words[0]!r} is no rcode such as NXDOMAIN")
@@ -89,38 +113,103 @@ def _pattern(line: Line, text: str) -> re.Pattern[str]:
         raise line.error(f"match: {text!r} is no expression: {problem}") from None
 
 
-def _check(line: Line, text: str) -> None:
-    """A template must at least name things that exist."""
-    for place in _PLACE.findall(text):
-        if place not in {
-            ".Name",
-            ".Zone",
-            ".Class",
-            ".Type",
-            ".Question",
-            ".Remote",
-            ".Message.Id",
-        } and not _GROUP.fullmatch(place):
-            raise line.error(
-                f"template: {{{{ {place} }}}} is not supported: use .Name, .Group.NAME or index .Match N"
-            )
+def _piece(line: Line, text: str) -> Piece:
+    try:
+        return Piece(text, parse_template(text, FUNCTIONS))
+    except TemplateError as problem:
+        raise line.error(f"template: {problem}") from None
 
 
 def build(options: tuple[Options, ...], site: Site, following: Serve) -> Serve:
-    def serve(request: Request) -> Result:
+    return Template(options, site, following).serve
+
+
+class Template:
+    def __init__(self, options: tuple[Options, ...], site: Site, following: Serve) -> None:
+        self._options = options
+        self._following = following
+        self._resolve = site.world.resolve
+        registry = site.world.registry
+        labels = ("server", "zone", "view", "class", "type")
+        self._matches = registry.counter(
+            "coredns_template_matches_total", "Counter of template regex matches.", *labels
+        )
+        self._failures, self._bad_records = (
+            registry.counter(f"coredns_template_{name}_total", text, *labels, "section", "template")
+            for name, text in (
+                ("template_failures", "Counter of go template failures."),
+                ("rr_failures", "Counter of mis-templated RRs."),
+            )
+        )
+
+    def serve(self, request: Request) -> Result:
         query = request.query
-        for rule in options:
+        for rule in self._options:
             zone = _zone(rule, query.lower)
             if not zone or not _fits(rule, query.dns_class, query.kind):
                 continue
-            found = next((hit for one in rule.patterns if (hit := one.search(query.lower))), None)
-            if found is not None:
-                return _answer(rule, request, found, zone)
+            for pattern in rule.patterns:
+                found = pattern.search(query.lower)
+                if found is not None:
+                    return self._answer(rule, request, found, zone)
             if not any(names.is_within(query.lower, one) for one in rule.fall_through):
                 return Response(rcode=numbers.SERVFAIL, plugin="template", written=False)
-        return following(request)
+        return self._following(request)
 
-    return serve
+    def _answer(self, rule: Options, request: Request, found: re.Match[str], zone: str) -> Result:
+        data = values_of(rule, request, found, zone)
+        labels = request.server, zone, "", str(data["Class"]), str(data["Type"])
+
+        def count(times: int, size_bytes: int, took_s: float) -> None:
+            self._matches.add(times, *labels)
+
+        if rule.rcode == numbers.SERVFAIL:
+            return observed(Response(rcode=numbers.SERVFAIL, plugin="template", written=False), count)
+        sections: dict[str, tuple[Record, ...]] = {}
+        for section, pieces in zip(_SECTIONS, (rule.answer, rule.authority, rule.additional), strict=True):
+            made = []
+            for piece in pieces:
+                try:
+                    made.append(parse_record(run(piece.tree, data)))
+                except (TemplateError, BadRecord) as problem:
+                    failures = self._failures if isinstance(problem, TemplateError) else self._bad_records
+                    failures.add(1, *labels, section, piece.text)
+                    return observed(failed("template", str(problem)), count)
+            sections[section] = tuple(made)
+        texts = (piece.text for piece in (*rule.answer, *rule.authority, *rule.additional))
+        per_client = any(word in text for text in texts for word in _PERSONAL)
+        response = Response(
+            rcode=rule.rcode,
+            flags=numbers.AA,
+            plugin="template",
+            lifetime=None if per_client else Lifetime(),
+            reason=rule.ede,
+            answer=sections["answer"],
+            authority=sections["authority"],
+            additional=sections["additional"],
+        )
+        return then(self._followed(request, response, response.answer), lambda one: observed(one, count))
+
+    def _followed(self, request: Request, response: Response, left: tuple[Record, ...]) -> Result:
+        """Behind an alias stands what the server itself knows of its target."""
+        place = next((place for place, one in enumerate(left) if one.kind == numbers.CNAME), None)
+        if place is None or request.query.kind not in _ADDRESSES:
+            return response
+        target = target_of(left[place])
+        inner = replace(request.query, name=target, lower=target.lower(), question=b"")
+
+        def follow(found: Response) -> Result:
+            alias = response.answer.index(left[place])
+            more = found.answer if found.rcode == numbers.NOERROR else ()
+            whole = replace(
+                response,
+                answer=(*response.answer[: alias + 1], *more, *response.answer[alias + 1 :]),
+                flags=response.flags | found.flags & numbers.TC,
+                lifetime=join(response.lifetime, found.lifetime),
+            )
+            return self._followed(request, whole, left[place + 1 :])
+
+        return then(self._resolve(replace(request, query=inner, depth=request.depth + 1)), follow)
 
 
 def _zone(rule: Options, lower: str) -> str:
@@ -128,58 +217,50 @@ def _zone(rule: Options, lower: str) -> str:
 
 
 def _fits(rule: Options, dns_class: int, kind: int) -> bool:
-    return rule.dns_class in {dns_class, numbers.ANY_CLASS} and rule.kind in {kind, numbers.ANY}
-
-
-def _answer(rule: Options, request: Request, found: re.Match[str], zone: str) -> Result:
-    try:
-        answer, authority, additional = (
-            tuple(_record(text, request, found, zone) for text in section)
-            for section in (rule.answer, rule.authority, rule.additional)
-        )
-    except BadRecord as problem:
-        return failed("template", str(problem))
-    if rule.rcode == numbers.SERVFAIL:
-        return Response(rcode=numbers.SERVFAIL, plugin="template", written=False)
-    texts = (*rule.answer, *rule.authority, *rule.additional)
-    per_client = any(".Remote" in text or ".Message" in text for text in texts)
-    return Response(
-        rcode=rule.rcode,
-        answer=answer,
-        authority=authority,
-        additional=additional,
-        flags=numbers.AA,
-        plugin="template",
-        lifetime=None if per_client else Lifetime(),
-        reason=rule.ede,
+    """ANY on either side fits everything."""
+    any_class, any_kind = numbers.ANY_CLASS, numbers.ANY
+    return (rule.dns_class == dns_class or any_class in {rule.dns_class, dns_class}) and (
+        rule.kind == kind or any_kind in {rule.kind, kind}
     )
 
 
-def _record(text: str, request: Request, found: re.Match[str], zone: str) -> Record:
+def _no_metadata(_name: object) -> str:
+    """As in CoreDNS without its plugin metadata."""
+    return ""
+
+
+def values_of(rule: Options, request: Request, found: re.Match[str], zone: str) -> Fixed:
+    """What a template can show, under CoreDNS's names."""
     query = request.query
-
-    def value(place: re.Match[str]) -> str:
-        word = place.group(1)
-        match word:
-            case ".Name":
-                return query.name
-            case ".Zone":
-                return zone
-            case ".Class":
-                return numbers.class_name(query.dns_class)
-            case ".Type":
-                return numbers.type_name(query.kind)
-            case ".Remote":
-                return request.client
-            case ".Message.Id":
-                return str(query.packet_id)
-        group = _GROUP.fullmatch(word)
-        if group is None:
-            return ""
-        name = group.group(1) or group.group(2)
-        try:
-            return (found.group(int(name)) if name.isdigit() else found.group(name)) or ""
-        except (IndexError, KeyError):
-            return ""
-
-    return parse_record(_PLACE.sub(value, text))
+    dns_class = rule.dns_class if query.dns_class == numbers.ANY_CLASS else query.dns_class
+    kind = rule.kind if query.kind == numbers.ANY else query.kind
+    matches = [found.group(0), *(one or "" for one in found.groups())]
+    groups = {str(place): text for place, text in enumerate(matches)}
+    groups |= {name: text or "" for name, text in found.groupdict().items()}
+    question = Fixed(Name=query.name, Qtype=query.kind, Qclass=query.dns_class)
+    flags = query.flags
+    message = Fixed(
+        Id=query.packet_id,
+        Response=False,
+        Opcode=query.opcode,
+        Authoritative=bool(flags & numbers.AA),
+        Truncated=bool(flags & numbers.TC),
+        RecursionDesired=bool(flags & numbers.RD),
+        RecursionAvailable=bool(flags & numbers.RA),
+        AuthenticatedData=bool(flags & numbers.AD),
+        CheckingDisabled=query.checking_disabled,
+        Question=[question],
+    )
+    return Fixed(
+        Zone=zone,
+        Name=query.lower,
+        Regex=found.re.pattern,
+        Match=matches,
+        Group=groups,
+        Class=numbers.class_name(dns_class),
+        Type=numbers.type_name(kind),
+        Message=message,
+        Question=question,
+        Remote=request.client,
+        Meta=_no_metadata,
+    )

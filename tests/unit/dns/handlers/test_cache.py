@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dns.corefile.tokens import CorefileError
 from dns.fakes.cluster import LocalServer
 from dns.fakes.objects import example_cluster
 from dns.fakes.upstream_serve import FakeUpstream
@@ -187,3 +188,85 @@ def test_the_clusters_own_answers_are_never_old() -> None:
     apply(server.clusters[0], service("svc1", ["10.0.0.222"]))
     assert records.text_of(server.ask(name).answer[0]) == "10.0.0.222"
     assert server.ask("dns-version.cluster.local.", "TXT").answer[0].ttl == 30
+
+
+@pytest.mark.parametrize(
+    ("options", "ttl"),
+    [
+        ("1h", 0),
+        ("1h immediate 30s", 30),
+        ("1h IMMEDIATE 7s 1m", 7),
+        ("1h verify 0 30s", 30),
+        ("1h verify 2s 30s 1m", 30),
+    ],
+)
+def test_stale_answers_carry_the_ttl_that_is_set(options: str, ttl: int) -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> int:
+        await server.ask_later(WWW)
+        server.now_s += 100
+        upstream.rcode = numbers.SERVFAIL
+        reply = await server.ask_later(WWW)
+        await server.settle()
+        return reply.answer[0].ttl
+
+    assert run(f"30 {{\n serve_stale {options}\n}}", steps) == ttl
+
+
+@pytest.mark.parametrize("mode", ["immediate 0", "verify 0 0"])
+def test_after_a_failed_refresh_nothing_is_asked_for_a_while(mode: str) -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> list[int]:
+        await server.ask_later(WWW)
+        server.now_s += 100
+        upstream.rcode = numbers.SERVFAIL
+        counts = []
+        for wait_s in (0, 10, 10, 30):
+            server.now_s += wait_s
+            assert (await server.ask_later(WWW)).answer
+            await server.settle()
+            counts.append(len(upstream.asked))
+        return counts
+
+    assert run(f"30 {{\n serve_stale 1h {mode} 30s\n servfail 0\n}}", steps) == [2, 2, 2, 3]
+
+
+def test_a_slow_check_gives_way_to_the_stale_answer_and_is_kept_when_it_comes() -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> None:
+        await server.ask_later(WWW)
+        server.now_s += 100
+        upstream.delay_s = 0.3
+        assert (await server.ask_later(WWW)).answer[0].ttl == 0
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if (await server.ask_later(WWW)).answer[0].ttl == 30:
+                return
+        pytest.fail("the late answer was not kept")
+
+    run("30 {\n serve_stale 1h verify 50ms\n}", steps)
+
+
+@pytest.mark.parametrize(
+    ("policy", "rcode"), [("", numbers.NXDOMAIN), ("serve_stale_policy prefer_positive", 0)]
+)
+def test_an_old_answer_may_be_preferred_to_a_fresh_denial(policy: str, rcode: int) -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> int:
+        await server.ask_later(WWW)
+        server.now_s += 100
+        upstream.answers.clear()
+        return (await server.ask_later(WWW)).rcode
+
+    assert run(f"30 {{\n serve_stale 1h verify\n {policy}\n}}", steps) == rcode
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "serve_stale 1h immediate 1.5s",
+        "serve_stale 1h immediate 1s 6m",
+        "serve_stale 1h immediate 1s 1s 1s",
+        "serve_stale 1h later",
+        "serve_stale_policy newest",
+    ],
+)
+def test_mistakes_in_serve_stale(options: str) -> None:
+    with pytest.raises(CorefileError, match="Corefile:3:"):
+        LocalServer(f". {{\n cache 30 {{\n {options}\n }}\n}}")

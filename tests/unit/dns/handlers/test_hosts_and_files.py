@@ -149,6 +149,14 @@ def test_a_zone_file_is_read_again_when_its_serial_changes() -> None:
     assert "was not taken" in server.lines[0]
 
 
+def test_a_zone_file_may_be_read_again_whenever_it_changes() -> None:
+    server = LocalServer("example.org {\n file /z {\n reload_by_mtime\n }\n}", files={"/z": ZONE})
+    file = server.configuration.world.tasks[0].run.__self__  # type: ignore[attr-defined]
+    server.files["/z"] = ZONE.replace("192.0.2.80", "192.0.2.70")
+    file.refresh()
+    assert texts(server, "web.example.org.")[0] == "192.0.2.70"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -70,34 +70,6 @@ def test_autopath_gives_the_first_denial_when_nothing_is_found() -> None:
     assert reply.rcode in {numbers.NXDOMAIN, numbers.SERVFAIL}
 
 
-@pytest.mark.parametrize(
-    ("rule", "name", "expected"),
-    [
-        ('answer "{{ .Name }} 60 IN A 192.0.2.1"', "x.example.", ["192.0.2.1"]),
-        (
-            'match ^ip-(?P<a>\\d+)-(?P<b>\\d+)\\.example\\.$\n answer "{{ .Name }} 60 IN A 192.0.{{ .Group.a }}.{{ .Group.b }}"',
-            "ip-2-7.example.",
-            ["192.0.2.7"],
-        ),
-        (
-            'match ^(\\w+)\\.\n answer "{{ .Name }} 60 IN CNAME {{ index .Match 1 }}.other."',
-            "abc.example.",
-            ["abc.other."],
-        ),
-    ],
-)
-def test_template(rule: str, name: str, expected: list[str]) -> None:
-    assert texts(server(f"template ANY ANY {{\n {rule}\n }}").ask(name)) == expected
-
-
-def test_template_rcode_and_what_does_not_match() -> None:
-    found = server("template IN ANY internal {\n rcode NXDOMAIN\n match never$\n }")
-    assert found.ask("a.internal.").rcode == numbers.SERVFAIL
-    assert (
-        server("template IN ANY internal {\n rcode NXDOMAIN\n }").ask("a.internal.").rcode == numbers.NXDOMAIN
-    )
-
-
 def test_chaos_says_its_version_in_class_chaos() -> None:
     packet = question(1, "version.bind.", numbers.TXT)[:-2] + b"\0\3"
     reply = server("chaos podnet-1 author").raw(packet)
@@ -189,12 +161,10 @@ def test_ready_names_what_is_waited_for() -> None:
         ("reload 1s", "2s or more"),
         ("acl {\n allow maybe\n }", "type or net must stand in front"),
         ("acl {\n perhaps\n }", "the action is one of"),
-        ('template IN A {\n answer "{{ .Nonsense }}"\n }', "is not supported"),
         ("bufsize 100", "range"),
         ("autopath @etcd", "no search path of @etcd"),
         ("ready a b", "one argument"),
         ("nodecache x", "takes addresses"),
-        ("loadbalance weighted f", "the policy is round_robin"),
         ("cache 30 {\n prefetch 1 1m 5%\n }", "range"),
         ("forward . 1.2.3.4:99999", "no port"),
         ("log {\n class nonsense\n }", "class is one of"),
