@@ -57,6 +57,8 @@ def node_commands(lab: Lab, node: Member, folder: Folder, bin_dir: str) -> tuple
         *("--pull-netns", str(folder.host_netns)),
         *("--network", "vxlan" if lab.ways == "vxlan" else "none"),
         *("--lease-duration-s", "2"),  # the lab profile takes a node for dead after 2 s
+        *("--pod-manifest-path", "/etc/podnet/manifests"),
+        *("--pod-max-pids", "4096"),
     )
     kproxy = (
         f"{bin_dir}/kproxy",

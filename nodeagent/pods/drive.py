@@ -129,6 +129,7 @@ class PodWorker:
                     self._containers.watch(record, agent_restarted=True)
             while not self._finished:
                 await self._step()
+                await asyncio.sleep(0)  # whatever a pod does, leases and other pods have their turn
             _ = status.cancel()
             self._containers.stop_probes()
 

@@ -265,7 +265,7 @@ def _resized(
     pod: Pod, container: Container, record: ContainerRecord, facts: Facts, now_s: float
 ) -> tuple[Action, ...]:
     """Bring a run to the resources that are wanted now, by a restart where the container asked for that."""
-    if not record.running or not changed(record.resources, container.resources):
+    if record.id in facts.killing or not record.running or not changed(record.resources, container.resources):
         return ()
     if facts.resize and facts.resize.retry_at_s > now_s:
         return ()

@@ -10,6 +10,7 @@ from nodeagent.pods.plan import (
     KillContainer,
     RemoveRun,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
     deadline_s,
     outcome,
@@ -178,3 +179,66 @@ def test_the_active_deadline_counts_from_the_start(pod):
     facts = Facts(started_at="2026-01-01T00:00:00Z")
     assert deadline_s(pod(activeDeadlineSeconds=5), facts) == epoch("2026-01-01T00:00:05Z")
     assert deadline_s(pod(), facts) is None
+
+
+# --- resources that change, containers that are added
+
+WIDE = {"limits": {"memory": "2Mi"}}
+
+
+def resized(pod, record, **container):
+    return pod(
+        containers=[{"name": "main", "image": "podnet/toolbox", "resources": WIDE, **container}]
+    ), record()
+
+
+def test_a_running_container_gets_the_resources_it_asks_for_now(pod, runtime, record):
+    wanted, running = resized(pod, record)
+    assert plan(wanted, runtime(running), Facts(), NOW).actions == (ResizeContainer("main-0", "main"),)
+    has = record(resources=wanted.spec.containers[0].resources)
+    assert plan(wanted, runtime(has), Facts(), NOW) == ((), None)
+
+
+def test_a_resize_that_wants_a_restart_kills_once(pod, runtime, record):
+    policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    wanted, running = resized(pod, record, resizePolicy=policy)
+    (action,) = plan(wanted, runtime(running), Facts(), NOW).actions
+    assert isinstance(action, KillContainer)
+    assert plan(wanted, runtime(running), Facts(killing=frozenset({"main-0"})), NOW) == ((), None)
+
+
+def test_a_resize_the_node_cannot_give_is_looked_at_again_later(pod, runtime, record):
+    wanted, running = resized(pod, record)
+    facts = Facts(resize=Waiting(reason="Deferred", retry_at_s=NOW + 3))
+    assert plan(wanted, runtime(running), facts, NOW) == ((), NOW + 3)
+    assert plan(wanted, runtime(running), facts, NOW + 3).actions != ()
+
+
+def test_an_ephemeral_container_starts_once_and_does_not_hold_the_pod(pod, runtime, record):
+    look = {"name": "look", "image": "podnet/toolbox", "targetContainerName": "main"}
+    made = pod(ephemeralContainers=[look])
+    facts = Facts(images={"look": True})
+    assert plan(made, runtime(record()), facts, NOW).actions == (StartContainer("look", 0),)
+    ended = record("look", code=1)
+    assert plan(made, runtime(record(), ended), facts, NOW) == ((), None)
+    assert plan(made, runtime(record()), Facts(images={"look": True}, known_restarts={"look": 1}), NOW) == (
+        (),
+        None,
+    )
+    never = pod(ephemeralContainers=[look], restartPolicy="Never")
+    assert outcome(never, runtime(record(code=0), record("look"))) == "Succeeded"
+
+
+def test_a_new_image_does_not_wait_for_the_old_ones_failures(pod, runtime, record):
+    facts = Facts(images={"main": True}, delays={"main": Delay(300.0, NOW)})
+    crashed = record(code=1, image="podnet/old")
+    assert plan(pod(), runtime(crashed), facts, NOW).actions == (StartContainer("main", 1),)
+    same = record(code=1)
+    assert plan(pod(), runtime(same), facts, NOW).actions == ()
+
+
+def test_an_evicted_pod_has_a_second_to_end(pod, runtime, record):
+    facts = Facts(evicted=Waiting(reason="Evicted", message="full"))
+    (action,) = plan(pod(terminationGracePeriodSeconds=99), runtime(record()), facts, NOW).actions
+    assert isinstance(action, KillContainer)
+    assert action.grace_s == 1
