@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -31,6 +32,8 @@ class NodeLifecycle:
         self._pods = context.mirror(Pod)
         self._pods.add_index(BY_NODE, lambda pod: (pod.spec.node_name,))
         self._heard_at: dict[str, float] = {}  # loop time
+        self._pulse_s = context.options.node_monitor_grace_s / 20
+        self._pulse_due_at = float("inf")
         self._was_ready: dict[str, bool] = {}
         self._next_eviction_at: dict[str, float] = {}  # by zone, loop time
         self.queue: WorkQueue[str] = WorkQueue()
@@ -52,11 +55,25 @@ class NodeLifecycle:
         if old is None or old.spec.renew_time != new.spec.renew_time:
             self._heard_at[key.name] = self._context.now()
 
+    async def run(self) -> None:
+        """Time in which we did not run ourselves is no node's silence: on a machine short of CPU, or after a pause,
+        signs of life wait unread.
+        """
+        while True:
+            self._pulse_due_at = self._context.now() + self._pulse_s
+            await asyncio.sleep(self._pulse_s)
+            late_s = self._context.now() - self._pulse_due_at
+            if late_s > self._pulse_s:
+                self._heard_at = {name: at + late_s for name, at in self._heard_at.items()}
+
     async def reconcile(self, key: str) -> None:
         node = self._nodes.get("", key)
         if node is None:
             return
         context = self._context
+        if context.now() > self._pulse_due_at + self._pulse_s:  # we are late: first let it be counted
+            self.queue.add_after(key, self._pulse_s)
+            return
         heard_at = self._heard_at.setdefault(key, context.now())
         left_s = heard_at + plan.silence_allowed_s(node, context.options) - context.now()
         if left_s <= 0:

@@ -287,6 +287,22 @@ def test_the_pods_of_a_silent_node_leave_the_endpoints_and_move() -> None:
     virtual.run(main())
 
 
+def test_time_in_which_nobody_ran_is_no_nodes_silence() -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await demo(one)
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, virtual.VirtualLoop)
+            for stall_s in (1.9, 5.0, 60.0):
+                loop.now += stall_s
+                for _ in range(40):
+                    await asyncio.sleep(0.05)
+                    nodes = (await one.client.list(Node)).items
+                    assert [node.metadata.name for node in nodes if node.spec.taints] == []
+
+    virtual.run(main())
+
+
 def test_a_more_important_pod_takes_the_place_of_others() -> None:
     async def main() -> None:
         async with cluster(1) as one:
