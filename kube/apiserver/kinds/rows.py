@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "serviceaccounts", "ServiceAccount", "io.k8s.api.core.v1.ServiceAccount", short_names=("sa",), subresource_rows=(Subresource("token", CREATE_ONLY, "TokenRequest", "authentication.k8s.io", "v1"),)),
     Kind("", "v1", "services", "Service", "io.k8s.api.core.v1.Service", short_names=("svc",), categories=("all",), subresource_rows=(Subresource("proxy", PROXY, "ServiceProxyOptions"), STATUS), name_rule="label", create_on_update=True),
     # apiregistration.k8s.io/v1
-    Kind("apiregistration.k8s.io", "v1", "apiservices", "APIService", "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService", namespaced=False, categories=("api-extensions",), subresource_rows=(STATUS,)),
+    Kind("apiregistration.k8s.io", "v1", "apiservices", "APIService", "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService", namespaced=False, categories=("api-extensions",), subresource_rows=(STATUS,), name_rule="path"),
     # apps/v1
     Kind("apps", "v1", "controllerrevisions", "ControllerRevision", "io.k8s.api.apps.v1.ControllerRevision"),
     Kind("apps", "v1", "daemonsets", "DaemonSet", "io.k8s.api.apps.v1.DaemonSet", short_names=("ds",), categories=("all",), subresource_rows=(STATUS,), has_generation=True),

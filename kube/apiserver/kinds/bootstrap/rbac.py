@@ -46,7 +46,8 @@ def objects() -> list[Object]:
     roles = {name: _cluster_role(name, _rules(rules)) for name, rules in CLUSTER_ROLES.items()}
     roles["cluster-admin"]["rules"].append({"nonResourceURLs": ["*"], "verbs": ["*"]})
     for name, paths in PATH_ROLES.items():
-        roles[name] = _cluster_role(name, [{"nonResourceURLs": list(paths), "verbs": ["get"]}])
+        role = roles.setdefault(name, _cluster_role(name, []))
+        role["rules"].append({"nonResourceURLs": list(paths), "verbs": ["get"]})
     for name, parts in AGGREGATED.items():
         roles[name] = _aggregated(name, [roles[part] for part in parts])
     for name, rules in CONTROLLERS.items():
@@ -73,9 +74,9 @@ def _namespace_roles() -> list[Object]:
 
 def _namespace_bindings() -> list[Object]:
     made = []
-    for (namespace, name), (_, users) in NAMESPACE_ROLES.items():
-        title = name if name.startswith("system::") else f"system::{name}"
-        binding = _binding("RoleBinding", title, "Role", name, [_subject(f"User {user}") for user in users])
+    for (namespace, name), (_, subjects) in NAMESPACE_ROLES.items():
+        title = name if name.startswith("system:") else f"system::{name}"
+        binding = _binding("RoleBinding", title, "Role", name, map(_subject, subjects))
         binding["metadata"]["namespace"] = namespace
         made.append(binding)
     return made
