@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from dns.handlers.kubernetes import Source
     from kube.client import Client
 
-USER_AGENT = "kdns"
 SNAPSHOT_EVERY_S = 10.0
 _logger = get_logger("dns.drive")
 
@@ -177,14 +176,12 @@ class ClusterFeed:
             self._saved_count = count
 
     async def _connect(self) -> Client:
+        from dns.transport import transport_of
         from kube.client import Client
 
-        source = self._source
         while True:
             try:
-                if source.endpoint:
-                    return Client(transport_to(source))
-                return Client.from_kubeconfig(source.kubeconfig, user_agent=USER_AGENT)
+                return Client(transport_of(self._source, self._world.registry, self._world.clock))
             except Exception as problem:  # a file may be written after we start
                 _logger.warning("no way to the API yet", error=problem)
                 await asyncio.sleep(1.0)
@@ -245,26 +242,3 @@ def seconds_of(text: str) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None
-
-
-def transport_to(source: Source) -> Any:
-    """A transport to `endpoint`, with the certificates of `tls`."""
-    from urllib.parse import urlsplit
-
-    from kube.client.http_socket import Endpoint, HttpTransport
-
-    url = urlsplit(source.endpoint if "://" in source.endpoint else "http://" + source.endpoint)
-    context = None
-    if url.scheme == "https":
-        import ssl
-
-        authority = source.tls[2] if source.tls and source.tls[2] else None
-        context = ssl.create_default_context(cafile=authority)
-        if source.tls and source.tls[0]:
-            context.load_cert_chain(source.tls[0], source.tls[1])
-    port = url.port or (443 if url.scheme == "https" else 80)
-    return HttpTransport(
-        Endpoint(url.hostname or "localhost", port, url.path.rstrip("/")),
-        context,
-        user_agent=USER_AGENT,
-    )
