@@ -1,7 +1,5 @@
 """Why a packet goes where it goes: the oracle's steps, each endpoint that is out with its reason, the rules' say. Pure."""
 
-from collections.abc import Iterable
-
 import msgspec
 
 from kproxy.intake import Intake, Known
@@ -30,21 +28,33 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     because: tuple[str, ...]
 
 
-def explain(intake: Intake, node: NodeRules, packet: Packet, rules: Iterable[RulesSay] = ()) -> Explanation:
-    """What the first of `rules` says, or else the model; `because` names every disagreement."""
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules do that a fresh start would write, and those that the kernel has, if it has any.
+
+    `own_way`: the mode is known to treat some packets otherwise than the model, for want of something in its kernel.
+    """
+
+    planned: RulesSay
+    live: RulesSay | None = None
+    own_way: str = ""
+
+
+def explain(intake: Intake, node: NodeRules, packet: Packet, said: Said | None = None) -> Explanation:
+    """What the planned rules do, or else the model; `because` names every disagreement."""
     outcome = walk(intake.tables[node.family], node, packet)
     because = [*outcome.because]
     if outcome.service is not None:
         known = intake.known[node.family][outcome.service]
         because += _left_out(known, outcome, intake.place)
-    said = list(rules)
-    model = RulesSay(
+    decided = RulesSay(
         verdict=outcome.verdict,
         targets=tuple(sorted(str(t) for t in outcome.targets)),
         masquerade=outcome.masquerade,
+        where="the model",
     )
-    because += [text for say in said if (text := _disagreement(model, say))]
-    decided = said[0] if said else model
+    if said is not None:
+        because += _compared(decided, said)
+        decided = said.planned
     return Explanation(
         verdict=decided.verdict,
         service=str(outcome.service) if outcome.service is not None else "",
@@ -54,16 +64,35 @@ def explain(intake: Intake, node: NodeRules, packet: Packet, rules: Iterable[Rul
     )
 
 
-def _disagreement(model: RulesSay, say: RulesSay) -> str:
-    same = (say.verdict, tuple(sorted(say.targets)), say.masquerade) == (
-        model.verdict,
-        model.targets,
-        model.masquerade,
+def _compared(model: RulesSay, said: Said) -> list[str]:
+    found = []
+    if not _same(model, said.planned):
+        if said.own_way:
+            found.append(f"{said.own_way}: {_words(said.planned)}")
+        else:
+            found.append(_disagreement(said.planned, model))
+    if said.live is not None and not _same(said.planned, said.live):
+        found.append(_disagreement(said.live, said.planned))
+    return found
+
+
+def _same(one: RulesSay, other: RulesSay) -> bool:
+    return (one.verdict, sorted(one.targets), one.masquerade) == (
+        other.verdict,
+        sorted(other.targets),
+        other.masquerade,
     )
-    if same:
-        return ""
-    what = f"{say.verdict} to {', '.join(sorted(say.targets)) or 'nowhere'}, masquerade {say.masquerade}"
-    return f"DISAGREEMENT: {say.where} say {what}; the model says {model.verdict}"
+
+
+def _disagreement(one: RulesSay, other: RulesSay) -> str:
+    return f"DISAGREEMENT: {one.where} say {_words(one)}; {other.where} say {_words(other)}"
+
+
+def _words(say: RulesSay) -> str:
+    if say.verdict != "forward":
+        return say.verdict
+    masked = ", masqueraded" if say.masquerade else ""
+    return f"forward to {', '.join(sorted(say.targets))}{masked}"
 
 
 def _left_out(known: Known, outcome: Outcome, place: Place) -> list[str]:

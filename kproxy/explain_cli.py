@@ -11,7 +11,7 @@ from kproxy import surroundings
 from kproxy.addresses import canonical_ip, family_of
 from kproxy.backends.registry import BACKENDS
 from kproxy.config import ConfigError
-from kproxy.explain import Explanation, RulesSay, explain
+from kproxy.explain import Explanation, Said, explain
 from kproxy.run import node_name
 from kproxy.view_run import (
     configuration_of,
@@ -29,6 +29,11 @@ _EXAMPLES = """examples:
   kproxy explain 10.244.1.7 10.96.0.10:53 --proto udp --kubeconfig kube-proxy.kubeconfig
   kproxy explain -f objects.yaml --node worker --node-ip 192.168.0.2 203.0.113.9 192.168.0.2:30080 -o json
 """
+# What tells these modes apart for some packets: see the README beside each.
+_OWN_WAYS = {
+    "ipvs": "IPVS decides by address and port alone",
+    "userspace": "connections end at this node and begin anew",
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,14 +75,13 @@ def explain_command(arguments: Sequence[str]) -> int:
     node = surroundings.node_rules(config, around, family)
     if not packet.in_interface and packet.source not in around.addresses:
         packet = msgspec.structs.replace(packet, in_interface="eth0")
-    entry = next((e for e in BACKENDS if e.name == traced_mode(config)), None)
-    said: list[RulesSay] = []
-    if entry is not None:
-        tracer = entry.tracer()
-        said.append(tracer.planned(intake.tables[family], node, packet))
-        if not parsed.file:
-            live = tracer.live(node, packet)
-            said += [live] if live is not None else []
+    mode = traced_mode(config)
+    tracer = next(e for e in BACKENDS if e.name == mode).tracer()
+    said = Said(
+        planned=tracer.planned(intake.tables[family], node, packet),
+        live=None if parsed.file else tracer.live(node, packet),
+        own_way=_OWN_WAYS.get(mode, ""),
+    )
     _print(explain(intake, node, packet, said), parsed.output)
     return 0
 

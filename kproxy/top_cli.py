@@ -86,7 +86,7 @@ def _flows(family: int) -> Iterator[Flow]:
     except OSError as error:
         raise BackendError(f"connection tracking cannot be read ({error}): run as root") from error
     for entry in entries:
-        if entry.status & STATUS_DESTINATION_NAT:
+        if entry.status & STATUS_DESTINATION_NAT and not entry.has_ended:
             sent, answer = entry.original, entry.reply
             endpoint = str(Endpoint(ip=answer.source, port=answer.source_port))
             yield Flow(sent.destination, sent.destination_port, sent.protocol, endpoint)

@@ -22,7 +22,9 @@ STATUS_SOURCE_NAT = 0x10
 STATUS_DESTINATION_NAT = 0x20
 
 _HEADER_BYTES = 4
-_TUPLE_ORIGINAL, _TUPLE_REPLY, _STATUS, _ID, _ZONE, _FILTER = 1, 2, 3, 12, 18, 25
+TCP_ENDED = frozenset({6, 7, 8})  # LAST_ACK, TIME_WAIT, CLOSE (nf_conntrack_tcp.h)
+
+_TUPLE_ORIGINAL, _TUPLE_REPLY, _STATUS, _PROTOCOL_INFO, _ID, _ZONE, _FILTER = 1, 2, 3, 4, 12, 18, 25
 _FILTER_IP_DST, _FILTER_PROTOCOL, _FILTER_DST_PORT = 1 << 1, 1 << 3, 1 << 5
 
 
@@ -37,13 +39,22 @@ class Tuple(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """`reply` is what answers look like: its source is the endpoint that a translation chose."""
+    """`reply` is what answers look like: its source is the endpoint that a translation chose.
+
+    `tcp_state` is connection tracking's (nf_conntrack_tcp.h), 0 for other protocols.
+    """
 
     original: Tuple
     reply: Tuple
     status: int = 0
     id: int = 0
     zone: int = 0
+    tcp_state: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Kept only for what may still be on its way."""
+        return self.tcp_state in TCP_ENDED
 
 
 class Filter(NamedTuple):
@@ -121,6 +132,7 @@ def parse_entry(payload: bytes) -> Entry:
         int.from_bytes(parts.get(_STATUS, b"\0"), "big"),
         int.from_bytes(parts.get(_ID, b"\0"), "big"),
         int.from_bytes(parts.get(_ZONE, b"\0"), "big"),
+        parse_attrs(parse_attrs(parts.get(_PROTOCOL_INFO, b"")).get(1, b"")).get(1, b"\0")[0],
     )
 
 

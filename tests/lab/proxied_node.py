@@ -103,8 +103,8 @@ class ProxiedNode:
         streets.node.run(self.kcore.start)
         self.log = folder / "kproxy.log"
         self._arguments = arguments
-        self._config = folder / "config.json"
-        self._config.write_text(
+        self.config = folder / "config.json"
+        self.config.write_text(
             json.dumps(
                 {
                     "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -138,7 +138,7 @@ class ProxiedNode:
 
     def start(self, *, wait: bool = True) -> None:
         """Returns when its first sync is done, if told to wait."""
-        argv = [str(KPROXY), f"--config={self._config}", *self._arguments]
+        argv = [str(KPROXY), f"--config={self.config}", *self._arguments]
         with self.log.open("ab") as log:
             self._process = self.streets.node.run(lambda: process.spawn(argv, stdout=log, stderr=log))
         if wait:
@@ -184,7 +184,13 @@ async def make_node(client: Client) -> None:
 
 
 async def make_service(
-    client: Client, name: str, ip: str, ips: Iterable[str], node_port: int = 0, **spec: object
+    client: Client,
+    name: str,
+    ip: str,
+    ips: Iterable[str],
+    node_port: int = 0,
+    target: int = ECHO_PORT,
+    **spec: object,
 ) -> None:
     """`default/NAME`, port 80, with one slice."""
     port = {"name": "p", "port": 80, "protocol": "TCP", **({"nodePort": node_port} if node_port else {})}
@@ -198,7 +204,7 @@ async def make_service(
     slices = {
         "metadata": {"name": f"{name}-1", "namespace": "default", "labels": labels},
         "addressType": "IPv4",
-        "ports": [{"name": "p", "port": ECHO_PORT, "protocol": "TCP"}],
+        "ports": [{"name": "p", "port": target, "protocol": "TCP"}],
         "endpoints": endpoints(ips),
     }
     await client.create(msgspec.convert(slices, EndpointSlice))
