@@ -24,6 +24,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self._rtnl = Rtnl()
+        self._device = 0  # its index, while steps are carried out
 
     def close(self) -> None:
         self._rtnl.close()
@@ -68,6 +69,7 @@ class Kernel:
     def carry_out(self, steps: Iterable[s.Step]) -> list[RouteRefused]:
         """Goes on after a route that the kernel refuses, since the others' pods can be reached; returns those."""
         refused = []
+        self._device = 0
         for step in steps:
             try:
                 self._do(step)
@@ -105,6 +107,7 @@ class Kernel:
                 assert_never(step)
 
     def _make(self, tunnel: Tunnel) -> None:
+        self._device = 0
         self._rtnl.delete_link_named(DEVICE)
         self._rtnl.add_vxlan(
             DEVICE,
@@ -120,10 +123,11 @@ class Kernel:
         self._rtnl.set_link(self._index(), up=True)
 
     def _index(self) -> int:
-        link = self._rtnl.link(DEVICE)
-        if link is None:
+        if not self._device:
+            self._device = self.device()
+        if not self._device:
             raise FileNotFoundError(f"{DEVICE} has gone meanwhile")
-        return link.ifindex
+        return self._device
 
     def _lay(self, route: PodRoute, *, replace: bool) -> None:
         try:

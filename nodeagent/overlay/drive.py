@@ -14,19 +14,21 @@ from nodeagent.overlay.apply import Kernel, PacketFilter
 from nodeagent.overlay.news_socket import FilterNews, RouteNews
 from nodeagent.overlay.plan import (
     NOTHING,
+    Place,
     Settings,
     Underlay,
+    places_of,
     plan_overlay,
     pod_mtu_bytes,
     pod_ranges,
-    ranges_of,
     unreachable,
 )
 from nodeagent.overlay.steps import steps
 
 logger = get_logger("knode.overlay")
 _SETTLE_S = 0.02  # a flush is many news, a node's start many changes
-_RETRY_S = 1.0
+_RETRY_S = 0.5  # doubled each time: somebody else's route may be in the way for long
+_RETRY_MAX_S = 30.0
 
 
 class _News(Protocol):
@@ -70,11 +72,13 @@ class Overlay:
             tasks.create_task(self._nodes.run())
             # With a part of the Nodes the ways to the others would be taken away.
             await self._nodes.wait_synced()
+            again_in_s = _RETRY_S
             while True:
                 self._look.clear()
                 settled = await self._reconcile(route_news)
+                again_in_s = _RETRY_S if settled else min(again_in_s * 2, _RETRY_MAX_S)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(None if settled else _RETRY_S):
+                    async with asyncio.timeout(None if settled else again_in_s):
                         await self._look.wait()
                 await asyncio.sleep(_SETTLE_S)
 
@@ -93,9 +97,9 @@ class Overlay:
             news.underlay = self._underlay.ifindex if self._underlay else 0
             news.device = self._kernel.device()
         except OSError as error:
-            logger.warning("the overlay is not as it should be", again_in_s=_RETRY_S, error=error)
+            logger.warning("the overlay is not as it should be", error=error)
             return False
-        self._tell(nodes)
+        self._tell()
         return settled
 
     def _bring_about(self, nodes: list[Node]) -> bool:
@@ -109,26 +113,27 @@ class Overlay:
         if todo:
             self.mended_count += len(todo) - len(refused)
             logger.info("laid", mode=self._settings.mode, steps=len(todo), nodes=len(nodes))
-        self._masquerade(nodes)
-        new = frozenset(map(str, refused))
+        places = places_of(nodes, self._settings.node_name)
+        self._masquerade(places)
+        mute = unreachable(self._settings, places, self._underlay)
+        new = frozenset(
+            (*map(str, refused), *(f"node {name} has no InternalIP of the tunnel's family" for name in mute))
+        )
         for text in sorted(new - self._told):
             logger.warning("no way", reason=text)
         self._told = new
         return not refused
 
-    def _masquerade(self, nodes: list[Node]) -> None:
+    def _masquerade(self, places: tuple[Place, ...]) -> None:
         if self._filter is None:
             return
-        own = next((node for node in nodes if node.metadata.name == self._settings.node_name), None)
-        ranges = (ranges_of(own) if own else (), pod_ranges(nodes))
+        ranges = (places[0].ranges, pod_ranges(places))
         if ranges != self._ranges or self._filter_touched:
             self._filter_touched = False
             self._filter.replace(*ranges)
             self._ranges = ranges
 
-    def _tell(self, nodes: list[Node]) -> None:
-        for name in unreachable(self._settings, nodes, self._underlay):
-            logger.debug("a node has no InternalIP of the tunnel's family", node=name)
+    def _tell(self) -> None:
         mtu_bytes = pod_mtu_bytes(self._settings.mode, self._underlay)
         if not self.ready or mtu_bytes != self.pod_mtu_bytes:
             self.ready, self.pod_mtu_bytes = True, mtu_bytes

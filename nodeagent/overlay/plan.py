@@ -6,7 +6,7 @@ well), whose MAC is computed from the peer's name, and the forwarding database h
 that MAC. So nothing is learned, asked for by multicast, or published in the API.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Literal, NamedTuple, TypeAlias
@@ -103,61 +103,92 @@ def pod_mtu_bytes(mode: Mode, underlay: Underlay | None) -> int:
 
 def plan_overlay(settings: Settings, nodes: Iterable[Node], underlay: Underlay | None) -> OverlayState:
     """`nodes` are all there are, this one among them. A peer without an address of the right family is left out."""
-    own, peers = _split(settings.node_name, nodes)
+    places = places_of(nodes, settings.node_name)
     if settings.mode == "routes":
-        return OverlayState(routes=frozenset(route for peer in peers for route in _direct_routes(peer)))
+        return OverlayState(routes=frozenset(_direct_routes(places[1:])))
     if settings.mode == "vxlan" and underlay is not None:
-        return _vxlan(settings, own, peers, underlay)
+        return _vxlan(settings, places, underlay)
     return NOTHING
 
 
-def pod_ranges(nodes: Iterable[Node]) -> tuple[str, ...]:
+class Place(NamedTuple):
+    """A node as far as it matters here: what cannot be read of it is left out."""
+
+    name: str
+    ranges: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def address_like(self, example: str) -> str:
+        """The first address of the example's family, "" without one."""
+        return next((each for each in self.addresses if (":" in each) == (":" in example)), "")
+
+
+def places_of(nodes: Iterable[Node], own_name: str) -> tuple[Place, ...]:
+    """The own node first (without anything while it is not known), then the others by name.
+
+    A range that two nodes claim is the first one's: packets can go to one place only.
+    """
+    known = {node.metadata.name: node for node in nodes}
+    claimed: set[str] = set()
+    found = []
+    for name in (own_name, *sorted(known.keys() - {own_name})):
+        place = _place(name, known.get(name))
+        found.append(place._replace(ranges=tuple(each for each in place.ranges if each not in claimed)))
+        claimed.update(place.ranges)
+    return tuple(found)
+
+
+def pod_ranges(places: Iterable[Place]) -> tuple[str, ...]:
     """All of the cluster's, merged where they touch, sorted."""
-    networks = [ip_network(text) for node in nodes for text in ranges_of(node)]
+    networks = [ip_network(text) for place in places for text in place.ranges]
     four = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
     six = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
     return (*map(str, four), *map(str, six))
 
 
-def ranges_of(node: Node) -> tuple[str, ...]:
-    return node.spec.pod_cidrs or ((node.spec.pod_cidr,) if node.spec.pod_cidr else ())
-
-
-def unreachable(settings: Settings, nodes: Iterable[Node], underlay: Underlay | None) -> tuple[str, ...]:
+def unreachable(settings: Settings, places: Iterable[Place], underlay: Underlay | None) -> frozenset[str]:
     """Peers that have pods' ranges and no InternalIP of the tunnel's family, by name."""
     if settings.mode != "vxlan" or underlay is None:
-        return ()
-    _own, peers = _split(settings.node_name, nodes)
-    return tuple(
-        peer.metadata.name for peer in peers if ranges_of(peer) and not _address_like(peer, underlay.address)
+        return frozenset()
+    return frozenset(
+        place.name for place in places if place.ranges and not place.address_like(underlay.address)
     )
 
 
 def device_mac(node_name: str) -> str:
-    """The same wherever it is computed; locally administered, unlike those of bridges and pods (0a:58)."""
-    return f"0e:58:{sha256(node_name.encode()).digest()[:4].hex(':')}"
+    """The same wherever it is computed. Locally administered, and no pod's or bridge's: those begin with 0a."""
+    return f"0e:{sha256(node_name.encode()).digest()[:5].hex(':')}"
 
 
-def _split(name: str, nodes: Iterable[Node]) -> tuple[Node | None, list[Node]]:
-    known = list(nodes)
-    own = next((node for node in known if node.metadata.name == name), None)
-    return own, [node for node in known if node.metadata.name != name]
+def _place(name: str, node: Node | None) -> Place:
+    if node is None:
+        return Place(name)
+    listed = node.spec.pod_cidrs or ((node.spec.pod_cidr,) if node.spec.pod_cidr else ())
+    internal = [each.address for each in node.status.addresses if each.type == "InternalIP"]
+    return Place(name, tuple(_readable(listed, ip_network)), tuple(_readable(internal, ip_address)))
 
 
-def _direct_routes(peer: Node) -> Iterable[PodRoute]:
-    for pods in ranges_of(peer):
-        via = _address_like(peer, pods.partition("/")[0])
-        if via:
-            yield PodRoute(_canonical(pods), via, tunnelled=False)
+def _readable(texts: Iterable[str], parse: Callable[[str], object]) -> Iterable[str]:
+    """In canonical form. The API takes more than addresses, and one bad Node must not stop the others."""
+    for text in texts:
+        try:
+            yield str(parse(text))
+        except ValueError:
+            continue
 
 
-def _vxlan(settings: Settings, own: Node | None, peers: list[Node], underlay: Underlay) -> OverlayState:
-    reached = [(peer, address) for peer in peers if (address := _address_like(peer, underlay.address))]
-    routes = [
-        (PodRoute(_canonical(pods), _gateway(pods), tunnelled=True), device_mac(peer.metadata.name))
-        for peer, _address in reached
-        for pods in ranges_of(peer)
-    ]
+def _direct_routes(peers: Iterable[Place]) -> Iterable[PodRoute]:
+    for peer in peers:
+        for pods in peer.ranges:
+            via = peer.address_like(pods)
+            if via:
+                yield PodRoute(pods, via, tunnelled=False)
+
+
+def _vxlan(settings: Settings, places: tuple[Place, ...], underlay: Underlay) -> OverlayState:
+    own, *others = places
+    peers = [place for place in others if place.ranges and place.address_like(underlay.address)]
+    ways = [(pods, _gateway(pods), device_mac(peer.name)) for peer in peers for pods in peer.ranges]
     return OverlayState(
         tunnel=Tunnel(
             id=settings.vxlan_id,
@@ -166,25 +197,11 @@ def _vxlan(settings: Settings, own: Node | None, peers: list[Node], underlay: Un
             mac=device_mac(settings.node_name),
             mtu_bytes=pod_mtu_bytes("vxlan", underlay),
         ),
-        addresses=frozenset(_gateway(pods) for pods in (ranges_of(own) if own else ())),
-        routes=frozenset(route for route, _mac in routes),
-        neighbours=frozenset((route.via, mac) for route, mac in routes),
-        forwarding=frozenset(
-            (device_mac(peer.metadata.name), address) for peer, address in reached if ranges_of(peer)
-        ),
+        addresses=frozenset(map(_gateway, own.ranges)),
+        routes=frozenset(PodRoute(pods, via, tunnelled=True) for pods, via, _mac in ways),
+        neighbours=frozenset((via, mac) for _pods, via, mac in ways),
+        forwarding=frozenset((device_mac(peer.name), peer.address_like(underlay.address)) for peer in peers),
     )
-
-
-def _address_like(node: Node, example: str) -> str:
-    """The node's first InternalIP of the example's family, "" without one."""
-    for address in node.status.addresses:
-        if address.type == "InternalIP" and (":" in address.address) == (":" in example):
-            return str(ip_address(address.address))
-    return ""
-
-
-def _canonical(pods: str) -> str:
-    return str(ip_network(pods))
 
 
 def _gateway(pods: str) -> str:

@@ -94,13 +94,14 @@ async def http_get(action: HTTPGetAction, container: Container, ip: str) -> Outc
             return Outcome(200 <= reply.status < 400, text)
         target = _redirected(target, reply.location)
         if target.host != first.host:
-            return Outcome(True, "", warning=f"Probe terminated redirects at {reply.location}")
+            return Outcome(True, "", warning=f"Probe terminated redirects, Response body: {reply.body}")
     return Outcome(False, f"stopped after {_REDIRECTS_MAX} redirects")
 
 
 class _Reply(NamedTuple):
     status: int
     location: str
+    body: str
 
 
 async def _request(target: _Target, own: Mapping[str, str]) -> _Reply | None:
@@ -122,11 +123,12 @@ async def _request(target: _Target, own: Mapping[str, str]) -> _Reply | None:
         if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
             return None
         location = await _location(reader)
+        body = b""
         with contextlib.suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
-            await reader.read(_BODY_BYTES)
+            body = await reader.read(_BODY_BYTES)
     finally:
         writer.close()
-    return _Reply(int(words[1]), location)
+    return _Reply(int(words[1]), location, body.decode(errors="replace").strip())
 
 
 async def _location(reader: asyncio.StreamReader) -> str:

@@ -107,6 +107,9 @@ def oci_spec(launch: Launch) -> dict[str, Any]:
         ],
         "resources": _resources(launch),
     }
+    propagation = _root_propagation(launch.mounts)
+    if propagation:
+        linux["rootfsPropagation"] = propagation
     if launch.cgroup_path:
         linux["cgroupsPath"] = launch.cgroup_path
     if launch.mask_proc and not launch.privileged:
@@ -124,6 +127,12 @@ def oci_spec(launch: Launch) -> dict[str, Any]:
         ],
         "linux": linux,
     }
+
+
+def _root_propagation(mounts: tuple[Mount, ...]) -> str:
+    """The root has to let through at least what one of its mounts does; "" is the runtime's choice."""
+    options = {option for mount in mounts for option in mount.options}
+    return next((name for name in ("rshared", "rslave") if name in options), "")
 
 
 def _system_mounts(launch: Launch) -> tuple[Mount, ...]:

@@ -6,11 +6,13 @@ from kube.objects import Node, NodeAddress, NodeSpec, NodeStatus, ObjectMeta
 from nodeagent.overlay.plan import (
     NOTHING,
     Mode,
+    Place,
     PodRoute,
     Settings,
     Tunnel,
     Underlay,
     device_mac,
+    places_of,
     plan_overlay,
     pod_mtu_bytes,
     pod_ranges,
@@ -93,8 +95,27 @@ def test_a_peer_that_has_no_ranges_or_no_address_yet_has_no_entries() -> None:
 
 def test_a_peer_of_the_other_family_alone_is_named() -> None:
     six = node("six", ("fd00:10:244:2::/64",), ("2001:db8::d",))
-    assert unreachable(settings("vxlan"), [A, B, six], UNDERLAY) == ("six",)
-    assert unreachable(settings("routes"), [A, B, six], UNDERLAY) == ()
+    places = places_of([A, B, six], "a")
+    assert unreachable(settings("vxlan"), places, UNDERLAY) == {"six"}
+    assert unreachable(settings("routes"), places, UNDERLAY) == frozenset()
+
+
+def test_a_range_that_two_nodes_claim_is_the_first_ones() -> None:
+    thief = node("c", ("10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"), ("192.0.2.13",))
+    found = plan_overlay(settings("routes"), [thief, A, B], UNDERLAY)
+    assert {(route.dst, route.via) for route in found.routes if ":" not in route.dst} == {
+        ("10.244.1.0/24", "192.0.2.12"),
+        ("10.244.2.0/24", "192.0.2.13"),
+    }
+
+
+def test_what_cannot_be_read_of_a_node_does_not_hinder_the_others() -> None:
+    odd = node("odd", ("10.244.3.0/33", "10.244.4.1/24"), ("not-an-address", "192.0.2.13"))
+    assert places_of([odd, A], "a")[1] == Place("odd", (), ("192.0.2.13",))
+    for mode in ("routes", "vxlan"):
+        assert plan_overlay(settings(mode), [A, B, odd], UNDERLAY) == plan_overlay(
+            settings(mode), [A, B], UNDERLAY
+        )
 
 
 def test_nothing_is_wanted_without_a_mode_or_an_underlay() -> None:
@@ -103,11 +124,15 @@ def test_nothing_is_wanted_without_a_mode_or_an_underlay() -> None:
 
 
 def test_every_node_computes_the_same_unicast_mac_for_a_node() -> None:
-    assert device_mac("b") == "0e:58:3e:23:e8:16"
+    assert device_mac("b") == "0e:3e:23:e8:16:00"
     assert not int(device_mac("b")[:2], 16) & 1
 
 
 def test_pod_ranges_that_touch_are_merged() -> None:
     single = node("c", ("10.244.8.0/24",))
     old = Node(metadata=ObjectMeta(name="d"), spec=NodeSpec(pod_cidr="10.244.9.0/24"))
-    assert pod_ranges([A, B, single, old]) == ("10.244.0.0/23", "10.244.8.0/23", "fd00:10:244::/63")
+    assert pod_ranges(places_of([A, B, single, old], "a")) == (
+        "10.244.0.0/23",
+        "10.244.8.0/23",
+        "fd00:10:244::/63",
+    )
