@@ -6,7 +6,7 @@ Rules that see nothing but the object itself are in kinds (defaults, lifecycle, 
 from collections.abc import Callable
 
 from kube.apiserver import rbac, status
-from kube.apiserver.admission import ingresses, limit_ranges, pods, service_accounts
+from kube.apiserver.admission import ingresses, limit_ranges, nodes, pods, service_accounts
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.kinds import Kind
 from kube.apiserver.nodes import restriction
@@ -22,6 +22,7 @@ _IMMORTAL = ("default", "kube-system", "kube-public")
 # By the kind's key, in kube-apiserver's order: each may fill the object in, and raises StatusError.
 ON_CREATE: dict[str, tuple[Callable[[Api, Kind, Object], None], ...]] = {
     "pods": (limit_ranges.admit, service_accounts.admit, pods.priority, pods.default_tolerations),
+    "nodes": (nodes.not_ready_yet,),
     "persistentvolumeclaims": (limit_ranges.admit,),
     "ingresses.networking.k8s.io": (ingresses.default_class,),
 }
