@@ -23,6 +23,7 @@ PLUGIN = "bridge"
 
 def add(call: Call) -> Result:
     conf = config.parse(call.conf, call.args)
+    config.check(conf)
 
     def attach(call: Call, fd: int, host: Rtnl, inside: Rtnl, held: Held, undo: Undo) -> Result:
         from cni.bridge.attach_apply import BridgeAttach
@@ -68,6 +69,7 @@ def status(call: Call) -> None:
     from cni.bridge import drift
 
     conf = config.parse(call.conf, call.args)
+    config.check(conf)
     with Rtnl() as host:
         drift.check_ready(conf, host)
     if conf.ipam_type:

@@ -53,7 +53,7 @@ def parse(conf: NetConf, args: str) -> BridgeConf:
     vlan = fields.integer("vlan")
     if not 0 <= vlan <= _HIGHEST_VLAN:
         raise CniError(f"invalid VLAN ID {vlan} (must be between 0 and {_HIGHEST_VLAN})")
-    found = BridgeConf(
+    return BridgeConf(
         network=conf.name,
         bridge=fields.text("bridge") or BRIDGE,
         is_gateway=fields.boolean("isGateway") or is_default_gateway,
@@ -74,11 +74,10 @@ def parse(conf: NetConf, args: str) -> BridgeConf:
         isolated=fields.boolean("portIsolation"),
         ipam_type=conf.ipam.text("type"),
     )
-    _check(found)
-    return found
 
 
-def _check(found: BridgeConf) -> None:
+def check(found: BridgeConf) -> None:
+    """What no ADD can make; DEL goes on all the same, so that a chain with such a mistake can be taken down."""
     if found.hairpin and found.promisc:
         raise CniError("cannot set hairpin mode and promiscuous mode at the same time")
     if found.ip_masq_backend not in BACKENDS:

@@ -110,7 +110,6 @@ def _isolate_nftables(bridge: str, policy: str) -> None:
 
 
 def delete(call: Call) -> None:
-    conf = config.parse(call)
     with disk.hold(call, PLUGIN) as held:
         call.world.fault("firewall: delete rules")
         if held.found is not None:
@@ -118,6 +117,7 @@ def delete(call: Call) -> None:
         else:
             prev = call.conf.prev_result
             if prev is not None:
+                conf = config.parse(call)
                 _remove(call, _record(call, conf, _choose(call, conf), config.addresses(prev)))
         held.remove()
 

@@ -65,7 +65,7 @@ class PtpAttach(VethAttach):
             self.host.add_address(index, gateway.ip.text, gateway.prefix, nodad=True)
         for ip in layer3.ips:
             address = parse_cidr(ip.address).ip
-            self.host.add_route(f"{address.text}/{address.bits}", oif=index)
+            self.host.add_route(f"{address.text}/{address.bits}", oif=index, scope=constants.RT_SCOPE_HOST)
         if layer3.has_ipv4:
             sysctl.ensure("net/ipv4/ip_forward", 1)
         if layer3.has_ipv6:

@@ -71,8 +71,8 @@ def subnet_routes(layer3: Addressing) -> tuple[KernelRoute, ...]:
     for ip in layer3.ips:
         cidr = parse_cidr(ip.address)
         gateway = parse_ip(ip.gateway)
-        alone = f"{ip.gateway}/{gateway.bits}"
-        routes.append(KernelRoute(alone, None, _MAIN, _SCOPE_LINK, 0, 0, 0))
+        alone, source = f"{ip.gateway}/{gateway.bits}", cidr.ip.text
+        routes.append(KernelRoute(alone, None, _MAIN, _SCOPE_LINK, 0, 0, 0, source))
         if cidr.prefix < cidr.ip.bits:
-            routes.append(KernelRoute(cidr.network.text, ip.gateway, _MAIN, 0, 0, 0, 0))
+            routes.append(KernelRoute(cidr.network.text, ip.gateway, _MAIN, 0, 0, 0, 0, source))
     return tuple(dict.fromkeys(routes))

@@ -44,7 +44,7 @@ def add(call: Call) -> Result:
             call.world.fault("tuning: back up")
             held.write(_record(call))
             _back_up(call, conf, link)
-            undo.push("restore", lambda: _restore(call, conf, rtnl))
+            undo.push("restore", lambda: _restore(call, conf.data_dir, rtnl))
             call.world.fault("tuning: sysctl")
             with netns.enter(fd):
                 for key, value in conf.sysctl.items():
@@ -69,8 +69,8 @@ def _check_allowed(call: Call, conf: TuningConf) -> None:
             raise CniError(f"Sysctl {generic} is not allowed by {_ALLOWLIST}")
 
 
-def _backup_path(call: Call, conf: TuningConf) -> str:
-    return f"{conf.data_dir}/{call.container_id}_{call.ifname}.json"
+def _backup_path(call: Call, data_dir: str) -> str:
+    return f"{data_dir}/{call.container_id}_{call.ifname}.json"
 
 
 def _record(call: Call) -> Record:
@@ -95,7 +95,7 @@ def _back_up(call: Call, conf: TuningConf, link: Link | None) -> None:
     if not before:
         return
     os.makedirs(conf.data_dir, mode=0o755, exist_ok=True)
-    path = _backup_path(call, conf)
+    path = _backup_path(call, conf.data_dir)
     descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, gojson.encode(before).encode())
@@ -137,25 +137,25 @@ def _with_changes(prev: Result, call: Call, conf: TuningConf) -> Result:
 
 
 def delete(call: Call) -> None:
-    conf = config.parse(call)
+    data_dir = config.data_dir(call)
     fd = netns_run.open_if_alive(call.netns)
     call.world.fault("tuning: restore")
     try:
         if fd is not None:
             with netns_run.rtnl_in(fd) as rtnl:
-                _restore(call, conf, rtnl)
+                _restore(call, data_dir, rtnl)
     except OSError as error:
         call.world.stderr(f"tuning: {call.ifname} could not be put back: {error}\n")
     finally:
         if fd is not None:
             os.close(fd)
     with disk.hold(call, PLUGIN) as held:
-        _forget(_backup_path(call, conf))
+        _forget(_backup_path(call, data_dir))
         held.remove()
 
 
-def _restore(call: Call, conf: TuningConf, rtnl: Rtnl) -> None:
-    path = _backup_path(call, conf)
+def _restore(call: Call, data_dir: str, rtnl: Rtnl) -> None:
+    path = _backup_path(call, data_dir)
     try:
         with open(path, "rb") as file:
             before = gojson.Fields(gojson.decode(file.read()))
@@ -217,13 +217,13 @@ def _check_link(call: Call, conf: TuningConf, link: Link | None) -> None:
 
 def gc(call: Call) -> None:
     """Settings go with their interface; what is left to remove are the notes of unlisted attachments."""
-    conf = config.parse(call)
+    data_dir = config.data_dir(call)
     valid = call.conf.valid_attachments
     for found in disk.records(call.world.run_dir, PLUGIN, call.conf.name):
         if is_stale(found, valid):
             stale = call._replace(container_id=found.container_id, ifname=found.ifname)
             with disk.hold(stale, PLUGIN) as held:
-                _forget(_backup_path(stale, conf))
+                _forget(_backup_path(stale, data_dir))
                 held.remove()
 
 

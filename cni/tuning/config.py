@@ -36,12 +36,17 @@ class TuningConf(NamedTuple):
         return any(wanted) or self.tx_queue_length is not None
 
 
+def data_dir(call: Call) -> str:
+    """All that DEL needs to know: it must not fail over settings that ADD has refused."""
+    return call.conf.fields.text("dataDir") or DATA_DIR
+
+
 def parse(call: Call) -> TuningConf:
     fields = call.conf.fields
     overrides = call.conf.args
     sysctl = _text_map(fields, "sysctl") | _text_map(overrides, "sysctl")
     return TuningConf(
-        data_dir=fields.text("dataDir") or DATA_DIR,
+        data_dir=data_dir(call),
         sysctl={sysctl_key(key, call.ifname): value for key, value in sysctl.items()},
         mac=_mac(call),
         promisc=_chosen(overrides, fields, "promisc").boolean("promisc"),

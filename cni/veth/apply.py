@@ -251,5 +251,6 @@ def route_request(index: int, route: KernelRoute) -> Request:
         priority=route.priority,
         mtu=route.mtu,
         advmss=route.advmss,
+        prefsrc=route.source,
     )
     return f"route {route.dst}", (constants.RTM_NEWROUTE, NLM_F_CREATE, payload)

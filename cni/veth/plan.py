@@ -63,6 +63,7 @@ class KernelRoute(NamedTuple):
     priority: int
     mtu: int
     advmss: int
+    source: str | None = None
 
 
 def host_ifname(network: str, container_id: str, ifname: str, salt: int = 0) -> str:

@@ -30,6 +30,7 @@ def set_container_end(name: str, *, ipv6: bool, dad: bool) -> None:
     """For the calling thread's namespace, before the interface comes up."""
     _write(f"net/ipv4/conf/{name}/arp_notify", 1)  # one gratuitous ARP when the address appears
     if not ipv6:
+        _write(f"net/ipv6/conf/{name}/accept_dad", 1 if dad else 0)
         return
     for interface in ("lo", name):
         _set(f"net/ipv6/conf/{interface}/disable_ipv6", 0)

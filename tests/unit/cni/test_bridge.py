@@ -14,7 +14,9 @@ from linux.rtnl import Address
 
 def parse(call, **fields):
     made = call(fields.pop("ipam", None), type="bridge", **fields)
-    return config.parse(made.conf, made.args)
+    found = config.parse(made.conf, made.args)
+    config.check(found)
+    return found
 
 
 def test_defaults(call):
