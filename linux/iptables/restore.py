@@ -6,7 +6,7 @@ from linux.iptables.rules import Jump, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import NamedTuple
 
     from linux.iptables.rules import Rule
@@ -83,6 +83,20 @@ class Saved(NamedTuple):
     def jumps(self, chain: str, target: str) -> bool:
         """Whether a chain has any rule that goes to another."""
         return any(line.endswith(f"-j {target}") for line in self.chains.get(chain, ()))
+
+    def removals(self, chains: Collection[str], emptied: Collection[str] = ()) -> list[str]:
+        """Lines that remove these chains and, as it was saved, every jump to them from chains that stay; chains
+        that are to be `emptied` have none left then.
+        """
+        jumps = [
+            f"-D {chain} {line}"
+            for chain, found in self.chains.items()
+            if chain not in chains and chain not in emptied
+            for line in found
+            if line.rpartition("-j ")[2] in chains
+        ]
+        flushed = [f":{chain} - [0:0]" for chain in (*emptied, *chains)]
+        return [*flushed, *jumps, *(f"-X {chain}" for chain in chains)]
 
 
 def parse_saved(text: str) -> dict[str, Saved]:

@@ -28,13 +28,14 @@ pytestmark = [
         process.find("nft") is None or process.find("iptables") is None, reason="nft or iptables is missing"
     ),
 ]
+_PAUSE_S = 0.002  # not so many connections that ports come to be used again
 _RULES = {"nftables": "table ip kproxy", "iptables": "KUBE-SVC"}
 _WAYS = (
     ("nftables", "iptables", "nftables"),
     ("nftables", "userspace", "nftables"),
     ("iptables", "userspace", "iptables"),
 )
-_VIP, _NODE_PORT, _ECHO = "10.96.0.50", 30080, 9100
+VIP, NODE_PORT, ECHO_PORT = "10.96.0.50", 30080, 9100
 _KUBE_PROXY = """
 table ip kube-proxy {{
   chain nat-prerouting {{
@@ -53,13 +54,13 @@ def streets() -> Iterator[Town]:
 
 def _api(streets: Town) -> FakeApi:
     ports = [
-        {"name": "p", "port": 80, "protocol": "TCP", "nodePort": _NODE_PORT},
+        {"name": "p", "port": 80, "protocol": "TCP", "nodePort": NODE_PORT},
         {"name": "echo", "port": 81, "protocol": "TCP"},
     ]
     spec = {
         "type": "NodePort",
-        "clusterIP": _VIP,
-        "clusterIPs": [_VIP],
+        "clusterIP": VIP,
+        "clusterIPs": [VIP],
         "ipFamilies": ["IPv4"],
         "ports": ports,
     }
@@ -74,7 +75,7 @@ def _api(streets: Town) -> FakeApi:
             "addressType": "IPv4",
             "ports": [
                 {"name": "p", "port": PORT, "protocol": "TCP"},
-                {"name": "echo", "port": _ECHO, "protocol": "TCP"},
+                {"name": "echo", "port": ECHO_PORT, "protocol": "TCP"},
             ],
             "endpoints": [{"addresses": [streets.pods[0].ips[0]], "nodeName": "node"}],
         },
@@ -101,7 +102,7 @@ class Kept:
 
     def __init__(self, client: Place, mode: str) -> None:
         self.mode = mode
-        self._socket = client.run(lambda: socket.create_connection((_VIP, 81), timeout=3))
+        self._socket = client.run(lambda: socket.create_connection((VIP, 81), timeout=3))
 
     def answers(self) -> bool:
         try:
@@ -125,13 +126,13 @@ class Traffic:
         self.late: list[str] = []
         self.phase, self.since_s = "before", time.monotonic()
         server, client = streets.pods
-        self._bound = server.run(lambda: socket.create_server(("", _ECHO)))
+        self._bound = server.run(lambda: socket.create_server(("", ECHO_PORT)))
         threading.Thread(target=_accept_echoes, args=(self._bound,), daemon=True).start()
         self._client = client
         self.kept: list[Kept] = []
         self._threads = [
             threading.Thread(target=self._ask, args=where)
-            for where in ((client, _VIP, 80), (streets.client, NODE[0], _NODE_PORT))
+            for where in ((client, VIP, 80), (streets.client, NODE[0], NODE_PORT))
         ]
         for thread in self._threads:
             thread.start()
@@ -149,6 +150,7 @@ class Traffic:
                 if time.monotonic() - begun_s > 0.9:
                     self.late.append(f"{ip}:{port} {self.phase}, begun {begun_s - self.since_s:.3f} s in it")
             self.count += 1
+            time.sleep(_PAUSE_S)
 
     def keep_one(self, mode: str) -> None:
         self.kept.append(Kept(self._client, mode))
@@ -246,7 +248,7 @@ def test_a_switch_of_modes_refuses_nobody_and_ends_nothing(modes: tuple[str, ...
 
 def test_a_table_of_kube_proxy_is_taken_over_without_a_refusal(streets: Town) -> None:
     pod = streets.pods[0].ips[0]
-    rules = _KUBE_PROXY.format(vip=_VIP, pod=f"{pod}:{PORT}").encode()
+    rules = _KUBE_PROXY.format(vip=VIP, pod=f"{pod}:{PORT}").encode()
     failed: list[str] = []
     asked = 0
     stop = threading.Event()
@@ -255,7 +257,7 @@ def test_a_table_of_kube_proxy_is_taken_over_without_a_refusal(streets: Town) ->
         nonlocal asked
         while not stop.is_set():
             try:
-                ask(streets.pods[1], _VIP, 80)
+                ask(streets.pods[1], VIP, 80)
             except OSError as error:
                 failed.append(repr(error))
             asked += 1

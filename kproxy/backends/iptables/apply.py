@@ -6,13 +6,12 @@ from typing import ClassVar
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.iptables import names as n
 from kproxy.backends.iptables.pieces import FILTER, NAT
-from kproxy.backends.iptables.plan import JUMPS, SHARED, Plan, Work
+from kproxy.backends.iptables.plan import SHARED, Plan, Work
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
 from linux import sysctl
 from linux.iptables.restore import Edit, Saved, document
-from linux.iptables.rules import Jump, render
 from linux.iptables.run import Iptables, IptablesFailed, of_host
 from linux.logging_kv import get_logger
 from linux.process import ProgramFailed
@@ -111,17 +110,7 @@ def remove_all(programs: Iptables) -> None:
         ]
         if not ours:
             continue
-        lines.append(f"*{table}")
-        lines += [f":{chain} - [0:0]" for chain in ours]
-        lines += [
-            f"-D {chain} {render(rule)}"
-            for place, chain, rule in JUMPS
-            if place == table
-            and isinstance(rule.target, Jump)
-            and rule.target.chain in ours
-            and known.jumps(chain, rule.target.chain)
-        ]
-        lines += [f"-X {chain}" for chain in ours]
+        lines += [f"*{table}", *known.removals(ours)]
         lines.append("COMMIT")
     if lines:
         programs.restore("\n".join(lines) + "\n")

@@ -2,10 +2,8 @@
 
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.ipvs import names as n
-from kproxy.backends.ipvs.rules import JUMPS
 from linux.ipset import run as ipset
 from linux.iptables.restore import Saved
-from linux.iptables.rules import Jump, render
 from linux.iptables.run import Iptables
 
 _TABLES = ("nat", "filter")
@@ -46,17 +44,7 @@ def _remove_chains(programs: Iptables) -> None:
         ]
         if not ours:
             continue
-        lines.append(f"*{table}")
-        lines += [f":{chain} - [0:0]" for chain in (*ours, *shared)]
-        lines += [
-            f"-D {chain} {render(rule)}"
-            for place, chain, rule in JUMPS
-            if place == table
-            and isinstance(rule.target, Jump)
-            and rule.target.chain in ours
-            and known.jumps(chain, rule.target.chain)
-        ]
-        lines += [f"-X {chain}" for chain in ours]
+        lines += [f"*{table}", *known.removals(ours, shared)]
         lines.append("COMMIT")
     if lines:
         programs.restore("\n".join(lines) + "\n")

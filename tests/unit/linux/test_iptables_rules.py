@@ -123,3 +123,26 @@ def test_the_mark_is_kept_between_tables() -> None:
     }
     assert [t.masqueraded for t in trace(nat, {}, _PROBE)] == [True]
     assert [t.masqueraded for t in trace({"POSTROUTING": nat["POSTROUTING"]}, {}, _PROBE)] == [False]
+
+
+def test_jumps_go_as_they_were_saved() -> None:
+    """kube-proxy writes conditions in another order; a rule is found by its very text."""
+    saved = parse_saved(
+        "*filter\n:INPUT ACCEPT [0:0]\n:KUBE-A - [0:0]\n:KUBE-B - [0:0]\n:OTHER - [0:0]\n"
+        '-A INPUT -m conntrack --ctstate NEW -m comment --comment "x y" -j KUBE-A\n'
+        "-A INPUT -j OTHER\n-A OTHER -j KUBE-B\n-A KUBE-A -j KUBE-B\nCOMMIT\n"
+    )["filter"]
+    assert saved.removals(["KUBE-A", "KUBE-B"]) == [
+        ":KUBE-A - [0:0]",
+        ":KUBE-B - [0:0]",
+        '-D INPUT -m conntrack --ctstate NEW -m comment --comment "x y" -j KUBE-A',
+        "-D OTHER -j KUBE-B",
+        "-X KUBE-A",
+        "-X KUBE-B",
+    ]
+    assert saved.removals(["KUBE-B"], emptied=["KUBE-A", "OTHER"])[:3] == [
+        ":KUBE-A - [0:0]",
+        ":OTHER - [0:0]",
+        ":KUBE-B - [0:0]",
+    ]
+    assert "-D OTHER -j KUBE-B" not in saved.removals(["KUBE-B"], emptied=["KUBE-A", "OTHER"])
