@@ -1,7 +1,7 @@
 """What a lab member sees of the host's files: the same paths, except the folders that must be its own.
 
-/run and /var/lib/podnet are fresh; /etc and /var/lib are the host's with the member's changes on top, so that
-/etc/cni and /var/lib/cni can be there without making anything on the host. /proc, /sys and the cgroups are those
+/run, the folders of podnet and those of CNI are fresh (the host's podman has configurations of its own); /etc and
+/var/lib are the host's with the member's changes on top, so that nothing is made on the host. /proc, /sys and the cgroups are those
 of the member's namespaces.
 """
 
@@ -14,14 +14,8 @@ from linux import mounts
 from netns_fixtures import cgroups_apply
 
 _LAYERS = "/run/.klab"
-_OWN_FOLDERS = (
-    "/run/podnet",
-    "/run/lock",
-    "/var/lib/podnet",
-    "/var/lib/cni",
-    "/etc/cni/net.d",
-    "/etc/podnet",
-)
+_FRESH = ("/var/lib/podnet", "/var/lib/cni", "/etc/cni", "/etc/podnet")
+_MADE = ("/run/podnet", "/run/lock", "/etc/cni/net.d")
 
 
 def enter_member(hostname: str, hosts: dict[str, str], kept: Path) -> None:
@@ -34,8 +28,9 @@ def enter_member(hostname: str, hosts: dict[str, str], kept: Path) -> None:
         mounts.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
         for path in ("/etc", "/var/lib"):
             _overlay(path)
-    mounts.mount("tmpfs", _made("/var/lib/podnet"), "tmpfs", 0, "mode=755")
-    for folder in _OWN_FOLDERS:
+    for folder in _FRESH:
+        mounts.mount("tmpfs", _made(folder), "tmpfs", 0, "mode=755")
+    for folder in _MADE:
         _made(folder)
     mounts.mount("sysfs", "/sys", "sysfs")
     cgroups_apply.mount_own(host_cgroups)

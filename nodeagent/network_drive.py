@@ -78,7 +78,12 @@ class NodeNetwork:
         return True
 
     def load(self) -> None:
-        """Take up the configuration that is there."""
+        """Take up the configuration that is there.
+
+        Somebody else's counts, but not while our own is to come: pods would be attached to the wrong network.
+        """
+        if self._options.network != "none" and not disk.is_written(self._options.cni_conf_dir):
+            return
         try:
             self.list = disk.load_network(self._options.cni_conf_dir)
         except InvalidConfiguration as error:

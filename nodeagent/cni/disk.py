@@ -69,6 +69,11 @@ def write_conflist(conf_dir: str, data: bytes) -> bool:
     return True
 
 
+def is_written(conf_dir: str) -> bool:
+    """Whether the agent's own list is there, from this or an earlier life."""
+    return os.path.exists(f"{conf_dir}/{FILE_NAME}")
+
+
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()

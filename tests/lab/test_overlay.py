@@ -19,6 +19,7 @@ from kube.objects import Node, NodeAddress, NodeSpec, NodeStatus, ObjectMeta
 from linux import netns, process, sysctl
 from linux.rtnl import Rtnl
 from netns_fixtures.cluster_run import Cluster
+from netns_fixtures.up_run import BIN_DIR
 from nodeagent.overlay.apply import Kernel
 from nodeagent.overlay.plan import DEVICE, ROUTE_PROTOCOL, Settings, plan_overlay
 from nodeagent.overlay.steps import steps
@@ -38,11 +39,15 @@ def until(holds: Callable[[], object], timeout_s: float = 20) -> None:
 def tunnels() -> Iterator[Cluster]:
     """Two nodes, a pod on each: "west" and "east"."""
     with Cluster.up(f"vx-{os.getpid()}", node_count=2, ways="vxlan") as cluster:
-        for name, node in zip(("west", "east"), cluster.lab.nodes, strict=True):
-            place = json.dumps({"spec": {"nodeName": node.name}})
-            cluster.kubectl("run", name, "--image=podnet/toolbox", "--overrides", place)
-        cluster.kubectl("wait", "pod/west", "pod/east", "--for=condition=Ready", "--timeout=60s")
+        settle(cluster)
         yield cluster
+
+
+def settle(cluster: Cluster) -> None:
+    for name, node in zip(("west", "east"), cluster.lab.nodes, strict=True):
+        place = json.dumps({"spec": {"nodeName": node.name}})
+        cluster.kubectl("run", name, "--image=podnet/toolbox", "--overrides", place)
+    cluster.kubectl("wait", "pod/west", "pod/east", "--for=condition=Ready", "--timeout=60s")
 
 
 def addresses(cluster: Cluster, pod: str) -> tuple[str, str]:
@@ -187,6 +192,30 @@ def test_a_flushed_packet_filter_has_its_masquerading_back_within_a_second(tunne
     assert healed(tunnels, whole) < HEALED_WITHIN_S
 
 
+def test_ways_stay_while_the_agent_is_away_and_when_it_comes_back(tunnels: Cluster) -> None:
+    node, far = tunnels.lab.nodes[0].name, addresses(tunnels, "east")[0]
+    before = tunnels.exec(node, ["ip", "-o", "link", "show", DEVICE]).stdout.split(":")[0]
+    agent = tunnels.exec(node, ["pgrep", "-of", "bin/knode"]).stdout.strip()
+    tunnels.exec(node, ["kill", "-9", agent])
+    url = f"http://{far}:8080/"
+    assert tunnels.exec(node, ["curl", "-s", "-m", "5", url]).stdout.strip() == "east"
+
+    def back() -> bool:
+        return tunnels.exec(node, ["pgrep", "-of", "bin/knode"], check=False).stdout.strip() not in (
+            "",
+            agent,
+        )
+
+    until(back)
+    ghost(tunnels, "10.244.66.0/24", "192.0.2.66")  # the new agent works: it lays a way to a new node
+    try:
+        until(lambda: "10.244.66.0/24" in entries(tunnels))
+    finally:
+        tunnels.kubectl("delete", "node", "ghost")
+    assert tunnels.exec(node, ["ip", "-o", "link", "show", DEVICE]).stdout.split(":")[0] == before
+    assert tunnels.exec(node, ["curl", "-s", "-m", "5", url]).stdout.strip() == "east"
+
+
 def ghost(cluster: Cluster, cidr: str, address: str) -> None:
     """A Node whose machine does not exist, as the API knows it."""
     body = {
@@ -244,6 +273,22 @@ def test_the_mtu_follows_the_underlay_and_new_pods_get_it(tunnels: Cluster) -> N
     finally:
         tunnels.exec(node, ["ip", "link", "set", "eth0", "mtu", "1500"])
     until(lambda: conf_mtu() == 1450)
+
+
+def test_nodes_of_ipv6_alone_tunnel_over_ipv6() -> None:
+    with Cluster.up(f"vx6-{os.getpid()}", node_count=2, family="ipv6", ways="vxlan") as cluster:
+        settle(cluster)
+        far = cluster.kubectl("get", "pod", "east", "-o", "jsonpath={.status.podIP}").stdout
+        assert "east" in asked(cluster, "west", far)
+        fitting = in_pod(cluster, "west", "ping", "-6", "-M", "do", "-c", "1", "-W", "5", "-s", "1382", far)
+        assert fitting.code == 0, fitting.stdout  # 1430 with headers: the outer ones take 70 of 1500
+
+
+def test_the_demonstration_passes_through_tunnels() -> None:
+    argv = [f"{BIN_DIR}/klab", "demo", "--network", "vxlan", "--nodes", "2", "--name", f"vxd-{os.getpid()}"]
+    done = process.run(argv, check=False, timeout_s=180)
+    assert done.code == 0, done.stdout[-2000:]
+    assert ", 0 failed" in done.stdout
 
 
 def test_an_agent_without_an_overlay_removes_what_an_earlier_one_left() -> None:
@@ -345,7 +390,7 @@ def segment() -> Iterator[Segment]:
 
 def test_hosts_on_one_segment_route_for_each_others_pods(segment: Segment) -> None:
     assert [segment.bring_about(0), segment.bring_about(1)] == [[], []]
-    ping = ["ping", "-c", "1", "-W", "5", "-I", "10.1.0.2", "10.2.0.2"]
+    ping = ["ping", "-c", "1", "-W", "2", "-I", "10.1.0.2", "10.2.0.2"]
     netns.run_in(segment.fds[0], lambda: process.run(ping))
     assert segment.bring_about(0, segment.NODES[:1]) == []  # the other one has left
     assert netns.run_in(segment.fds[0], lambda: process.run(ping, check=False)).code != 0
