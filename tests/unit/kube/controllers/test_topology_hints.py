@@ -105,7 +105,9 @@ def test_no_zone_is_overloaded(homes: list[str], cpus: list[int]) -> None:
 
 
 def test_a_service_asks_for_them() -> None:
-    pods = [pod(f"p{n}", ready=True, ips=(f"10.0.0.{n}",), node=f"n{n}", labels={"app": "a"}) for n in range(3)]
+    pods = [
+        pod(f"p{n}", ready=True, ips=(f"10.0.0.{n}",), node=f"n{n}", labels={"app": "a"}) for n in range(3)
+    ]
     nodes = {f"n{n}": worker(f"n{n}", f"z{n}") for n in range(3)}
     found = topology.zones(nodes.values())
     plain = service("s", selector={"app": "a"})
