@@ -1,5 +1,6 @@
 """Making, limiting and removing cgroups. A path is the same below every hierarchy's mount point."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -66,9 +67,8 @@ def _write(settings: Iterable[tuple[str, Setting]]) -> None:
 
 
 def remove(path: str, top: str = TOP) -> None:
-    """In every hierarchy; what still has processes or children stays. Absent is fine."""
-    for folder in (top, *(f"{top}/{name}" for name in os.listdir(top))):
-        try:
-            os.rmdir(f"{folder}{path}")
-        except OSError:
-            continue
+    """With all below it, in every hierarchy; what still has processes stays. Absent is fine."""
+    for hierarchy in (top, *(f"{top}/{name}" for name in os.listdir(top))):
+        for folder, _folders, _files in os.walk(f"{hierarchy}{path}", topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

@@ -307,6 +307,8 @@ def remove_run(node: NodeSetup, uid: str, record: ContainerRecord) -> None:
 
 def remove_pod(node: NodeSetup, uid: str) -> None:
     """Everything of a pod that does not run any more. Absent is fine."""
+    if node.cgroup_root:
+        cgroups_apply.remove(pod_cgroup(node.cgroup_root, uid))
     sandbox_apply.remove(node.places.pod_run(uid))
     sandbox_apply.remove(node.places.pod_root(uid))
     disk.remove_pod(node.places, uid)

@@ -22,8 +22,11 @@ def write_files(folder: str, files: Files, group: int | None) -> bool:
     are links through `..data` (the layout programs that watch such volumes rely on). False if nothing changed.
     """
     os.makedirs(folder, exist_ok=True)
+    names = {path.split("/")[0] for path in files}
     if _current(folder) == {path: (file.content, file.mode) for path, file in files.items()}:
+        _link_names(folder, names)  # an agent may have died just before
         return False
+    _sweep(folder)
     version = tempfile.mkdtemp(dir=folder, prefix="..")
     os.chmod(version, 0o755)  # noqa: S103  any user of the container may read it
     for path, file in files.items():
@@ -35,13 +38,24 @@ def write_files(folder: str, files: Files, group: int | None) -> bool:
         os.chmod(target, mode)
         if group is not None:
             os.chown(target, -1, group)
-    previous = os.readlink(f"{folder}/{_DATA}") if os.path.islink(f"{folder}/{_DATA}") else ""
     os.symlink(os.path.basename(version), f"{folder}/{_DATA}_new")
     os.rename(f"{folder}/{_DATA}_new", f"{folder}/{_DATA}")
-    _link_names(folder, {path.split("/")[0] for path in files})
-    if previous:
-        shutil.rmtree(f"{folder}/{previous}", ignore_errors=True)
+    _link_names(folder, names)
+    _sweep(folder)
     return True
+
+
+def _sweep(folder: str) -> None:
+    """Remove the versions that are not shown: the one before, and what an agent that died left half made."""
+    shown = os.readlink(f"{folder}/{_DATA}") if os.path.islink(f"{folder}/{_DATA}") else ""
+    for name in os.listdir(folder):
+        path = f"{folder}/{name}"
+        if not name.startswith("..") or name in (_DATA, shown):
+            continue
+        if os.path.islink(path):
+            os.unlink(path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _link_names(folder: str, wanted: set[str]) -> None:

@@ -18,6 +18,15 @@ def test_content_changes_all_at_once_and_only_when_it_differs(tmp_path):
     assert (tmp_path / "v" / "a").read_bytes() == b"3"
 
 
+def test_what_a_dead_agent_left_half_made_is_swept_away(tmp_path):
+    volume = tmp_path / "v"
+    (volume / "..half").mkdir(parents=True)
+    (volume / "..data_new").symlink_to("..half")
+    assert write_files(str(volume), {"a": File(b"1")}, None)
+    assert sorted(os.listdir(volume)) == sorted(["..data", os.readlink(volume / "..data"), "a"])
+    assert (volume / "a").read_bytes() == b"1"
+
+
 def test_a_path_may_not_leave_its_volume(tmp_path):
     volume = tmp_path / "v"
     volume.mkdir()
