@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from fcntl import LOCK_EX, LOCK_NB, flock
+from time import CLOCK_BOOTTIME, clock_gettime, time
 
 from cni.attachments import record
 from cni.spec import gojson
@@ -152,3 +153,8 @@ def boot_id() -> str:
         finally:
             os.close(fd)
     return _boot_id[0]
+
+
+def boot_started_s() -> float:
+    """When this boot began, by the clock of files' times."""
+    return time() - clock_gettime(CLOCK_BOOTTIME)

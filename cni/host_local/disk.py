@@ -8,7 +8,7 @@ and the next call compares all files with all rows; a row of this boot without f
 
 from __future__ import annotations
 
-from cni.attachments.disk import boot_id
+from cni.attachments.disk import boot_id, boot_started_s
 from cni.call import no_fault
 from cni.host_local import choose
 from cni.host_local.database.disk import Database, Row, database_path
@@ -84,12 +84,24 @@ class Network:
             self._import()
 
     def _drop_earlier_boots(self) -> None:
-        """No namespace survives a boot, so nothing allocated in an earlier one is in use (plugins#252)."""
+        """No namespace survives a boot, so nothing allocated in an earlier one is in use (plugins#252).
+
+        Files that are older than this boot, but of no row: a power loss took the row. At the first use
+        there is no row at all, and the clock alone is not reason enough to free what others gave out.
+        """
+        files = {item.ip: item for item in self.mirror.read_all()} if self.db.fact("boot_id") else {}
+        started_s = boot_started_s()
         self.db.begin()
         for row in self.db.rows():
-            if row.boot_id not in ("", self.boot_id):
+            if row.boot_id == self.boot_id or (not row.boot_id and not files):
+                continue
+            self.db.release(row)
+            item = files.get(row.ip)
+            if item is not None and (item.container_id, item.ifname) == (row.container_id, row.ifname):
                 self.mirror.remove(row.ip)
-                self.db.release(row)
+        for item in files.values():
+            if item.mtime_s < started_s:
+                self.mirror.remove(item.ip)
         self.db.set_fact("boot_id", self.boot_id)
         self.db.commit()
 

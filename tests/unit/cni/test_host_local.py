@@ -298,3 +298,22 @@ def test_a_full_disk_takes_nothing(call, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         apply.add(made._replace(world=made.world._replace(fault=fault)))
     assert (rows(tmp_path), files(tmp_path)) == before
+
+
+def test_a_new_boot_frees_what_the_reference_plugin_gave_out_in_an_earlier_one(call, tmp_path):
+    add(call(SMALL))
+    folder = tmp_path / "networks" / "n1"
+    for name in ("10.1.2.5", "10.1.2.6"):
+        (folder / name).write_text("theirs\r\neth0")
+    assert len(rows(tmp_path)) == 3
+    with Network(str(tmp_path / "networks"), "n1") as network:
+        network.db.begin()
+        network.db.set_fact("boot_id", "an-earlier-one")
+        for row in network.db.rows():
+            if row.boot_id:
+                network.db.insert(row._replace(boot_id="an-earlier-one"))
+        network.db.commit()
+    (folder / "10.1.2.6").write_text("new\r\neth0")
+    (folder / "10.1.2.3").write_text("lost\r\neth0")
+    os.utime(folder / "10.1.2.3", (1_000_000, 1_000_000))
+    assert rows(tmp_path) == {"10.1.2.6": ("new", "eth0")}
