@@ -1,6 +1,7 @@
 """Brings a lab up: plan, keys, network, members, then wait until every Node is Ready."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from kube import certs
 from kube.client import AlreadyExists, Client, Unreachable
 from kube.objects import Node
 from kube.watch import Informer, running
-from linux import process
+from linux import netns, process
 from netns_fixtures import (
     addons,
     commands,
@@ -77,8 +78,6 @@ def _with_labs(taken: Iterable[Network]) -> list[Network]:
 
 def _start(lab: Lab, folder: Folder, say: Say) -> None:
     say("keys and namespaces")
-    install = [f"{BIN_DIR}/kcni", "install", "--bin-dir", str(folder.cni_bin)]
-    plugins = process.spawn(install, stdout=subprocess.DEVNULL)
     certs.ensure(
         folder.core,
         advertise_address=lab.hub.addresses[0],
@@ -87,6 +86,7 @@ def _start(lab: Lab, folder: Folder, say: Say) -> None:
         nodes={node.name: node.addresses for node in lab.nodes},
     )
     underlay_apply.create_underlay(lab, folder)
+    plugins = _install_plugins(lab, folder)
     if lab.uplink:
         for line in uplink_apply.create(lab, folder):
             print(f"uplink: {line}")
@@ -98,6 +98,17 @@ def _start(lab: Lab, folder: Folder, say: Say) -> None:
         members_run.start(lab, node, commands.node_commands(lab, node, folder, BIN_DIR), folder)
     if plugins.wait() != 0:
         raise LabError(f"'kcni install --bin-dir {folder.cni_bin}' failed: see its message above")
+
+
+def _install_plugins(lab: Lab, folder: Folder) -> "subprocess.Popen[bytes]":
+    """Beside all else; in the hub's network, where `down` finds it should this process be killed."""
+    install = [f"{BIN_DIR}/kcni", "install", "--bin-dir", str(folder.cni_bin)]
+    fd = os.open(folder.netns(lab.hub), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with netns.enter(fd):
+            return process.spawn(install, stdout=subprocess.DEVNULL)
+    finally:
+        os.close(fd)
 
 
 async def _until_ready(lab: Lab, folder: Folder, timeout_s: float, say: Say) -> None:
