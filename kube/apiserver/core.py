@@ -155,6 +155,9 @@ class ApiServer:
             found = documents.document(self.api, request)
             if found is not None:
                 return found if request.method in ("GET", "HEAD") else _wrong_method()
+            target = parse(request.path)
+            if target is not None and target.group in {kind.group for kind in self.api.catalog.kinds}:
+                raise status.path_not_found()
             return documents.not_found()
         if call.target.subresource:
             return await self._subresource(call)
@@ -168,7 +171,7 @@ class ApiServer:
         api, kind, target, request = self.api, call.kind, call.target, call.request
         row = kind.subresources.get(target.subresource)
         if row is None:
-            return documents.not_found()
+            raise status.path_not_found()
         if target.subresource == "proxy":
             await reviewed_connection(api, kind, target, request)
             return proxy(api, target, request)

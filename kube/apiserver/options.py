@@ -15,6 +15,7 @@ from kube.apiserver.status import GroupName
 _LIST_OPTIONS = GroupName("meta.k8s.io", "ListOptions")
 _DELETE_OPTIONS = GroupName("meta.k8s.io", "DeleteOptions")
 _CREATE_OPTIONS = GroupName("meta.k8s.io", "CreateOptions")
+_MANAGER_BYTES = 128
 _PROPAGATION = ("Background", "Foreground", "Orphan")
 _MATCHES = ("Exact", "NotOlderThan")
 
@@ -62,11 +63,8 @@ def revision_of(text: str) -> int:
     """A resourceVersion: uint64 decimal."""
     if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
         detail = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise (
-            status.invalid(_LIST_OPTIONS, "", [status.invalid_value("resourceVersion", text, detail)])
-            if text
-            else status.bad_request("resourceVersion must not be empty")
-        )
+        error = status.invalid_value("resourceVersion", text, detail)
+        raise status.bad_request(f"invalid resource version: {error.message}")
     return int(text)
 
 
@@ -125,7 +123,7 @@ def _list_errors(version: str, match: str, token: str, initial: bool | None) -> 
     if not match:
         return []
     if match not in _MATCHES:
-        return [status.not_supported(field, match, _MATCHES)]
+        return [status.not_supported(field, match, (*_MATCHES, ""))]
     if token:
         return [status.forbidden_value(field, "resourceVersionMatch is forbidden when continue is provided")]
     if not version:
@@ -174,11 +172,13 @@ def write_options(query: Query, user_agent: str) -> WriteOptions:
     validation = query.get("fieldValidation") or "Warn"
     errors = []
     if validation not in ("Ignore", "Strict", "Warn"):
-        errors.append(status.not_supported("fieldValidation", validation, ("Ignore", "Strict", "Warn")))
+        errors.append(status.not_supported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
+    if len(query.get("fieldManager").encode()) > _MANAGER_BYTES:
+        errors.append(status.too_long("fieldManager", _MANAGER_BYTES))
     dry_run = dry_run_of(query.all("dryRun"), errors)
     if errors:
         raise status.invalid(_CREATE_OPTIONS, "", errors)
-    manager = query.get("fieldManager") or user_agent.partition("/")[0][:128] or "unknown"
+    manager = query.get("fieldManager") or user_agent.partition("/")[0][:_MANAGER_BYTES] or "unknown"
     return WriteOptions(dry_run, validation, manager, query.flag("force") if "force" in query else None)
 
 

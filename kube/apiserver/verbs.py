@@ -108,6 +108,7 @@ async def _patch(api: Api, call: Call) -> Response:
     media = bodies.media_type(request)
     if media == patch.APPLY_PATCH:
         return await _apply(api, call, write)
+    patch.check_type(media, strategic_served=kind.custom is None)
     asked = bodies.parse_json(request.body)
 
     def change(old: Object) -> Object:

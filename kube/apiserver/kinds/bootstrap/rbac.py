@@ -46,8 +46,8 @@ def objects() -> list[Object]:
     roles = {name: _cluster_role(name, _rules(rules)) for name, rules in CLUSTER_ROLES.items()}
     roles["cluster-admin"]["rules"].append({"nonResourceURLs": ["*"], "verbs": ["*"]})
     for name, paths in PATH_ROLES.items():
-        role = roles.setdefault(name, _cluster_role(name, []))
-        role["rules"].append({"nonResourceURLs": list(paths), "verbs": ["get"]})
+        made = roles.setdefault(name, _cluster_role(name, []))
+        made["rules"].append({"nonResourceURLs": list(paths), "verbs": ["get"]})
     for name, parts in AGGREGATED.items():
         roles[name] = _aggregated(name, [roles[part] for part in parts])
     for name, rules in CONTROLLERS.items():

@@ -38,7 +38,7 @@ NODE: Rules = (
 # Our controllers are one client: together they may do what the roles system:controller:* share among many.
 _CONTROLLERS: Rules = (
     f"{READ} delete deletecollection patch update: *: *",
-    "create: core: configmaps endpoints events persistentvolumeclaims pods serviceaccounts",
+    "create: core: configmaps endpoints events persistentvolumeclaims persistentvolumes pods serviceaccounts",
     "create: events.k8s.io: events",
     "create: apps: controllerrevisions replicasets",
     "create: batch: jobs",

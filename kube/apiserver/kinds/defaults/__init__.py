@@ -48,7 +48,7 @@ DEFAULTS: Mapping[str, Callable[[Object], None]] = {
     "priorityclasses.scheduling.k8s.io": core.default_priority_class,
     "clusterrolebindings.rbac.authorization.k8s.io": core.default_role_binding,
     "rolebindings.rbac.authorization.k8s.io": core.default_role_binding,
-    "certificatesigningrequests.certificates.k8s.io": core.default_signing_request,
+    "apiservices.apiregistration.k8s.io": core.default_api_service,
     "customresourcedefinitions.apiextensions.k8s.io": core.default_custom_resource_definition,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": core.default_webhooks,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": core.default_webhooks,

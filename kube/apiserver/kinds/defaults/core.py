@@ -63,9 +63,10 @@ def default_role_binding(obj: Object) -> None:
             subject["apiGroup"] = RBAC_GROUP
 
 
-def default_signing_request(obj: Object) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("usages", ["digital signature", "key encipherment"])
+def default_api_service(obj: Object) -> None:
+    service = (obj.get("spec") or {}).get("service")
+    if service:
+        service.setdefault("port", 443)
 
 
 def default_custom_resource_definition(obj: Object) -> None:

@@ -37,10 +37,11 @@ def apply(
     """The object as it would be stored, before defaults; neither argument is changed.
 
     `live` None means that the apply creates the object. StatusError 409 with the conflicts unless `force`,
-    400 when the configuration names no manager or brings managedFields.
+    422 when there is no manager, 400 when the configuration brings managedFields.
     """
     if not manager:
-        raise status.bad_request("fieldManager is required for apply patch")
+        error = status.required("fieldManager", "is required for apply patch")
+        raise status.invalid(status.GroupName("meta.k8s.io", "PatchOptions"), "", [error])
     if (applied.get("metadata") or {}).get("managedFields"):
         raise status.bad_request("metadata.managedFields must be nil")
     config = _copy(applied)

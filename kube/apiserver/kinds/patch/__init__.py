@@ -60,6 +60,13 @@ def apply(kind: Kind, old: Object, patch_type: str, patch: Any, *, strategic_ser
 _WITHOUT_STRATEGIC = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 
 
+def check_type(patch_type: str, *, strategic_served: bool = True) -> None:
+    """StatusError 415, before anything else is said of the request."""
+    served = PATCH_TYPES if strategic_served else _WITHOUT_STRATEGIC
+    if patch_type not in served:
+        raise status.unsupported_media_type(served)
+
+
 def _json_patched(fresh: Object, patch: Any) -> Any:
     if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
         raise status.bad_request(

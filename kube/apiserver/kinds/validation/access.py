@@ -1,5 +1,8 @@
 """Rules of roles, bindings and certificate requests."""
 
+import base64
+import binascii
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,11 +66,27 @@ def role_binding_update(new: Object, old: Object, errors: Errors) -> None:
         errors.append(invalid_value("roleRef", new.get("roleRef"), "cannot change roleRef"))
 
 
+_SIGNER = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+/[A-Za-z0-9._/-]+")
+
+
+def _is_request(text: str) -> bool:
+    """Base64 of a PEM block of the right type; what is inside is the signer's business."""
+    try:
+        return b"-----BEGIN CERTIFICATE REQUEST-----" in base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return False
+
+
 def signing_request(obj: Object, errors: Errors) -> None:
     spec = obj.get("spec") or {}
-    needed(errors, "spec.request", spec.get("request"))
-    needed(errors, "spec.signerName", spec.get("signerName"))
+    if needed(errors, "spec.request", spec.get("request")) and not _is_request(spec["request"]):
+        detail = "PEM block type must be CERTIFICATE REQUEST"
+        errors.append(invalid_value("spec.request", spec["request"], detail))
     needed(errors, "spec.usages", spec.get("usages"))
+    name = spec.get("signerName") or ""
+    if needed(errors, "spec.signerName", name) and not _SIGNER.fullmatch(name):
+        detail = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
+        errors.append(invalid_value("spec.signerName", name, detail))
     seconds = spec.get("expirationSeconds")
     if seconds is not None and seconds < 600:
         detail = "may not specify a duration less than 600 seconds (10 minutes)"

@@ -58,7 +58,7 @@ def test_an_update_takes_ownership_of_what_it_changes(run: Any) -> None:
 def test_apply_needs_a_manager_and_takes_yaml(run: Any) -> None:
     async def body(call: Any) -> None:
         headers = {"content-type": "application/apply-patch+yaml"}
-        await call.do("PATCH", PATH, config(), expect=400, headers=headers)
+        await call.do("PATCH", PATH, config(), expect=422, headers=headers)
         text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata: {k: v}\n"
         path = "/api/v1/namespaces/default/configmaps/y"
         query = {"fieldManager": "me"}

@@ -104,7 +104,7 @@ def test_a_revision_of_the_future_is_waited_for_and_then_refused(run: Any, make:
         ({"resourceVersionMatch": "Exact"}, 422),
         ({"resourceVersionMatch": "Exact", "resourceVersion": "0"}, 422),
         ({"resourceVersionMatch": "Newest", "resourceVersion": "1"}, 422),
-        ({"resourceVersion": "abc"}, 422),
+        ({"resourceVersion": "abc"}, 400),
         ({"continue": "nonsense"}, 400),
         ({"limit": "many"}, 400),
         ({"labelSelector": "a in"}, 400),

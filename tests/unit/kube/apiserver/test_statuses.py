@@ -138,7 +138,7 @@ ROWS = (
         422,
         "Invalid",
         'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "x": '
-        'supported values: "Ignore", "Strict", "Warn"',
+        'supported values: "", "Ignore", "Strict", "Warn"',
         None,
         config_map("q"),
         {"fieldValidation": "x"},
@@ -298,12 +298,24 @@ def test_a_refusal(row: Row, replies: dict[str, Any]) -> None:
     assert reply.headers.get("retry-after") == (str(wait_s) if wait_s else None)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/namespaces/default/zaps", "/apis/zap/v1", "/zap", f"{MAPS}/a/zap"])
+@pytest.mark.parametrize("path", ["/apis/zap/v1", "/apis/zap/v1/zaps", "/zap"])
 def test_paths_that_are_not_served_are_told_in_plain_text(path: str) -> None:
     async def main() -> None:
         async with in_memory(Settings(), rng=Random(7)) as server:
             reply = await Caller(server).send("GET", path)
             assert (reply.status, reply.body) == (404, b"404 page not found\n")
             assert reply.headers["content-type"].startswith("text/plain")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("path", ["/api/v1/namespaces/default/zaps", "/apis/apps/v9/zaps", f"{MAPS}/a/zap"])
+def test_what_a_group_does_not_serve_is_told_as_a_status(path: str) -> None:
+    async def main() -> None:
+        async with in_memory(Settings(), rng=Random(7)) as server:
+            reply = await Caller(server).send("GET", path)
+            status = msgspec.json.decode(reply.body)
+            assert (reply.status, status["reason"], status["details"]) == (404, "NotFound", {})
+            assert status["message"] == "the server could not find the requested resource"
 
     asyncio.run(main())

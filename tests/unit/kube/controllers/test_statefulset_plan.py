@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from kube.controllers.owners import controller_of
-from kube.controllers.statefulset.kinds import ClaimingStatefulSet, PersistentVolumeClaim
+from kube.controllers.statefulset.kinds import ClaimingStatefulSet
 from kube.controllers.statefulset.plan import plan
 from kube.controllers.statefulset.retention import owner_of_claim, owners_patch
-from kube.objects import Pod
+from kube.objects import PersistentVolumeClaim, Pod
 from tests.unit.kube.controllers.builders import NOW, make, pod
 
 NEW, OLD = "web-new", "web-old"

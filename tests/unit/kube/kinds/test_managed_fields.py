@@ -193,7 +193,7 @@ def test_kubectl_takes_over_what_its_client_side_apply_left() -> None:
 def test_a_manager_is_needed(manager: str) -> None:
     with pytest.raises(StatusError) as caught:
         apply(DEPLOYMENT, None, deployment(), manager=manager, now=NOW)
-    assert caught.value.code == 400
+    assert caught.value.code == 422
 
 
 def test_managed_fields_may_not_be_applied() -> None:
