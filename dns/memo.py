@@ -94,6 +94,11 @@ class Memo:
         self.max_bytes = max_bytes
         self._lock = Lock()
 
+    @property
+    def is_roomy(self) -> bool:
+        """Whether there is room for what could be made again at little cost: half is left to the rest."""
+        return self._size_bytes * 2 < self.max_bytes and not self.is_full
+
     def put(
         self,
         question: bytes,

@@ -11,7 +11,7 @@ from dns.metrics import Registry
 from dns.responder import Responder
 
 # What answers from upstreams, buffers and the like take beside the zone and the answers kept ready.
-ASIDE_BYTES = 5 << 20
+ASIDE_BYTES = 6 << 20
 LEAST_MEMO_BYTES = 3 << 20
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

@@ -104,7 +104,7 @@ class Responder:
         if found is None:
             return None
         answer, shape, finding = found
-        if not memo.is_full and self._seen.again(question):
+        if memo.is_roomy and self._seen.again(question):
             lifetime = Lifetime(finding.keys)
             if memo.put(question, (answer,), lifetime, shape.observers, version):
                 return answer

@@ -255,7 +255,7 @@ class Shortcut:
             return None
         if count == 4:
             label = labels[0].decode()
-            if label.startswith("_") or sum(len(piece.endpoints) for piece in entry.slices) > MAX_SEARCHED:
+            if label.startswith("_") or sum(piece.endpoint_count for piece in entry.slices) > MAX_SEARCHED:
                 return None
             if any(one.hostname == label for piece in entry.slices for one in piece.endpoints):
                 return None

@@ -7,7 +7,7 @@ import msgspec
 from dns.cluster.records import ServiceRecord, SliceRecord
 from dns.cluster.zone import ClusterZone, Key
 
-VERSION = 1
+VERSION = 2
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,15 @@ from typing import ClassVar
 
 from msgspec.structs import force_setattr
 
-from dns.cluster.records import NO_PORT, EndpointRecord, ServicePort, ServiceRecord, SliceRecord, canonical
+from dns.cluster.records import (
+    NO_PORT,
+    EndpointRecord,
+    ServicePort,
+    ServiceRecord,
+    SliceRecord,
+    canonical,
+    slice_record,
+)
 from kube.objects import EndpointSlice, Object, Pod, Resource, Service
 from kube.objects.value import Value
 
@@ -67,6 +75,7 @@ class ServiceView(_View):
 
     def __post_init__(self) -> None:
         self._forget()
+        force_setattr(self.metadata, "name", intern(self.metadata.name))  # slices name it too
         force_setattr(self, "record", _service(self.metadata, self.spec or _ServiceSpec()))
         force_setattr(self, "spec", None)
 
@@ -111,6 +120,7 @@ class SliceView(_View):
             self, "record", _slice(self, labels.get(MULTICLUSTER_CLUSTER_LABEL, ""), self.pod_names)
         )
         self._forget()
+        force_setattr(self, "address_type", "")
         force_setattr(self, "endpoints", ())
         force_setattr(self, "ports", ())
 
@@ -218,4 +228,6 @@ def _slice(view: SliceView, cluster: str, pod_names: bool) -> SliceRecord:
     if view.address_type == "FQDN":
         found = []
     ports = tuple(_port(port.name, port.protocol, port.port) for port in view.ports or ()) or _NO_PORTS
-    return SliceRecord(view.metadata.name, tuple(found), _shared(ports), not_ready_count, cluster)
+    return slice_record(
+        view.metadata.name, found, _shared(ports), not_ready_count=not_ready_count, cluster=cluster
+    )

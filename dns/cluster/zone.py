@@ -6,12 +6,15 @@ Every change returns the keys it touched, so that answers prepared from them can
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
-from dns.cluster.records import ServiceRecord, SliceRecord
+from dns.cluster.records import AddressKey, ServiceRecord, SliceRecord, address_key, address_text
 
 Key = tuple[str, str]  # namespace, name
 Touched = frozenset[str]
+Address = TypeVar("Address", bound=AddressKey)
 
 NOTHING: Touched = frozenset()
 
@@ -21,6 +24,7 @@ class ServiceEntry(msgspec.Struct, frozen=True, gc=False):
 
     service: ServiceRecord | None = None
     slices: tuple[SliceRecord, ...] = ()
+    keys: tuple[Key, ...] = ()  # its own key alone, as both indexes have it
 
     @property
     def not_ready_count(self) -> int:
@@ -28,7 +32,7 @@ class ServiceEntry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def has_endpoints(self) -> bool:
-        return any(piece.endpoints for piece in self.slices)
+        return any(piece.endpoint_count for piece in self.slices)
 
 
 EMPTY = ServiceEntry()
@@ -51,7 +55,10 @@ class ClusterZone:
         self.serial = 0
         self.import_serial = 0
         self._cluster_ips: dict[str, tuple[Key, ...]] = {}
-        self._endpoint_ips: dict[str, tuple[Key, ...]] = {}
+        self._endpoint_ips: dict[AddressKey, tuple[Key, ...]] = {}
+        self._alone: dict[
+            str, tuple[str]
+        ] = {}  # each namespace as the only one that has a Service of some name
         self._pods: dict[str, tuple[Key, ...]] = {}
         self._ip_of_pod: dict[Key, str] = {}
         self._namespaces_of: dict[str, tuple[str, ...]] = {}  # service name → where it exists
@@ -65,7 +72,7 @@ class ClusterZone:
 
     def endpoints_at(self, ip: str) -> tuple[Key, ...]:
         """Services that have a ready endpoint with this address."""
-        return self._endpoint_ips.get(ip, ())
+        return self._endpoint_ips.get(address_key(ip), ())
 
     def namespaces_of(self, service: str) -> tuple[str, ...]:
         """Namespaces that have a Service of this name."""
@@ -82,18 +89,22 @@ class ClusterZone:
         old = self.entries.get(key, EMPTY)
         if old.service == service:
             return NOTHING
-        self._store(self.entries, key, ServiceEntry(service, old.slices))
+        alone = old.keys or (key,)
+        self._store(self.entries, key, ServiceEntry(service, old.slices, alone))
         self.change_count += 1
         if (old.service is None) != (service is None):
             others = tuple(one for one in self.namespaces_of(key[1]) if one != key[0])
-            self._namespaces_of[key[1]] = others if service is None else (*others, key[0])
+            if service is not None:
+                others = (*others, key[0]) if others else self._alone.setdefault(key[0], (key[0],))
+            self._namespaces_of[key[1]] = others
             if not self._namespaces_of[key[1]]:
                 del self._namespaces_of[key[1]]
         self.serial = int(now)
         before = old.service.addresses if old.service is not None else ()
         after = service.addresses if service is not None else ()
-        ips = _reindex(self._cluster_ips, key, frozenset(before), frozenset(after))
-        return frozenset((service_key(*key), *ips))
+        _reindex(self._cluster_ips, alone, frozenset(before), frozenset(after))
+        changed = frozenset(before) ^ frozenset(after)
+        return frozenset((service_key(*key), *(f"ip/{address}" for address in changed)))
 
     def set_slice(self, key: Key, name: str, piece: SliceRecord | None, now: float) -> Touched:
         """Put, replace or (None) remove the slice called `name` of the service at key."""
@@ -103,16 +114,16 @@ class ClusterZone:
             return NOTHING
         others = [one for one in old.slices if one.name != name]
         slices = tuple(sorted((*others, piece), key=lambda one: one.name)) if piece else tuple(others)
-        self._store(self.entries, key, ServiceEntry(old.service, slices))
+        alone = old.keys or (key,)
+        self._store(self.entries, key, ServiceEntry(old.service, slices, alone))
         self.change_count += 1
         self.serial = int(now)
-        elsewhere = {endpoint.address for one in others for endpoint in one.endpoints}
-        gone = _addresses(before) - elsewhere
-        come = _addresses(piece) - elsewhere
-        ips = _reindex(self._endpoint_ips, key, gone, come)
-        # An endpoint that stays may have another hostname now.
-        kept = (f"ip/{address}" for address in gone & come) if before is not None else ()
-        return frozenset((service_key(*key), *ips, *kept))
+        elsewhere = frozenset(address for one in others for address in one.address_keys)
+        gone = (before.address_keys if before is not None else frozenset()) - elsewhere
+        come = (piece.address_keys if piece is not None else frozenset()) - elsewhere
+        _reindex(self._endpoint_ips, alone, gone, come)
+        # Also those that stay: an endpoint may have another hostname now.
+        return frozenset((service_key(*key), *(f"ip/{address_text(address)}" for address in gone | come)))
 
     def set_import(self, key: Key, service: ServiceRecord | None, now: float) -> Touched:
         """Put, replace or remove a ServiceImport."""
@@ -151,33 +162,31 @@ class ClusterZone:
             self._ip_of_pod[key] = ip
         before = frozenset((old,)) if old else frozenset()
         after = frozenset((ip,)) if ip else frozenset()
-        _reindex(self._pods, key, before, after)
+        _reindex(self._pods, (key,), before, after)
         return frozenset(f"pod/{address}" for address in before ^ after)
 
     @staticmethod
     def _store(entries: dict[Key, ServiceEntry], key: Key, entry: ServiceEntry) -> None:
-        if entry == EMPTY:
+        if entry.service is None and not entry.slices:
             entries.pop(key, None)
         else:
             entries[key] = entry
 
 
-def _addresses(piece: SliceRecord | None) -> frozenset[str]:
-    return frozenset() if piece is None else frozenset(endpoint.address for endpoint in piece.endpoints)
-
-
 def _reindex(
-    index: dict[str, tuple[Key, ...]], key: Key, before: frozenset[str], after: frozenset[str]
-) -> frozenset[str]:
-    """Move key from the addresses it had to those it has; the touched `ip/…` keys."""
+    index: dict[Address, tuple[Key, ...]],
+    alone: tuple[Key, ...],
+    before: frozenset[Address],
+    after: frozenset[Address],
+) -> None:
+    """Move a key from the addresses it had to those it has. `alone` is shared by all that only this key has."""
+    (key,) = alone
     for address in before - after:
         rest = tuple(one for one in index.get(address, ()) if one != key)
         if rest:
             index[address] = rest
         else:
             index.pop(address, None)
-    alone = (key,)  # one tuple for all addresses that only this service has
     for address in after - before:
         others = index.get(address)
         index[address] = (*others, key) if others else alone
-    return frozenset(f"ip/{address}" for address in before ^ after)

@@ -224,6 +224,38 @@ def latency_us(port: int, packet: bytes, seconds: float) -> dict[str, float]:
     return {"p50": round(times[len(times) // 2], 1), "p99": round(times[int(len(times) * 0.99)], 1)}
 
 
+def change_ms(port: int, control: int, changes: int = 100) -> dict[str, float]:
+    """From telling the API server of an endpoint's new address until DNS answers with it."""
+    question = encode.question(1, f"headless-0.bench.svc.{ZONE}", numbers.A)
+    times = []
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as api,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns,
+    ):
+        api.connect(("127.0.0.1", control))
+        dns.connect(("127.0.0.1", port))
+        dns.settimeout(1.0)
+        for index in range(changes):
+            address = f"10.250.{index // 250}.{index % 250 + 1}"
+            began = time.perf_counter()
+            api.send(address.encode())
+            while socket.inet_aton(address) not in _asked(dns, question):
+                if time.perf_counter() - began > 5.0:
+                    raise SystemExit("dns_load: a change was not answered within 5 s")
+                time.sleep(0.0002)
+            times.append((time.perf_counter() - began) * 1e3)
+    times.sort()
+    return {"p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2)}
+
+
+def _asked(sock: socket.socket, question: bytes) -> bytes:
+    sock.send(question)
+    try:
+        return sock.recv(4096)
+    except TimeoutError:
+        return b""
+
+
 def tcp(port: int, pid: int, packets: Sequence[bytes], seconds: float) -> int:
     """Pipelined questions on one connection, 64 at a time."""
     framed = [len(packet).to_bytes(2, "big") + packet for packet in packets]
@@ -282,7 +314,17 @@ def upstream():
 async def main():
     services, endpoints = int(sys.argv[1]), int(sys.argv[2])
     api = FakeApi(objects(services, endpoints))
-    print(await api.start(), upstream(), flush=True)
+    loop = asyncio.get_running_loop()
+
+    def change():
+        # Each datagram is the address that headless-0 has from now on.
+        address = control.recv(64).decode()
+        api.put(endpoint_slice("headless-0", endpoint(address), ns="bench"))
+
+    control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    control.bind(("127.0.0.1", 0))
+    loop.add_reader(control, change)
+    print(await api.start(), upstream(), control.getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -366,10 +408,10 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
             while not text.endswith("\n"):
                 time.sleep(0.05)
                 text = (folder / "standins.log").read_text()
-            api, upstream = text.split()
+            api, upstream, control = text.split()
             for server, command in commands.items():
                 result["servers"][server] = measure_server(
-                    server, command, folder, api, upstream, arguments, mixes, env
+                    server, command, folder, api, upstream, int(control), arguments, mixes, env
                 )
     if coredns:
         ours, theirs = result["servers"]["kdns"], result["servers"]["coredns"]
@@ -385,6 +427,7 @@ def measure_server(
     folder: Path,
     api: str,
     upstream: str,
+    control: int,
     arguments: argparse.Namespace,
     mixes: Sequence[str],
     env: dict[str, str],
@@ -401,7 +444,8 @@ def measure_server(
         found["ready_s"] = round(wait_answered(port, first), 3)
         time.sleep(0.3)
         found["rss_mb"] = rss_mb(process.pid)
-        found["latency_us"] = latency_us(port, first, 0.5)
+        found["latency_us"] = latency_us(port, first, max(1.0, arguments.seconds))
+        found["change_ms"] = change_ms(port, control)
         for mix in mixes:
             packets = questions(mix, arguments.services)
             per_cpu, qps, lost = [], [], 0

@@ -149,4 +149,5 @@ def test_a_changed_endpoint_is_answered_within_milliseconds(stand: Stand) -> Non
             assert time.perf_counter() - began < 1.0, "the change was not answered"
         times_s.append(time.perf_counter() - began)
     sock.close()
-    assert statistics.median(times_s) < 0.03  # 1-2 ms on a quiet machine
+    # 1-2 ms on a quiet machine. On a busy one some wait for their turn on a processor: a quarter must not.
+    assert statistics.quantiles(times_s, n=4)[0] < 0.01

@@ -281,6 +281,20 @@ def test_a_question_asked_often_is_kept_ready() -> None:
         assert (packet[2:] in found.memo.lasting) == held
 
 
+def test_half_of_the_memory_is_left_to_answers_that_cost_more() -> None:
+    found = taught(SERVER, encode.question(1, "gone.web.svc.cluster.local.", numbers.A))
+    found.memo.max_bytes = 20_000
+    for index in range(200):
+        packet = encode.question(1, f"w{index:03}.web.svc.cluster.local.", numbers.A)
+        ask(found, packet)
+        ask(found, packet)
+    kept = len(found.memo.lasting)
+    assert 5 < kept < 20
+    for index in range(3):
+        ask(found, encode.question(1, "hdls1.testns.svc.cluster.local.", numbers.A, edns=Edns(600 + index)))
+    assert len(found.memo.lasting) == kept + 3
+
+
 @pytest.mark.parametrize(
     ("corefile", "expected"),
     [

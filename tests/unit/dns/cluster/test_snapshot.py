@@ -20,7 +20,7 @@ def test_a_zone_comes_back_whole() -> None:
     assert ("testns", "svc1") in loaded.services
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x97\x02\x00\x00\x90\x90\x90\x90"])
+@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x97\x01\x00\x00\x90\x90\x90\x90"])
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(BadSnapshot):
         load(ClusterZone(), data)
