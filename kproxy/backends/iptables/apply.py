@@ -6,12 +6,13 @@ from typing import ClassVar
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.iptables import names as n
 from kproxy.backends.iptables.pieces import FILTER, NAT
-from kproxy.backends.iptables.plan import SHARED, Plan, Work
+from kproxy.backends.iptables.plan import JUMPS, SHARED, Plan, Work
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
 from linux import sysctl
 from linux.iptables.restore import Edit, Saved, document
+from linux.iptables.rules import Jump
 from linux.iptables.run import Iptables, IptablesFailed, of_host
 from linux.logging_kv import get_logger
 from linux.process import ProgramFailed
@@ -30,6 +31,7 @@ class IptablesBackend:
         self._programs = programs or of_host(node.family == IPV6)
         self._plan = Plan(node)
         self._in_step = False
+        self._syncs = 0  # is_intact looks from another thread
 
     def set_node(self, node: NodeRules) -> None:
         self._node = node
@@ -46,6 +48,7 @@ class IptablesBackend:
 
     def sync(self, table: ForwardingTable, only: set[ServicePortName] | None = None) -> SyncReport:
         full = only is None or not self._in_step
+        self._syncs += 1
         try:
             if full:
                 self._plan = Plan(self._node)
@@ -75,15 +78,21 @@ class IptablesBackend:
                 _log.warning("node ports will not answer on 127.0.0.1", error=str(error))
 
     def is_intact(self) -> bool:
-        """Whether our chains are still there: a flush takes the canary along."""
+        """Whether chains, jumps and the number of rules are ours; `iptables -F` leaves a canary chain alone."""
+        syncs = self._syncs
         try:
-            return all(n.CANARY in self._programs.save(t).get(t, Saved({})).chains for t in (NAT, FILTER))
+            good = all(self._holds(table) for table in (NAT, FILTER))
         except IptablesFailed:
             return True
+        return good or self._syncs != syncs
 
-    def invalid_dropped(self) -> int:
-        """Packets that connection tracking did not know and KUBE-FORWARD dropped, since its rules were written."""
-        return self._programs.packets(FILTER, n.FORWARD, "DROP")
+    def _holds(self, table: str) -> bool:
+        wanted = {chain: len(rules) for chain, rules in list(self._plan.written(table).items())}
+        saved = self._programs.save(table).get(table, Saved({}))
+        jumps = [(chain, rule.target) for place, chain, rule in JUMPS if place == table]
+        return all(len(saved.chains.get(chain, ())) == count for chain, count in wanted.items()) and all(
+            saved.jumps(chain, target.chain) for chain, target in jumps if isinstance(target, Jump)
+        )
 
     def watch(self) -> Watch | None:
         return None
