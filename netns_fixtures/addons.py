@@ -1,5 +1,6 @@
-"""API objects that a lab starts with: the DNS service and Ingress, both answered by the hub. Pure."""
+"""API objects that a lab starts with: the DNS service, the classes of Ingresses and of volumes. Pure."""
 
+from kube.controllers.volumes.plan import DEFAULT_CLASS, PROVISIONER
 from kube.ingress.kinds import CONTROLLER, DEFAULT_CLASS_ANNOTATION, IngressClass, IngressClassSpec
 from kube.objects import (
     SERVICE_NAME_LABEL,
@@ -11,6 +12,7 @@ from kube.objects import (
     Service,
     ServicePort,
     ServiceSpec,
+    StorageClass,
 )
 from netns_fixtures.topology import Lab
 
@@ -20,6 +22,11 @@ _PORTS = (("dns", "UDP", 53), ("dns-tcp", "TCP", 53), ("metrics", "TCP", 9153))
 _INGRESS_CLASS = IngressClass(
     metadata=ObjectMeta(name="podnet", annotations={DEFAULT_CLASS_ANNOTATION: "true"}),
     spec=IngressClassSpec(controller=CONTROLLER),
+)
+_STORAGE_CLASS = StorageClass(
+    metadata=ObjectMeta(name="standard", annotations={DEFAULT_CLASS: "true"}),
+    provisioner=PROVISIONER,
+    volume_binding_mode="WaitForFirstConsumer",
 )
 
 
@@ -50,7 +57,7 @@ def addons(lab: Lab) -> tuple[Object, ...]:
     slices = tuple(
         _slice(family, address) for family, address in zip(families, lab.hub.addresses, strict=True)
     )
-    return (service, *slices, _INGRESS_CLASS)
+    return (service, *slices, _INGRESS_CLASS, _STORAGE_CLASS)
 
 
 def _slice(family: str, address: str) -> EndpointSlice:

@@ -26,6 +26,7 @@ from kube.controllers.quota.apply import ResourceQuotas
 from kube.controllers.replicaset.apply import ReplicaSets, ReplicationControllers
 from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccounts
 from kube.controllers.statefulset.apply import StatefulSets
+from kube.controllers.volumes.apply import VolumeClaims, Volumes
 
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     NodeRanges,
@@ -51,4 +52,6 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     GarbageCollector,
     PodCollector,
     LoadBalancerAddresses,
+    VolumeClaims,
+    Volumes,
 )

@@ -131,7 +131,7 @@ from kube.objects.pods import (
     SchedulingGate,
     Sysctl,
 )
-from kube.objects.storage import PersistentVolume, PersistentVolumeClaim
+from kube.objects.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from kube.objects.value import (
     JSON,
     Condition,
@@ -350,6 +350,7 @@ __all__ = [
     "StatefulSetOrdinals",
     "StatefulSetSpec",
     "StatefulSetStatus",
+    "StorageClass",
     "Sysctl",
     "TCPSocketAction",
     "Taint",

@@ -1,9 +1,9 @@
-"""PersistentVolumes and the claims to them, as far as a node reads them."""
+"""PersistentVolumes, the claims to them and their classes, as far as scheduler, controllers and nodes read them."""
 
 from typing import ClassVar
 
 from kube.objects.placement import NodeSelector
-from kube.objects.value import Object, Resource, Value
+from kube.objects.value import LabelSelector, Object, ObjectReference, Quantity, Resource, Value
 from kube.objects.volumes import HostPathVolume
 
 
@@ -22,6 +22,14 @@ class PersistentVolumeSpec(Value):
     node_affinity: VolumeNodeAffinity | None = None
     access_modes: tuple[str, ...] = ()
     volume_mode: str = "Filesystem"
+    capacity: dict[str, Quantity] = {}
+    claim_ref: ObjectReference | None = None
+    storage_class_name: str = ""
+    persistent_volume_reclaim_policy: str = "Retain"
+
+
+class PersistentVolumeStatus(Value):
+    phase: str = ""
 
 
 class PersistentVolume(Object):
@@ -29,18 +37,38 @@ class PersistentVolume(Object):
         "", "v1", "persistentvolumes", "PersistentVolume", namespaced=False
     )
     spec: PersistentVolumeSpec = PersistentVolumeSpec()
+    status: PersistentVolumeStatus = PersistentVolumeStatus()
+
+
+class VolumeResources(Value):
+    requests: dict[str, Quantity] = {}
 
 
 class PersistentVolumeClaimSpec(Value):
     volume_name: str = ""
     access_modes: tuple[str, ...] = ()
+    volume_mode: str = "Filesystem"
+    storage_class_name: str | None = None
+    resources: VolumeResources = VolumeResources()
+    selector: LabelSelector | None = None
 
 
 class PersistentVolumeClaimStatus(Value):
     phase: str = ""
+    access_modes: tuple[str, ...] = ()
 
 
 class PersistentVolumeClaim(Object):
     resource: ClassVar[Resource] = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
     spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
     status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
+
+
+class StorageClass(Object):
+    resource: ClassVar[Resource] = Resource(
+        "storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False
+    )
+    provisioner: str = ""
+    reclaim_policy: str = "Delete"
+    volume_binding_mode: str = "Immediate"
+    parameters: dict[str, str] = {}

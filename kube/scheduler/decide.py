@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from kube.scheduler import filters, neighbours, scores, spread
+from kube.scheduler import filters, neighbours, scores, spread, volumes
 from kube.scheduler.filters import Refusal
 from kube.scheduler.nodes import NodeInfo
 from kube.scheduler.pods import NodeWishes, PodInfo
@@ -85,6 +85,7 @@ def decide(
     answers = (memo or LocalMemo()).of(pod.wishes)
     rules = spread.hard_rules(pod, state)
     near = neighbours.neighbourhood(pod, state)
+    stored = volumes.needs(pod, state.storage, state.pods)
     nodes = [node for node in state.nodes.values() if node.node is not None]
     enough = nodes_to_find(len(nodes))
     if enough < len(nodes):  # a random start, or the first nodes would get everything
@@ -96,7 +97,9 @@ def decide(
     for node in nodes:
         answer = _local(pod.wishes, node, profile, answers)
         if isinstance(answer, LocalScore):
-            refusal = spread.refuse(rules, node) or neighbours.refuse(near, node)
+            refusal = (
+                volumes.refuse(stored, node) or spread.refuse(rules, node) or neighbours.refuse(near, node)
+            )
             if refusal is None:
                 feasible.append(node)
                 local.append(answer)
@@ -106,6 +109,10 @@ def decide(
             answer = refusal
         refusals[node.name] = answer
     if not feasible:
+        if stored.whole is not None and nodes:  # it is about the pod: the nodes are not counted
+            reason = stored.whole.reasons[0]
+            message = f"0/{len(nodes)} nodes are available: {reason}."
+            return Unschedulable(refusals=dict.fromkeys(refusals, stored.whole), message=message)
         return Unschedulable(refusals=refusals, message=unschedulable_message(len(nodes), refusals.values()))
     return Bind(node=_best(pod, feasible, local, state, profile, rng))
 

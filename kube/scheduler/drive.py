@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,14 +22,17 @@ from kube.objects import (
     NamespacedName,
     Node,
     Object,
+    PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
     ReplicaSet,
     Service,
     StatefulSet,
+    StorageClass,
     key_of,
 )
-from kube.scheduler import binding
+from kube.scheduler import binding, volumes
 from kube.scheduler.decide import Bind, LocalMemo, Unschedulable, decide
 from kube.scheduler.pods import PodInfo, pod_info
 from kube.scheduler.preempt import Budget, NoPreemption, Preempt, preempt
@@ -42,6 +45,11 @@ from kube.watch import Informer
 _log = logging.getLogger(__name__)
 
 _JSON = {"content-type": "application/json"}
+_CLAIMS_WITHIN_S = 600.0  # bindTimeoutSeconds of VolumeBinding
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def node_happenings(old: Node | None, new: Node | None) -> tuple[Happening, ...]:
@@ -95,6 +103,7 @@ class Scheduler:
         self._nominated: dict[NamespacedName, PodInfo] = {}
         self._budgets: dict[NamespacedName, Budget] = {}
         self._flight = asyncio.Semaphore(profile.bindings_in_flight)
+        self._storage_changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -109,6 +118,9 @@ class Scheduler:
             Informer(client, ReplicaSet, on_change=self._on_owner),
             Informer(client, StatefulSet, on_change=self._on_owner),
             Informer(client, PodDisruptionBudget, on_change=self._on_budget),
+            Informer(client, PersistentVolumeClaim, on_change=self._on_claim),
+            Informer(client, PersistentVolume, on_change=self._on_volume),
+            Informer(client, StorageClass, on_change=self._on_class),
         )
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -171,6 +183,8 @@ class Scheduler:
     async def _bind(self, waiting: Waiting, pod: PodInfo) -> None:
         node = pod.node_name
         try:
+            if volumes.claim_names(pod):
+                await self._bind_claims(pod)
             async with self._flight:
                 await self._client.raw(
                     "POST",
@@ -178,6 +192,12 @@ class Scheduler:
                     headers=_JSON,
                     body=msgspec.json.encode(binding.binding(pod, node)),
                 )
+        except TimeoutError:
+            self._forget(pod)
+            self.queue.failed(waiting, self._now())
+            self._say(
+                pod, "Warning", "FailedScheduling", f"binding volumes: not bound in {_CLAIMS_WITHIN_S:g} s"
+            )
         except (NotFound, Conflict, AlreadyExists):
             self._forget(pod)  # gone or bound by someone else: the watch tells which
             self.queue.drop(pod.key)
@@ -188,6 +208,17 @@ class Scheduler:
         else:
             self.queue.drop(pod.key)
             self._say(pod, "Normal", "Scheduled", f"Successfully assigned {pod.key} to {node}")
+
+    async def _bind_claims(self, pod: PodInfo) -> None:
+        """Says on each unbound claim where its pod will be, and waits until its volume is there. Raises TimeoutError."""
+        asked = volumes.needs(pod, self.state.storage, {})
+        patch = {"metadata": {"annotations": {SELECTED_NODE: pod.node_name}}}
+        for (namespace, name), _ in asked.unbound:
+            await self._client.patch(PersistentVolumeClaim, name, namespace, patch)
+        async with asyncio.timeout(_CLAIMS_WITHIN_S):
+            while self._assumed.get(pod.key) is pod and volumes.needs(pod, self.state.storage, {}).unbound:
+                self._storage_changed.clear()
+                await self._storage_changed.wait()
 
     def _say(self, pod: PodInfo, type_: str, reason: str, message: str) -> None:
         action = "Binding" if reason == "Scheduled" else "Scheduling"
@@ -289,7 +320,8 @@ class Scheduler:
     def _pod_gone(self, key: NamespacedName, old: Pod | None) -> None:
         self.queue.drop(key)
         self._nominated.pop(key, None)
-        self._assumed.pop(key, None)
+        if self._assumed.pop(key, None) is not None:
+            self._storage_changed.set()  # it may be waiting for its volumes
         if key in self.state.pods:
             self.state.remove_pod(key)
             self.queue.happened(Happening.POD_GONE, self._now())
@@ -317,6 +349,22 @@ class Scheduler:
         else:
             services[key.name] = new.spec.selector
 
+    def _on_claim(self, key: NamespacedName, old: object, new: PersistentVolumeClaim | None) -> None:
+        _put(self.state.storage.claims, key, new)
+        self._on_storage()
+
+    def _on_volume(self, key: NamespacedName, old: object, new: PersistentVolume | None) -> None:
+        _put(self.state.storage.volumes, key.name, new)
+        self._on_storage()
+
+    def _on_class(self, key: NamespacedName, old: object, new: StorageClass | None) -> None:
+        _put(self.state.storage.classes, key.name, new)
+        self._on_storage()
+
+    def _on_storage(self) -> None:
+        self._storage_changed.set()
+        self.queue.happened(Happening.STORAGE, self._now())
+
     def _on_owner(self, key: NamespacedName, old: Object | None, new: Object | None) -> None:
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
             self.state.owner_selectors.pop(old.metadata.uid, None)
@@ -331,6 +379,13 @@ class Scheduler:
             return
         selector = label_selector(new.spec.selector)
         self._budgets[key_of(new)] = Budget(key.namespace, selector, new.status.disruptions_allowed)
+
+
+def _put(known: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        known.pop(key, None)
+    else:
+        known[key] = value
 
 
 async def run(

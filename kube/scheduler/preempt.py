@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from kube.scheduler import filters, neighbours, selectors, spread
+from kube.scheduler import filters, neighbours, selectors, spread, volumes
 from kube.scheduler.decide import Unschedulable
 from kube.scheduler.pods import PodInfo
 from kube.scheduler.selectors import Selector
@@ -48,6 +48,7 @@ def fits(pod: PodInfo, state: ClusterState, node_name: str) -> bool:
     node = state.nodes[node_name]
     return (
         filters.refuse(pod.wishes, node) is None
+        and volumes.refuse(volumes.needs(pod, state.storage, state.pods), node) is None
         and spread.refuse(spread.hard_rules(pod, state), node) is None
         and neighbours.refuse(neighbours.neighbourhood(pod, state), node) is None
     )

@@ -27,6 +27,7 @@ class Happening(Enum):
     POD_PLACED = auto()  # or its labels changed
     POD_GONE = auto()
     NAMESPACE_LABELS = auto()
+    STORAGE = auto()  # a claim, a volume or a class
 
 
 # Which happenings can undo a plugin's refusal (the queueing hints of kube-scheduler, without looking closer).
@@ -56,6 +57,9 @@ HELPS: Final[dict[str, frozenset[Happening]]] = {
             Happening.NAMESPACE_LABELS,
         }
     ),
+    "VolumeBinding": frozenset({Happening.NODE_ADDED, Happening.NODE_LABELS, Happening.STORAGE}),
+    "VolumeZone": frozenset({Happening.NODE_ADDED, Happening.NODE_LABELS, Happening.STORAGE}),
+    "VolumeRestrictions": frozenset({Happening.POD_GONE, Happening.STORAGE}),
     "": frozenset({Happening.NODE_ADDED}),  # there were no nodes
 }
 

@@ -13,6 +13,7 @@ from kube.objects import NamespacedName, Node
 from kube.scheduler.nodes import NodeInfo, with_node, with_pod, without_pod
 from kube.scheduler.pods import NO_TERMS, AffinityTerms, LabelGroup, PodInfo
 from kube.scheduler.selectors import Labels, Selector
+from kube.scheduler.volumes import Storage
 
 K = TypeVar("K", bound=Hashable)
 
@@ -78,6 +79,7 @@ class ClusterState:
         self.pods: dict[NamespacedName, PodInfo] = {}
         self.image_nodes: dict[str, int] = {}  # image name → number of nodes that have it
         self.services: dict[str, dict[str, Labels]] = {}  # namespace → service → its selector
+        self.storage = Storage()
         self.owner_selectors: dict[str, Selector] = {}  # uid of a ReplicaSet, … → its selector
 
     def fork(self) -> ClusterState:
@@ -91,6 +93,7 @@ class ClusterState:
         other.image_nodes = self.image_nodes
         other.services = self.services
         other.owner_selectors = self.owner_selectors
+        other.storage = self.storage
         return other
 
     def set_node(self, node: Node) -> None:

@@ -20,9 +20,9 @@ from kube.controllers.statefulset.identity import (
     ordinals,
     pod_body,
 )
-from kube.controllers.statefulset.kinds import ClaimingStatefulSet, PersistentVolumeClaim
+from kube.controllers.statefulset.kinds import ClaimingStatefulSet
 from kube.controllers.status import status_patch
-from kube.objects import NamespacedName, Pod, key_of
+from kube.objects import NamespacedName, PersistentVolumeClaim, Pod, key_of
 from kube.watch import WorkQueue
 
 _OWNED = "controlled by"

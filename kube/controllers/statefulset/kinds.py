@@ -1,10 +1,10 @@
-"""StatefulSet with what its controller alone reads, and the claims that it makes."""
+"""StatefulSet with what its controller alone reads."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from kube.objects import Object, Resource, StatefulSet, StatefulSetSpec
+from kube.objects import StatefulSet, StatefulSetSpec
 from kube.objects.value import Value
 
 
@@ -22,7 +22,3 @@ class ClaimingSpec(StatefulSetSpec):
 
 class ClaimingStatefulSet(StatefulSet):
     spec: ClaimingSpec = ClaimingSpec()
-
-
-class PersistentVolumeClaim(Object):
-    resource: ClassVar[Resource] = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")

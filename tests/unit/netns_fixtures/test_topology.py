@@ -82,7 +82,8 @@ def test_an_unknown_member_names_those_there_are() -> None:
 
 
 def test_the_dns_service_has_an_endpoint_slice_for_each_family() -> None:
-    service, *slices, ingress_class = addons(plan())
+    service, *slices, ingress_class, storage_class = addons(plan())
     assert service.metadata.name == "kube-dns"
     assert [found.address_type for found in slices] == ["IPv4", "IPv6"]  # type: ignore[attr-defined]
     assert ingress_class.metadata.annotations == {"ingressclass.kubernetes.io/is-default-class": "true"}
+    assert storage_class.metadata.annotations == {"storageclass.kubernetes.io/is-default-class": "true"}

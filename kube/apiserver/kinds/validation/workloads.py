@@ -154,7 +154,21 @@ def stateful_set(obj: Object, errors: Errors) -> None:
     one_of(errors, "spec.updateStrategy", strategy.get("type"), ("OnDelete", "RollingUpdate"))
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
     not_negative(errors, "spec.updateStrategy.rollingUpdate.partition", partition)
-    _selector_and_template(errors, spec, "statefulset")
+    most = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
+    if most is not None:
+        int_or_percent(errors, "spec.updateStrategy.rollingUpdate.maxUnavailable", most)
+    _selector_and_template(errors, _with_claimed_volumes(spec), "statefulset")
+
+
+def _with_claimed_volumes(spec: Object) -> Object:
+    """As the pods will be: each claim template is a volume that containers may mount."""
+    names = [(claim.get("metadata") or {}).get("name") for claim in spec.get("volumeClaimTemplates") or ()]
+    pod = (spec.get("template") or {}).get("spec")
+    if not names or pod is None:
+        return spec
+    kept = [volume for volume in pod.get("volumes") or () if volume.get("name") not in names]
+    claimed = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names]
+    return {**spec, "template": {**spec["template"], "spec": {**pod, "volumes": [*kept, *claimed]}}}
 
 
 _STATEFUL_CHANGES = (
