@@ -113,10 +113,19 @@ async def in_memory(
     clock: Callable[[], float] = time.time,
     rng: Random | None = None,
     store: Store | None = None,
+    callouts: Caller | None = None,
+    extension_calls: Caller | None = None,
 ) -> AsyncIterator[ApiServer]:
-    """A server without socket and file, for tests."""
+    """A server without socket and file, for tests; it calls nobody but through what it is given."""
     kept = store or MemoryStore()
-    api = await open_api(kept, settings or Settings(), clock=clock, rng=rng)
+    api = await open_api(
+        kept,
+        settings or Settings(),
+        clock=clock,
+        rng=rng,
+        callouts=callouts,
+        extension_calls=extension_calls,
+    )
     upkeep = asyncio.ensure_future(DefinitionUpkeep(api).run())
     try:
         yield ApiServer(api)

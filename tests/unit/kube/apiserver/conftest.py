@@ -11,6 +11,7 @@ import pytest
 
 from kube.apiserver.core import ApiServer
 from kube.apiserver.local import LocalTransport
+from kube.apiserver.outbound.calls import Caller as Caller_
 from kube.apiserver.request import User
 from kube.apiserver.run import in_memory
 from kube.apiserver.state import Settings
@@ -108,9 +109,17 @@ Run = Callable[..., None]
 def run() -> Run:
     """run(body): body(caller) against a fresh server."""
 
-    def run_(body: Body, *, settings: Settings | None = None, store: Store | None = None) -> None:
+    def run_(
+        body: Body,
+        *,
+        settings: Settings | None = None,
+        store: Store | None = None,
+        calls: Caller_ | None = None,
+    ) -> None:
         async def main() -> None:
-            async with in_memory(settings, rng=Random(7), store=store) as server:
+            async with in_memory(
+                settings, rng=Random(7), store=store, callouts=calls, extension_calls=calls
+            ) as server:
                 await body(Caller(server))
 
         asyncio.run(main())

@@ -31,10 +31,13 @@ JSON = {"content-type": "application/json"}
 
 
 class Disorder:
-    """A transport that is late, and whose watches break off."""
+    """A transport that is late, whose watches break off, and that says things twice (`repeats`: how often, 0 to 1)."""
 
-    def __init__(self, inner: Transport, rng: Random, *, late_s: float, watch_events: int) -> None:
+    def __init__(
+        self, inner: Transport, rng: Random, *, late_s: float, watch_events: int, repeats: float = 0.0
+    ) -> None:
         self._inner = inner
+        self._repeats = repeats
         self._rng = rng
         self._late_s = late_s
         self._watch_events = watch_events
@@ -61,8 +64,17 @@ class Disorder:
             yield line
             if b"BOOKMARK" not in line[:30]:
                 left -= 1
+                if self._rng.random() < self._repeats:
+                    yield line
             if left == 0:
                 return
+
+    async def revive(self) -> None:
+        """It was only silent: its pods still run, and it says so."""
+        self.alive = True
+        await self._report()
+        for pod, status in list(self._running.values()):
+            await self._write(pod, status)
 
     async def close(self) -> None:
         await self._inner.close()
@@ -90,6 +102,7 @@ class PretendNode:
         self._start_s = start_s
         self._tasks: asyncio.TaskGroup | None = None
         self._known: set[str] = set()
+        self._running: dict[str, tuple[Pod, dict[str, Any]]] = {}  # by uid, with the status last written
         self._next_host = 1
 
     async def run(self) -> None:
@@ -98,6 +111,13 @@ class PretendNode:
             self._tasks.create_task(self._renew())
             selector = f"spec.nodeName={self.name}"
             await Informer(self._client, Pod, field_selector=selector, on_change=self._on_pod).run()
+
+    async def revive(self) -> None:
+        """It was only silent: its pods still run, and it says so."""
+        self.alive = True
+        await self._report()
+        for pod, status in list(self._running.values()):
+            await self._write(pod, status)
 
     async def close(self) -> None:
         await self._client.close()
@@ -164,17 +184,18 @@ class PretendNode:
             "startTime": now,
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],
         }
+        self._running[pod.metadata.uid] = (pod, status)
         await self._write(pod, status)
         if pod.spec.restart_policy != "Always":  # a pod of a Job: it ends, well unless it says otherwise
             await asyncio.sleep(self._start_s)
             phase = "Failed" if FAILS in pod.metadata.annotations else "Succeeded"
             now = timestamp(self._wall_clock())
             unready = {"type": "Ready", "status": "False", "lastTransitionTime": now}
-            await self._write(pod, {"phase": phase, "conditions": [unready]})
+            self._running[pod.metadata.uid] = (pod, {"phase": phase, "conditions": [unready]})
+            await self._write(*self._running[pod.metadata.uid])
 
     async def _write(self, pod: Pod, status: dict[str, Any]) -> None:
-        if not self.alive:
-            return
+        await self._live()
         meta = pod.metadata
         with contextlib.suppress(NotFound):
             await self._client.patch(
@@ -188,10 +209,15 @@ class PretendNode:
 
     async def _end(self, pod: Pod) -> None:
         await asyncio.sleep(self._start_s * self._rng.random())
-        if self.alive:
-            meta = pod.metadata
-            with contextlib.suppress(ApiError):
-                await self._client.delete(Pod, meta.name, meta.namespace, grace_period_s=0, uid=meta.uid)
+        await self._live()
+        self._running.pop(pod.metadata.uid, None)
+        meta = pod.metadata
+        with contextlib.suppress(ApiError):
+            await self._client.delete(Pod, meta.name, meta.namespace, grace_period_s=0, uid=meta.uid)
+
+    async def _live(self) -> None:
+        while not self.alive:
+            await asyncio.sleep(0.1)
 
 
 async def send(client: Client, cls: type[Object], namespace: str, body: dict[str, Any]) -> None:
@@ -245,6 +271,7 @@ async def cluster(
     seed: int = 1,
     late_s: float = 0.0,
     watch_events: int = 0,
+    repeats: float = 0.0,
     options: ControllerOptions | None = None,
 ) -> AsyncIterator[Cluster]:
     """`late_s` and `watch_events` make the scheduler's and the controllers' transports disorderly."""
@@ -252,8 +279,10 @@ async def cluster(
 
     def client(server: Any, name: str, *, orderly: bool) -> Client:
         transport: Transport = LocalTransport(server, ADMIN, user_agent=name, share=64)
-        if not orderly and (late_s or watch_events):
-            transport = Disorder(transport, Random(rng.random()), late_s=late_s, watch_events=watch_events)
+        if not orderly and (late_s or watch_events or repeats):
+            transport = Disorder(
+                transport, Random(rng.random()), late_s=late_s, watch_events=watch_events, repeats=repeats
+            )
         return Client(transport)
 
     chosen = msgspec.structs.replace(
