@@ -17,6 +17,7 @@ from cni.call import RUN_DIR
 from cni.install.apply import install_plugins
 from linux import netns
 from linux.rtnl import Rtnl
+from tests.lab.cni.daemon_place import Place
 
 PEER_DIR = "/usr/lib/cni"
 ROOT = Path(__file__).parents[3]
@@ -302,3 +303,22 @@ def world(host):
         rtnl.add_address(index, "192.0.2.9", 24)
         rtnl.add_address(index, "2001:db8::9", 64, nodad=True)
     return path
+
+
+@pytest.fixture
+def place(host, tmp_path):
+    """A host whose /run/podnet and /var/lib/podnet are its own: a process that holds the mount namespace."""
+    script = (
+        "mount --make-rprivate / && mkdir -p /run/podnet /var/lib/podnet && "
+        "mount -t tmpfs tmpfs /run/podnet && mount -t tmpfs tmpfs /var/lib/podnet && echo ready && exec sleep 600"
+    )
+    holder = host.run(
+        lambda: subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+    )
+    assert holder.stdout.readline() == "ready\n"
+    made = Place(host, holder)
+    yield made
+    made.close()
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()

@@ -4,149 +4,19 @@ Each test runs in a mount namespace of its own, since the executables have the s
 """
 
 import contextlib
-import itertools
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
+from tests.lab.cni.daemon_place import ROOT, SOCKET, wait_for
+
 pytestmark = pytest.mark.lab
-
-SOCKET = "/run/podnet/cni.sock"
-
-
-@pytest.fixture
-def place(host, tmp_path):
-    """A host whose /run/podnet and /var/lib/podnet are its own: a process that holds the mount namespace."""
-    script = (
-        "mount --make-rprivate / && mkdir -p /run/podnet /var/lib/podnet && "
-        "mount -t tmpfs tmpfs /run/podnet && mount -t tmpfs tmpfs /var/lib/podnet && echo ready && exec sleep 600"
-    )
-    holder = host.run(
-        lambda: subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
-    )
-    assert holder.stdout.readline() == "ready\n"
-    made = Place(host, holder)
-    yield made
-    made.close()
-    holder.kill()
-    holder.wait()
-    holder.stdout.close()
-
-
-class Place:
-    def __init__(self, host, holder):
-        self.host = host
-        self.holder = holder
-        self.daemons = []
-        self.numbers = itertools.count()
-
-    def close(self):
-        for daemon in self.daemons:
-            if daemon.poll() is None:
-                daemon.kill()
-            daemon.wait()
-            daemon.stdout.close()
-            daemon.stderr.close()
-
-    def container(self):
-        """The path of a new container's namespace, as seen inside."""
-        name = f"podnet-{self.host.token}-{next(self.numbers)}"
-        self.sh("ip", "netns", "add", name)
-        return f"/run/netns/{name}"
-
-    def seen(self, path):
-        """The same path for us."""
-        return f"/proc/{self.holder.pid}/root{path}"
-
-    def argv(self, *argv):
-        return [
-            "nsenter",
-            f"--mount=/proc/{self.holder.pid}/ns/mnt",
-            f"--net=/proc/{self.holder.pid}/ns/net",
-            *argv,
-        ]
-
-    def daemon(self):
-        argv = self.argv(sys.executable, "-m", "cni.cli", "daemon", "--log-level", "warning")
-        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-        self.daemons.append(child)
-        assert child.stdout.readline() == "kcni daemon: ready\n", child.stderr.read()
-        return child
-
-    def sh(self, *argv, check=True):
-        done = subprocess.run(self.argv(*argv), capture_output=True, text=True, check=False)
-        if check and done.returncode:
-            pytest.fail(f"{argv}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def start(self, verb, conf, path, **options):
-        argv = self.argv(f"{self.host.bin_dir}/{conf['type']}")
-        return self.host.start(verb, conf, path, argv=argv, **options)
-
-    def call(self, verb, conf, path, **options):
-        """Exit status and output."""
-        child = self.start(verb, conf, path, **options)
-        output = child.stdout.read()
-        errors = child.stderr.read()
-        child.stdout.close()
-        child.stderr.close()
-        code = child.wait()
-        return code, json.loads(output) if output else errors
-
-    def add(self, conf, path):
-        code, body = self.call("ADD", conf, path)
-        assert code == 0, body
-        return body
-
-    def delete(self, conf, path, **options):
-        code, body = self.call("DEL", conf, path, **options)
-        assert code == 0, body
-
-    def silent(self):
-        """A socket at which nobody answers."""
-        listener = socket.socket(socket.AF_UNIX)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                libc = __import__("linux.libc", fromlist=["setns"])
-                with open(f"/proc/{self.holder.pid}/ns/mnt") as file:
-                    libc.setns(file.fileno())
-                listener.bind(SOCKET)
-                listener.listen(10)
-                time.sleep(60)
-            finally:
-                os._exit(0)
-        listener.close()
-        wait_for(lambda: self.sh("ls", "/run/podnet").find("cni.sock") >= 0)
-        return pid
-
-    def records(self):
-        return self.sh("sh", "-c", "find /run/podnet/cni/attachments -type f 2>/dev/null || true").split()
-
-    def queue(self):
-        return self.sh("sh", "-c", "ls /var/lib/podnet/cni/queue/*.del 2>/dev/null || true").split()
-
-    def left_over(self):
-        veths = [name for name, link in self.host.links().items() if link.kind == "veth"]
-        return veths, self.host.addresses_in_use(), self.records()
-
-
-ROOT = str(__import__("pathlib").Path(__file__).parents[3])
-
-
-def wait_for(condition, timeout_s=5.0):
-    give_up_at = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > give_up_at:
-            pytest.fail("it did not happen in time")
-        time.sleep(0.02)
 
 
 def test_calls_go_through_the_daemon(host, place):

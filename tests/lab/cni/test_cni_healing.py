@@ -10,8 +10,6 @@ import time
 
 import pytest
 
-from tests.lab.cni.test_cni_daemon import Place, place  # noqa: F401 - a fixture
-
 pytestmark = pytest.mark.lab
 WITHIN_S = 1.0
 AT_ALL_S = 8.0
@@ -53,7 +51,7 @@ def ports(host):
 @pytest.mark.parametrize("masquerade_backend", ["iptables", "nftables"])
 def test_everything_is_back_within_a_second(
     host,
-    place: Place,  # noqa: F811 - the fixture
+    place,
     tmp_path,
     masquerade_backend,
     portmap_backend,
