@@ -22,7 +22,7 @@ def canonical_ip(text: str) -> str | None:
             return inet_ntop(AF_INET6, packed)
         inet_pton(AF_INET, text)
         return text
-    except OSError:
+    except (OSError, ValueError):
         return _with_leading_zeros(text)
 
 

@@ -7,10 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kproxy.backends.nftables.plan import Plan, Work
-from kproxy.intake import Intake
-from kproxy.policy import Place
 from kproxy.walk import walk
-from kube.objects import key_of
 from linux.nft.batch import (
     AddChain,
     AddElements,
@@ -25,59 +22,8 @@ from linux.nft.batch import (
 )
 from linux.nft.trace import trace
 from linux.nft.values import Chain, Content, Element, Set
-from tests.flows.kproxy_rows import (
-    EXT,
-    LB,
-    ME,
-    NODE,
-    POD,
-    VIP,
-    VIP2,
-    XIP,
-    ZONE,
-    Ep,
-    Port,
-    Setup,
-    Svc,
-    node_of,
-    services_of,
-    slices_of,
-)
-
-_IPS = [f"10.180.0.{i}" for i in range(1, 6)]
-_ENDPOINTS = st.lists(
-    st.builds(
-        Ep,
-        st.sampled_from(_IPS),
-        local=st.booleans(),
-        ready=st.booleans(),
-        serving=st.booleans(),
-        terminating=st.booleans(),
-        zones=st.sampled_from([(), (ZONE,), ("b",)]),
-    ),
-    max_size=5,
-    unique_by=lambda e: e.ip,
-).map(tuple)
-_SERVICES = st.builds(
-    Svc,
-    ip=st.sampled_from([VIP, VIP2]),
-    endpoints=_ENDPOINTS,
-    ports=st.sampled_from(
-        [(Port(),), (Port(node_port=3001),), (Port(), Port(53, 53, protocol="UDP", name="u"))]
-    ),
-    type=st.just("LoadBalancer"),
-    lbs=st.sampled_from([(), (LB,)]),
-    external_ips=st.sampled_from([(), (XIP,)]),
-    ranges=st.sampled_from([(), ("203.0.113.0/25",), ("192.168.0.0/24", "203.0.113.0/24")]),
-    internal=st.sampled_from(["Cluster", "Local"]),
-    external=st.sampled_from(["Cluster", "Local"]),
-    affinity_s=st.sampled_from([None, None, 60]),
-    name=st.sampled_from(["a", "b", "c"]),
-)
-_STEPS = st.lists(
-    st.tuples(st.sampled_from(["service", "slice", "no service", "no slice"]), _SERVICES), max_size=12
-)
-_NODE_RULES = node_of(Setup(()), 4)
+from tests.flows.kproxy_rows import EXT, LB, NODE, POD, VIP, VIP2, XIP
+from tests.properties.kproxy_steps import IPS, NODE_RULES, STEPS, Step, empty_intake, take
 
 
 class FakeTable:
@@ -146,48 +92,32 @@ class FakeTable:
         )
 
 
-def _take(intake: Intake, kind: str, svc: Svc) -> None:
-    setup = Setup((svc,))
-    for service in services_of(setup, 4):
-        if "service" in kind:
-            intake.set_service(key_of(service), None if kind.startswith("no") else service)
-    for item in slices_of(setup, 4):
-        if "slice" in kind:
-            intake.set_slice(key_of(item), None if kind.startswith("no") else item)
-
-
-def _intake() -> Intake:
-    return Intake((4,), Place(node_name=ME, zone=ZONE, node_ips=(NODE,)))
-
-
 @settings(max_examples=150, deadline=None)
-@given(_STEPS, st.lists(st.booleans(), min_size=12, max_size=12))
-def test_any_walk_through_changes_ends_as_a_fresh_start_does(
-    steps: list[tuple[str, Svc]], settle: list[bool]
-) -> None:
-    intake, plan, kernel = _intake(), Plan(_NODE_RULES), FakeTable()
+@given(STEPS, st.lists(st.booleans(), min_size=12, max_size=12))
+def test_any_walk_through_changes_ends_as_a_fresh_start_does(steps: list[Step], settle: list[bool]) -> None:
+    intake, plan, kernel = empty_intake(), Plan(NODE_RULES), FakeTable()
     kernel.apply(plan.full(intake.tables[4]))
     for (kind, svc), settles in zip(steps, settle, strict=False):
-        _take(intake, kind, svc)
+        take(intake, kind, svc)
         changes = intake.refresh()
         kernel.apply(plan.partial(intake.tables[4], changes.forwarding[4]))
         if settles:
             kernel.apply(plan.settle())
     kernel.apply(plan.settle())
-    fresh = Plan(_NODE_RULES)
+    fresh = Plan(NODE_RULES)
     fresh.full(intake.tables[4])
     assert kernel.read(fresh) == fresh.content()
 
 
 @settings(max_examples=60, deadline=None)
-@given(_STEPS)
-def test_adopting_what_was_written_is_no_operation(steps: list[tuple[str, Svc]]) -> None:
-    intake, plan, kernel = _intake(), Plan(_NODE_RULES), FakeTable()
+@given(STEPS)
+def test_adopting_what_was_written_is_no_operation(steps: list[Step]) -> None:
+    intake, plan, kernel = empty_intake(), Plan(NODE_RULES), FakeTable()
     for kind, svc in steps:
-        _take(intake, kind, svc)
+        take(intake, kind, svc)
     intake.refresh()
     kernel.apply(plan.full(intake.tables[4]))
-    again = Plan(_NODE_RULES)
+    again = Plan(NODE_RULES)
     again.adopt(kernel.read(plan))
     work = again.full(intake.tables[4])
     assert [op for op in work.operations if not isinstance(op, AddTable)] == []
@@ -195,11 +125,11 @@ def test_adopting_what_was_written_is_no_operation(steps: list[tuple[str, Svc]])
 
 
 @settings(max_examples=60, deadline=None)
-@given(_STEPS, st.integers(0, 1 << 30))
-def test_whatever_somebody_else_broke_is_repaired(steps: list[tuple[str, Svc]], seed: int) -> None:
-    intake, plan, kernel, rng = _intake(), Plan(_NODE_RULES), FakeTable(), Random(seed)
+@given(STEPS, st.integers(0, 1 << 30))
+def test_whatever_somebody_else_broke_is_repaired(steps: list[Step], seed: int) -> None:
+    intake, plan, kernel, rng = empty_intake(), Plan(NODE_RULES), FakeTable(), Random(seed)
     for kind, svc in steps:
-        _take(intake, kind, svc)
+        take(intake, kind, svc)
     intake.refresh()
     kernel.apply(plan.full(intake.tables[4]))
     for elements in kernel.elements.values():
@@ -208,7 +138,7 @@ def test_whatever_somebody_else_broke_is_repaired(steps: list[tuple[str, Svc]], 
     for name, chain in list(kernel.chains.items()):
         if rng.random() < 0.3:
             kernel.chains[name] = chain._replace(rules=chain.rules[:-1])
-    again = Plan(_NODE_RULES)
+    again = Plan(NODE_RULES)
     again.adopt(kernel.read(plan))
     kernel.apply(again.full(intake.tables[4]))
     kernel.apply(again.settle())
@@ -217,28 +147,71 @@ def test_whatever_somebody_else_broke_is_repaired(steps: list[tuple[str, Svc]], 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    _STEPS,
-    st.sampled_from([POD, EXT, NODE, *_IPS]),
+    STEPS,
+    st.sampled_from([POD, EXT, NODE, *IPS]),
     st.sampled_from([VIP, VIP2, XIP, LB, NODE]),
     st.sampled_from([80, 53, 3001]),
 )
-def test_the_rules_do_what_walk_says(
-    steps: list[tuple[str, Svc]], source: str, destination: str, port: int
-) -> None:
+def test_the_rules_do_what_walk_says(steps: list[Step], source: str, destination: str, port: int) -> None:
     from kproxy.backends.nftables.explain import probe_of, traced
     from kproxy.walk import Packet
 
-    intake = _intake()
+    intake = empty_intake()
     for kind, svc in steps:
-        _take(intake, kind, svc)
+        take(intake, kind, svc)
     intake.refresh()
-    plan = Plan(_NODE_RULES)
+    plan = Plan(NODE_RULES)
     plan.full(intake.tables[4])
     packet = Packet(
         source=source, destination=destination, port=port, in_interface="" if source == NODE else "eth0"
     )
-    oracle = walk(intake.tables[4], _NODE_RULES, packet)
-    seen = traced(plan.content(), probe_of(_NODE_RULES, packet))
+    oracle = walk(intake.tables[4], NODE_RULES, packet)
+    seen = traced(plan.content(), probe_of(NODE_RULES, packet))
     assert seen.verdict == oracle.verdict, oracle.because
     assert seen.masqueraded == {str(t): t.masquerade for t in oracle.targets}
-    assert len(trace(plan.content(), probe_of(_NODE_RULES, packet))) >= len(oracle.targets)
+    assert len(trace(plan.content(), probe_of(NODE_RULES, packet))) >= len(oracle.targets)
+
+
+@settings(max_examples=50, deadline=None)
+@given(STEPS, STEPS, st.integers(0, 1 << 30))
+def test_a_process_that_ends_between_two_messages_leaves_what_the_next_one_mends(
+    before: list[Step], after: list[Step], seed: int
+) -> None:
+    """Whichever transaction was the last: a kernel carries out each whole or not at all."""
+    intake, kernel, rng = empty_intake(), FakeTable(), Random(seed)
+    for steps in (before, after, after[::-1]):
+        for kind, svc in steps:
+            take(intake, kind, svc)
+        intake.refresh()
+        plan = Plan(NODE_RULES)
+        plan.adopt(kernel.read(plan) if kernel.chains else None)
+        work = plan.full(intake.tables[4])
+        done = rng.randint(0, len(work.transactions))
+        kernel.apply(Work(work.transactions[:done]))
+    last = Plan(NODE_RULES)
+    last.adopt(kernel.read(last) if kernel.chains else None)
+    kernel.apply(last.full(intake.tables[4]))
+    kernel.apply(last.settle())
+    fresh = Plan(NODE_RULES)
+    fresh.full(intake.tables[4])
+    assert kernel.read(fresh) == fresh.content()
+
+
+@settings(max_examples=50, deadline=None)
+@given(STEPS, st.integers(0, 1 << 30))
+def test_refused_transactions_heal_with_the_next_full_sync(steps: list[Step], seed: int) -> None:
+    intake, plan, kernel, rng = empty_intake(), Plan(NODE_RULES), FakeTable(), Random(seed)
+    kernel.apply(plan.full(intake.tables[4]))
+    for kind, svc in steps:
+        take(intake, kind, svc)
+        work = plan.partial(intake.tables[4], intake.refresh().forwarding[4])
+        if rng.random() < 0.5:
+            kernel.apply(work)
+            continue
+        plan = Plan(NODE_RULES)  # refused: what the plan believes is worth nothing
+        plan.adopt(kernel.read(plan))
+        kernel.apply(plan.full(intake.tables[4]))
+    kernel.apply(plan.settle())
+    fresh = Plan(NODE_RULES)
+    fresh.full(intake.tables[4])
+    assert kernel.read(fresh) == fresh.content()
