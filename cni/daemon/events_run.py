@@ -27,6 +27,10 @@ _IFA_SCOPE_OFFSET = 3
 _ROUTE_GROUPS = (c.RTNLGRP_LINK, c.RTNLGRP_IPV4_IFADDR, c.RTNLGRP_IPV6_IFADDR, 24, 25)
 _SOON_S = 0.2  # somebody was at work on what was to be looked at
 _SETTLE_S = 0.1  # a flush is many events; one look afterwards
+_SETTLE_MAX_S = 0.5  # all is to be whole within a second
+_REST = (
+    5.0  # times as long as a look took: who rewrites rules all the time must not keep a processor busy here
+)
 RECONCILE_PERIOD_S = 10.0
 
 
@@ -59,16 +63,18 @@ class Watch:
 
     def _run(self) -> None:
         due = time.monotonic()
-        again = False
+        again, settle_s = False, _SETTLE_S
         while not self._stopping.is_set():
             if time.monotonic() >= due:
                 again = self._guarded(self._heal) is True
                 self._guarded(self._reconcile)
                 due = time.monotonic() + RECONCILE_PERIOD_S
             if self._damage(_SOON_S if again else due - time.monotonic()) or again:
-                self._stopping.wait(_SETTLE_S)
+                self._stopping.wait(settle_s)
                 self._drain()
+                began_s = time.monotonic()
                 again = self._guarded(self._heal) is True
+                settle_s = min(max(_SETTLE_S, _REST * (time.monotonic() - began_s)), _SETTLE_MAX_S)
 
     def _guarded(self, step: Callable[[], object]) -> object:
         try:
