@@ -64,6 +64,7 @@ class Proxy:
             addresses=node_socket.local_addresses(),
             bridge_filtered=node_socket.bridge_filtered(),
         )
+        self._node_now: Node | None = None
         self.intake = Intake(tuple(backends), surroundings.place(config, self._around))
         self._services = Informer(
             client,
@@ -124,6 +125,9 @@ class Proxy:
         after = surroundings.node_ips(self.config, new) if new is not None else ()
         if old is not None and before != after:
             _log.info("node addresses changed", before=",".join(before), after=",".join(after))
+        if new is None:
+            _log.warning("the Node is gone from the API: balancers are told to send nothing here")
+        self._node_now = new  # addresses and labels of one that went go on counting, as in kube-proxy
         self._look_around(node=new)
 
     def _ranges_changed(self, ranges: tuple[str, ...]) -> None:
@@ -357,7 +361,7 @@ class Proxy:
     # Health.
 
     def healthz(self) -> Answer:
-        answer = self.health.healthz(time.time(), node_eligible=node_eligible(self._around.node))
+        answer = self.health.healthz(time.time(), node_eligible=node_eligible(self._node_now))
         self.metrics.healthz.increment(str(answer.status))
         return answer
 

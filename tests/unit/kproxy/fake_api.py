@@ -26,6 +26,7 @@ class FakeApi:
         self.held: set[str] = set()
         self.missing: set[str] = set()
         self.let_go = asyncio.Event()
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
         for obj in objects:
             self._objects.setdefault(type(obj).resource.plural, []).append(obj)
 
@@ -47,6 +48,7 @@ class FakeApi:
     async def stream(
         self, path: str, *, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> AsyncIterator[Stream]:
+        self.asked.append((path, dict(query)))
         plural = path.rpartition("/")[2]
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._streams.setdefault(plural, []).append(queue)

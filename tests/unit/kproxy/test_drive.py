@@ -191,3 +191,106 @@ def test_a_cluster_without_service_ranges_is_served() -> None:
                 await backend.synced.wait()
 
     _run(test)
+
+
+def _node_with(**more: object) -> Node:
+    """This node, with fields of its own: metadata and spec."""
+    document = {"metadata": {"name": "test-node", **more.pop("metadata", {})}, **more}  # type: ignore[dict-item]
+    document["status"] = {"addresses": [{"type": "InternalIP", "address": "192.168.0.2"}]}
+    return msgspec.convert(document, Node)
+
+
+def test_balancers_are_told_of_a_node_that_is_to_go() -> None:
+    taints = [{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]
+
+    async def test() -> None:
+        api, backend = FakeApi(_NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            assert proxy.healthz().status == 200
+            leaving = (
+                (_node_with(spec={"taints": taints}), "MODIFIED"),
+                (_node_with(metadata={"deletionTimestamp": "2024-01-01T00:00:00Z"}), "MODIFIED"),
+                (_NODE, "DELETED"),
+            )
+            for node, event in leaving:
+                api.put(node, event)
+                await _until(lambda: proxy.healthz().status == 503)
+                assert proxy.livez().status == 200
+                api.put(_NODE)
+                await _until(lambda: proxy.healthz().status == 200)
+
+    _run(test)
+
+
+def test_a_node_that_is_gone_from_the_api_keeps_its_addresses_and_zone() -> None:
+    async def test() -> None:
+        zoned = _node_with(metadata={"labels": {"topology.kubernetes.io/zone": "a"}})
+        api, backend = FakeApi(zoned), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            api.put(zoned, "DELETED")
+            await _until(lambda: proxy.healthz().status == 503)
+            assert proxy.place.zone == "a"
+            assert backend.node is not None
+            assert backend.node.node_port_addresses == ("192.168.0.2",)
+
+    _run(test)
+
+
+def test_a_changed_zone_or_address_of_the_node_counts_at_once() -> None:
+    async def test() -> None:
+        near = here("10.180.0.1", zones=("a",)), away("10.180.0.2", zones=("b",))
+        api, backend = FakeApi(*_objects(Svc(endpoints=near)), _NODE), FakeBackend()
+        async with _running(api, backend) as proxy:
+            await backend.synced.wait()
+            api.put(_node_with(metadata={"labels": {"topology.kubernetes.io/zone": "b"}}))
+            await _until(lambda: proxy.place.zone == "b" and len(backend.calls) > 1)
+            internal = backend.table[_NAME].internal  # type: ignore[attr-defined]
+            assert [e.ip for e in internal.endpoints] == ["10.180.0.2"]
+            moved = msgspec.convert(
+                {
+                    "metadata": {"name": "test-node"},
+                    "status": {"addresses": [{"type": "InternalIP", "address": "192.168.7.7"}]},
+                },
+                Node,
+            )
+            api.put(moved)
+            await _until(
+                lambda: backend.node is not None and backend.node.node_port_addresses == ("192.168.7.7",)
+            )
+
+    _run(test)
+
+
+def test_a_changed_service_range_counts_at_once() -> None:
+    def ranges(*cidrs: str) -> ServiceCIDR:
+        return msgspec.convert({"metadata": {"name": "k"}, "spec": {"cidrs": list(cidrs)}}, ServiceCIDR)
+
+    async def test() -> None:
+        api, backend = FakeApi(_NODE, ranges("172.30.0.0/16")), FakeBackend()
+        async with _running(api, backend):
+            await _until(lambda: backend.node is not None and bool(backend.node.service_cidrs))
+            api.put(ranges("172.30.0.0/16", "172.31.0.0/16"))
+            await _until(
+                lambda: (
+                    backend.node is not None
+                    and backend.node.service_cidrs == ("172.30.0.0/16", "172.31.0.0/16")
+                )
+            )
+
+    _run(test)
+
+
+def test_services_of_another_proxy_and_headless_slices_are_not_asked_for() -> None:
+    async def test() -> None:
+        api, backend = FakeApi(_NODE), FakeBackend()
+        async with _running(api, backend):
+            await backend.synced.wait()
+        asked = {path.rpartition("/")[2]: query for path, query in api.asked}
+        assert asked["services"]["labelSelector"] == "!service.kubernetes.io/service-proxy-name"
+        assert asked["services"]["fieldSelector"] == "spec.clusterIP!=None"
+        assert asked["endpointslices"]["labelSelector"] == "!service.kubernetes.io/headless"
+        assert asked["nodes"]["fieldSelector"] == "metadata.name=test-node"
+
+    _run(test)
