@@ -22,6 +22,7 @@ from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.up_run import BIN_DIR
 from nodeagent.overlay.apply import Kernel
 from nodeagent.overlay.plan import DEVICE, ROUTE_PROTOCOL, Settings, plan_overlay
+from nodeagent.overlay.rights import RIGHTS
 from nodeagent.overlay.steps import steps
 
 pytestmark = pytest.mark.lab
@@ -282,6 +283,44 @@ def test_nodes_of_ipv6_alone_tunnel_over_ipv6() -> None:
         assert "east" in asked(cluster, "west", far)
         fitting = in_pod(cluster, "west", "ping", "-6", "-M", "do", "-c", "1", "-W", "5", "-s", "1382", far)
         assert fitting.code == 0, fitting.stdout  # 1430 with headers: the outer ones take 70 of 1500
+
+
+ONLY_THE_OVERLAY = """
+import asyncio, sys
+from kube.client import Client
+from linux import logging_kv
+from nodeagent.overlay.drive import Overlay
+from nodeagent.overlay.plan import Settings
+logging_kv.setup("overlay")
+name, kubeconfig, *ips = sys.argv[1:]
+async def main():
+    client = Client.from_kubeconfig(kubeconfig, user_agent="test")
+    await Overlay(client, Settings("routes", name, tuple(ips)), "/run/overlay-of-test", lambda: None).run()
+asyncio.run(main())
+"""
+
+
+def test_nodes_route_for_themselves_where_nothing_else_does() -> None:
+    with Cluster.up(f"rt-{os.getpid()}", node_count=2) as cluster:
+        settle(cluster)
+        for right in RIGHTS:
+            cluster.kubectl("create", "-f", "-", input=json.dumps(right).encode())
+        cluster.exec("hub", ["pkill", "-STOP", "-f", "klab fabric"])
+        for node in (cluster.lab.hub, *cluster.lab.nodes):
+            cluster.exec(node.name, ["ip", "route", "flush", "root", "10.244.0.0/16", "proto", "boot"])
+            cluster.exec(
+                node.name, ["ip", "-6", "route", "flush", "root", "fd00:10:244::/56", "proto", "boot"]
+            )
+        assert asked(cluster, "west", addresses(cluster, "east")[0], timeout_s=1) == ""
+        for node in cluster.lab.nodes:
+            kubeconfig = str(cluster.folder.kubeconfig_of(f"node-{node.name}"))
+            argv = [sys.executable, "-c", ONLY_THE_OVERLAY, node.name, kubeconfig, *node.addresses]
+            cluster.exec(node.name, ["sh", "-c", 'exec "$@" >/dev/null 2>&1 &', "sh", *argv])
+        for ip in addresses(cluster, "east"):
+            until(lambda ip=ip: "east" in asked(cluster, "west", ip, timeout_s=1))
+        laid = cluster.exec(cluster.lab.nodes[0].name, ["ip", "route", "show", "proto", str(ROUTE_PROTOCOL)])
+        pods = ip_network(f"{addresses(cluster, 'east')[0]}/24", strict=False)
+        assert f"{pods} via {cluster.lab.nodes[1].addresses[0]} dev eth0" in laid.stdout
 
 
 def test_the_demonstration_passes_through_tunnels() -> None:
