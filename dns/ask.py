@@ -13,6 +13,7 @@ from dns.build import Configuration, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
+from dns.server import Router
 from dns.upstream.lookup_socket import host_addresses
 from dns.wire import encode, numbers, query, records
 
@@ -58,7 +59,16 @@ class _Asker:
     def resolve(self, request: Request) -> Result:
         if request.depth > 10:
             return failed("", "too many questions in turn")
-        return next(iter(self.configuration.routers.values())).answer(request)
+        return self.router_of(request.query).answer(request)
+
+    def router_of(self, asked: query.Query) -> Router:
+        """Of several addresses the one whose block has the longest zone."""
+
+        def length(router: Router) -> int:
+            chain = router.route(asked)
+            return -1 if chain is None else len(chain.zone)
+
+        return max(self.configuration.routers.values(), key=length)
 
 
 async def _ask(name: str, kind: int, asker: _Asker, explain: bool) -> int:
@@ -77,6 +87,11 @@ async def _ask(name: str, kind: int, asker: _Asker, explain: bool) -> int:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     sys.stdout.write(render(response, explain=explain))
+    if explain:
+        router = asker.router_of(parsed)
+        chain = router.route(parsed)
+        block = f"server block {chain.zone}" if chain is not None else "no server block"
+        sys.stdout.write(f";; asked of {router.server}, {block}\n")
     return 0 if response.rcode == numbers.NOERROR and response.answer else 1
 
 

@@ -95,7 +95,10 @@ def _check_known(line: Line) -> None:
         return
     if name in UNSUPPORTED:
         raise line.error(f"the plugin {name!r} of CoreDNS is not supported here: remove the line")
-    raise line.error(f"unknown plugin {name!r}")
+    from difflib import get_close_matches  # only for those who mistype
+
+    near = get_close_matches(name, HANDLERS, 1)
+    raise line.error(f"unknown plugin {name!r}" + (f": did you mean {near[0]}?" if near else ""))
 
 
 def assemble(

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 USAGE = """usage: kdns [-conf FILE] [-dns.port PORT] [-memory MB] [-quiet]
        kdns check [FILE]
        kdns query NAME [TYPE] [--explain] [-conf FILE]
-       kdns -plugins | -version | --help
+       kdns -plugins | -version | --help | --print-completion bash|zsh|tcsh
 
 Answers DNS queries for a Kubernetes cluster and forwards all others, configured by a Corefile as CoreDNS takes it.
 
   -conf FILE      the Corefile (default: ./Corefile; "stdin" reads it from there)
   -dns.port PORT  the port of zones that name none (default 53)
   -memory MB      what the process should stay under (default 60): answers are kept ready in what the zone leaves
-                  of it; a cluster of many thousand Services is answered faster with 120
+                  of it; what finds no room is made anew each time
   -quiet          log errors only
   -plugins        list what a Corefile may name
   check           read a Corefile, name its first mistake with line and column, and end
@@ -66,6 +66,14 @@ def run(words: list[str]) -> int:
 
         sys.stdout.write(f"kdns {VERSION}\n")
         return 0
+    if "print-completion" in options:
+        from dns.completion import script
+
+        try:
+            sys.stdout.write(script(options["print-completion"]) + "\n")
+        except ValueError as problem:
+            raise UsageError(str(problem)) from None
+        return 0
     if "plugins" in options:
         from dns.handlers import HANDLERS
 
@@ -74,7 +82,7 @@ def run(words: list[str]) -> int:
     return serve(options)
 
 
-_WITH_VALUE = {"conf", "dns.port", "p", "pidfile", "memory"}
+_WITH_VALUE = {"conf", "dns.port", "p", "pidfile", "memory", "print-completion"}
 _FLAGS = {"help", "h", "version", "plugins", "quiet"}
 
 
@@ -120,14 +128,20 @@ def serve(options: dict[str, str]) -> int:
     from linux.logging_kv import setup
 
     path = options.get("conf", "Corefile")
-    if path != "stdin" and not os.path.isfile(path):
-        sys.stderr.write(f"kdns: there is no Corefile at {path}: name one with -conf FILE\n")
+    if path != "stdin" and not _is_there(path):
         return 1
     setup("kdns", "error" if "quiet" in options else "info")
     settings = Settings(corefile=path, default_port=_port(options), memory_bytes=_megabytes(options) << 20)
     if (count := crew_run.worker_count(path)) > 1:
         return crew_run.run(count, lambda seat: work(settings, seat))
     return work(settings, None)
+
+
+def _is_there(path: str) -> bool:
+    if os.path.isfile(path):
+        return True
+    sys.stderr.write(f"kdns: there is no Corefile at {path}: name one with -conf FILE\n")
+    return False
 
 
 def work(settings: Settings, seat: Seat | None) -> int:
@@ -185,9 +199,10 @@ def query(words: list[str]) -> int:
     names, options = rest[:place], parse_flags(rest[place:])
     if not 1 <= len(names) <= 2:
         raise UsageError("query takes a name and, if wanted, a record type")
-    return ask(
-        names[0], names[1] if len(names) > 1 else "A", options.get("conf", "Corefile"), explain=explain
-    )
+    corefile = options.get("conf", "Corefile")
+    if not _is_there(corefile):
+        return 1
+    return ask(names[0], names[1] if len(names) > 1 else "A", corefile, explain=explain)
 
 
 if __name__ == "__main__":
