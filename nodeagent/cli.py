@@ -313,3 +313,15 @@ def _image(arguments: argparse.Namespace) -> int:
     for reference, digest in sorted(store.names().items()):
         print(f"{reference}\t{digest[:19]}\t{store.size_bytes(digest) / 1e6:.1f} MB")
     return 0
+
+
+def kubelet_options() -> list[tuple[str, str]]:
+    """The options with the kubelet's names, and their help: for the documentation."""
+    run = argparse.ArgumentParser()
+    known = len(run._actions)
+    _add_kubelets(run)
+    found = []
+    for action in run._actions[known:]:
+        name = f"{action.option_strings[0]} {action.metavar or ''}".strip()
+        found.append((name, (action.help or "") % {"default": action.default}))
+    return found

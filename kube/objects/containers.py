@@ -30,11 +30,20 @@ class ResourceFieldSelector(Value):
     divisor: Quantity = ""
 
 
+class FileKeySelector(Value):
+    """A line of a file in a volume (KEP-3721)."""
+
+    volume_name: str = ""
+    path: str = ""
+    key: str = ""
+
+
 class EnvVarSource(Value):
     field_ref: ObjectFieldSelector | None = None
     resource_field_ref: ResourceFieldSelector | None = None
     config_map_key_ref: KeySelector | None = None
     secret_key_ref: KeySelector | None = None
+    file_key_ref: FileKeySelector | None = None
 
 
 class EnvVar(Value):
@@ -66,6 +75,23 @@ class ContainerResizePolicy(Value):
 
     resource_name: str
     restart_policy: str = "NotRequired"
+
+
+class ExitCodes(Value):
+    operator: str  # In, NotIn
+    values: tuple[int, ...] = ()
+
+
+class ContainerRestartRule(Value):
+    """What a container's exit code means, before its restart policy is asked (KEP-5307)."""
+
+    action: str
+    exit_codes: ExitCodes | None = None
+
+
+class VolumeDevice(Value):
+    name: str
+    device_path: str
 
 
 class VolumeMount(Value):
@@ -172,6 +198,7 @@ class Container(Value):
     resources: ResourceRequirements = ResourceRequirements()
     resize_policy: tuple[ContainerResizePolicy, ...] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()
+    volume_devices: tuple[VolumeDevice, ...] = ()
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
@@ -184,6 +211,7 @@ class Container(Value):
     stdin_once: bool = False
     tty: bool = False
     restart_policy: str = ""  # "Always" makes an init container a sidecar (KEP-753)
+    restart_policy_rules: tuple[ContainerRestartRule, ...] = ()
 
 
 class EphemeralContainer(Container):

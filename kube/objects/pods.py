@@ -94,6 +94,7 @@ class PodSpec(Value):
     os: PodOS | None = None
     resources: ResourceRequirements | None = None
     runtime_class_name: str | None = None
+    resource_claims: tuple[dict[str, object], ...] = ()
 
 
 class PodIP(Value):

@@ -63,6 +63,8 @@ class VolumeProjection(Value):
     secret: ConfigMapProjection | None = None
     downward_api: DownwardAPIVolume | None = None
     service_account_token: ServiceAccountTokenProjection | None = None
+    cluster_trust_bundle: dict[str, object] | None = None
+    pod_certificate: dict[str, object] | None = None
 
 
 class ProjectedVolume(Value):

@@ -79,6 +79,11 @@ def _unsupported(pod: Pod) -> Waiting | None:
     if pod.spec.host_users is False:
         text = "hostUsers: false needs user namespaces, which this node does not make"
         return _rejected("UserNamespacesNotSupported", text)
+    if pod.spec.resource_claims:
+        return _rejected("UnexpectedAdmissionError", "this node has no devices for resourceClaims")
+    if any(container.volume_devices for container in all_containers(pod)):
+        text = "volumeDevices: this node gives containers no block devices"
+        return _rejected("UnexpectedAdmissionError", text)
     return None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kube.objects import Pod, Service
 from kube.objects.containers import Container, EnvFromSource, EnvVarSource
-from nodeagent.pods.fields import PodFacts, field_value, resource_value
+from nodeagent.pods.fields import InvalidField, PodFacts, field_value, resource_value
 from nodeagent.pods.sources import MissingSource, Ref, Sources, words
 
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
@@ -120,6 +120,8 @@ def _value_from(
         return field_value(given.field_ref, pod, facts)
     if given.resource_field_ref:
         return resource_value(given.resource_field_ref, pod, container, facts)
+    if given.file_key_ref:
+        raise InvalidField("fileKeyRef: this node reads no variables from files of volumes")
     selector = given.config_map_key_ref or given.secret_key_ref
     if selector is None:
         return ""

@@ -22,7 +22,7 @@ def volume_path(places: Places, uid: str, volume: Volume) -> str:
         return places.generated_volume(uid, volume.name)
     if volume.host_path:
         return volume.host_path.path
-    if volume.empty_dir:
+    if volume.empty_dir and not volume.empty_dir.medium.startswith("HugePages"):
         memory = volume.empty_dir.medium == "Memory"
         return places.generated_volume(uid, volume.name) if memory else places.empty_dir(uid, volume.name)
     if volume.persistent_volume_claim or volume.image:

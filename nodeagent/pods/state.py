@@ -47,16 +47,25 @@ def restarts(pod: Pod, container: Container, exit_code: int) -> bool:
     """Whether a container that ended with `exit_code` is started again."""
     if container in pod.spec.ephemeral_containers:
         return False
-    if is_sidecar(container):
-        return True
     init = container in pod.spec.init_containers
-    match pod.spec.restart_policy:
+    if (init and is_sidecar(container)) or _rule_restarts(container, exit_code):
+        return True
+    match container.restart_policy or pod.spec.restart_policy:
         case "Always":
             return not init or exit_code != 0
         case "OnFailure":
             return exit_code != 0
         case _:
             return False
+
+
+def _rule_restarts(container: Container, exit_code: int) -> bool:
+    """The first rule that fits says to restart: the only action there is (KEP-5307)."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action == "Restart"
+    return False
 
 
 def current(runtime: PodRuntime, name: str) -> ContainerRecord | None:

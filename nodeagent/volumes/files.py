@@ -54,6 +54,8 @@ def _projected(
         return _keys(Ref("Secret", given.name), given.items, given.optional, mode, sources)
     if projection.downward_api:
         return _downward(projection.downward_api, default_mode, pod, facts)
+    if projection.cluster_trust_bundle is not None or projection.pod_certificate is not None:
+        raise MissingSource("this node projects no clusterTrustBundle and no podCertificate")
     token = projection.service_account_token
     if token:
         ref = Ref("Token", token.audience, token.expiration_seconds)

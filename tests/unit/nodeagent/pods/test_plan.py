@@ -242,3 +242,14 @@ def test_an_evicted_pod_has_a_second_to_end(pod, runtime, record):
     (action,) = plan(pod(terminationGracePeriodSeconds=99), runtime(record()), facts, NOW).actions
     assert isinstance(action, KillContainer)
     assert action.grace_s == 1
+
+
+@pytest.mark.parametrize(
+    ("operator", "code", "again"),
+    [("In", 42, True), ("In", 1, False), ("NotIn", 42, False), ("NotIn", 1, True)],
+)
+def test_rules_of_a_container_come_before_the_pods_policy(pod, runtime, record, operator, code, again):
+    rule = {"action": "Restart", "exitCodes": {"operator": operator, "values": [42]}}
+    main = {"name": "main", "image": "podnet/toolbox", "restartPolicyRules": [rule]}
+    made = pod(containers=[{**main, "restartPolicy": "Never"}], restartPolicy="Always")
+    assert (outcome(made, runtime(record(code=code))) == "") is again
