@@ -1,28 +1,9 @@
-"""A served list of services: what an API server says to a service proxy, from memory, and changes as they are made.
+"""A served list of services as large as one likes, with the metadata that a real server would send along."""
 
-Lists, watches and WatchList streams of services, endpoint slices, the node and the service ranges, over plain
-HTTP. It is the same for every proxy that is measured, and costs them nothing but reading.
-"""
-
-import asyncio
-import json
-from collections.abc import Iterator
-from contextlib import suppress
-from urllib.parse import parse_qs, urlsplit
+from tests.bench.object_server import CIDRS, NODES, SERVICES, SLICES, ObjectServer
 
 NODE, NODE_IP = "n0", "192.168.0.2"
-_SERVICES = "/api/v1/services"
-_SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
-_NODES = "/api/v1/nodes"
-_CIDRS = "/apis/networking.k8s.io/v1/servicecidrs"
-_KINDS = {
-    _SERVICES: ("v1", "Service"),
-    _SLICES: ("discovery.k8s.io/v1", "EndpointSlice"),
-    _NODES: ("v1", "Node"),
-    _CIDRS: ("networking.k8s.io/v1", "ServiceCIDR"),
-}
 _CREATED = "2026-01-01T00:00:00Z"
-_PART_BYTES = 1 << 20
 SERVED_PORT = 8080
 
 
@@ -115,118 +96,21 @@ def _cidr() -> dict[str, object]:
     }
 
 
-class ServedList:
-    """`start` listens on loopback; `change` tells the watchers of slices."""
+class ServedList(ObjectServer):
+    """That many services, with that many endpoints each; `change` gives one of them others."""
 
     def __init__(self, service_count: int, endpoint_count: int) -> None:
+        super().__init__()
         self.ips = [
             [endpoint_ip(n * endpoint_count + place) for place in range(endpoint_count)]
             for n in range(service_count)
         ]
-        self._revision = 1
-        self._items: dict[str, list[bytes]] = {
-            _SERVICES: [_dumped(service(n)) for n in range(service_count)],
-            _SLICES: [_dumped(endpoint_slice(n, ips)) for n, ips in enumerate(self.ips)],
-            _NODES: [_dumped(_node())],
-            _CIDRS: [_dumped(_cidr())],
-        }
-        self._watchers: dict[str, set[asyncio.StreamWriter]] = {path: set() for path in _KINDS}
-        self._server: asyncio.Server | None = None
-
-    async def start(self) -> str:
-        """Its URL."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writers in self._watchers.values():
-            for writer in writers:
-                writer.close()
+        for number, ips in enumerate(self.ips):
+            self.put(SERVICES, f"s{number}", service(number))
+            self.put(SLICES, f"s{number}", endpoint_slice(number, ips))
+        self.put(NODES, NODE, _node())
+        self.put(CIDRS, "kubernetes", _cidr())
 
     def change(self, number: int, ips: list[str]) -> None:
         """Other endpoints of one service, at once on the wire."""
-        self._revision += 1
-        body = _dumped(endpoint_slice(number, ips, self._revision))
-        self._items[_SLICES][number] = body
-        for writer in self._watchers[_SLICES]:
-            writer.write(_chunk(_event(_SLICES, "MODIFIED", body)))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                length = next(
-                    (int(h[15:]) for h in head.split("\r\n") if h.lower().startswith("content-length:")), 0
-                )
-                body = await reader.readexactly(length)
-                method, target, _ = head.split(" ", 2)
-                url = urlsplit(target)
-                query = {name: values[0] for name, values in parse_qs(url.query).items()}
-                if method == "GET" and url.path in _KINDS and query.get("watch") in ("true", "1"):
-                    await self._watch(url.path, query, reader, writer)
-                    return
-                await _answer(writer, *self._reply(method, url.path, body))
-
-    def _reply(self, method: str, path: str, body: bytes) -> tuple[int, list[bytes]]:
-        if method == "POST":  # an Event
-            return 201, [body]
-        if path in _KINDS:
-            version, kind = _KINDS[path]
-            meta = f'"metadata":{{"resourceVersion":"{self._revision}"}}'
-            head = f'{{"kind":"{kind}List","apiVersion":"{version}",{meta},"items":['.encode()
-            return 200, [head, b",".join(self._items[path]), b"]}"]
-        status = b'{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}'
-        return 404, [status]
-
-    async def _watch(
-        self, path: str, query: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
-        if query.get("sendInitialEvents") == "true":
-            for part in self._initial(path):
-                writer.write(_chunk(part))
-                await writer.drain()
-        self._watchers[path].add(writer)
-        try:
-            await reader.read()
-        finally:
-            self._watchers[path].discard(writer)
-
-    def _initial(self, path: str) -> Iterator[bytes]:
-        lines: list[bytes] = []
-        size = 0
-        for item in self._items[path]:
-            lines.append(_event(path, "ADDED", item))
-            size += len(lines[-1])
-            if size > _PART_BYTES:
-                yield b"".join(lines)
-                lines, size = [], 0
-        marks = {"resourceVersion": str(self._revision), "annotations": {"k8s.io/initial-events-end": "true"}}
-        yield b"".join([*lines, _event(path, "BOOKMARK", _dumped({"metadata": marks}))])
-
-
-def _dumped(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _event(path: str, kind: str, item: bytes) -> bytes:
-    version, name = _KINDS[path]
-    head = f'{{"type":"{kind}","object":{{"kind":"{name}","apiVersion":"{version}",'.encode()
-    return head + item[1:] + b"}\n"
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-async def _answer(writer: asyncio.StreamWriter, status: int, parts: list[bytes]) -> None:
-    length = sum(map(len, parts))
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-    writer.write(head.encode())
-    for part in parts:
-        writer.write(part)
-    await writer.drain()
+        self.put(SLICES, f"s{number}", endpoint_slice(number, ips, self.next_revision()))
