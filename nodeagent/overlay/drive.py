@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from kube.client import Client
-from kube.objects import Node
+from kube.objects import NamespacedName, Node
 from kube.watch import Informer
 from linux.logging_kv import get_logger
 from nodeagent.overlay.apply import Kernel, PacketFilter
@@ -17,7 +17,8 @@ from nodeagent.overlay.plan import (
     Place,
     Settings,
     Underlay,
-    places_of,
+    arranged,
+    place_of,
     plan_overlay,
     pod_mtu_bytes,
     pod_ranges,
@@ -47,7 +48,8 @@ class Overlay:
         self._settings = settings
         self._changed = changed
         self._mark = mark
-        self._nodes = Informer(client, Node, on_change=lambda *_: self._look.set())
+        self._nodes = Informer(client, Node, on_change=self._observe)
+        self._places: dict[str, Place] = {}
         self._look = asyncio.Event()
         self._kernel = Kernel()
         self._filter = PacketFilter() if settings.masquerade else None
@@ -82,6 +84,17 @@ class Overlay:
                         await self._look.wait()
                 await asyncio.sleep(_SETTLE_S)
 
+    def _observe(self, key: NamespacedName, _old: Node | None, new: Node | None) -> None:
+        """Most changes of Nodes are of heartbeats and images: only those of ranges and addresses count."""
+        place = place_of(new) if new else None
+        if place == self._places.get(key.name):
+            return
+        if place is None:
+            del self._places[key.name]
+        else:
+            self._places[key.name] = place
+        self._look.set()
+
     def _listen(self, news: _News, heard: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_reader(news.fileno(), lambda: heard() if news.concern_us() else None)
 
@@ -91,9 +104,9 @@ class Overlay:
 
     async def _reconcile(self, news: RouteNews) -> bool:
         """False: something failed, to be tried again."""
-        nodes = list(self._nodes.cache.values())
+        places = arranged(self._places.values(), self._settings.node_name)
         try:
-            settled = await asyncio.to_thread(self._bring_about, nodes)
+            settled = await asyncio.to_thread(self._bring_about, places)
             news.underlay = self._underlay.ifindex if self._underlay else 0
             news.device = self._kernel.device()
         except OSError as error:
@@ -102,18 +115,17 @@ class Overlay:
         self._tell()
         return settled
 
-    def _bring_about(self, nodes: list[Node]) -> bool:
+    def _bring_about(self, places: tuple[Place, ...]) -> bool:
         self._underlay = self._kernel.underlay(self._settings)
         if self._underlay is None and self._settings.mode == "vxlan":
             raise FileNotFoundError(
                 f"no link has the address {self._settings.node_ips[0]}: give one of this host's as --node-ip"
             )
-        todo = steps(plan_overlay(self._settings, nodes, self._underlay), self._kernel.read())
+        todo = steps(plan_overlay(self._settings, places, self._underlay), self._kernel.read())
         refused = self._kernel.carry_out(todo)
         if todo:
             self.mended_count += len(todo) - len(refused)
-            logger.info("laid", mode=self._settings.mode, steps=len(todo), nodes=len(nodes))
-        places = places_of(nodes, self._settings.node_name)
+            logger.info("laid", mode=self._settings.mode, steps=len(todo), nodes=len(places))
         self._masquerade(places)
         mute = unreachable(self._settings, places, self._underlay)
         new = frozenset(

@@ -53,6 +53,18 @@ class PodRoute(NamedTuple):
     tunnelled: bool
 
 
+class Place(NamedTuple):
+    """A node as far as it matters here: what cannot be read of it is left out."""
+
+    name: str
+    ranges: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def address_like(self, example: str) -> str:
+        """The first address of the example's family, "" without one."""
+        return next((each for each in self.addresses if (":" in each) == (":" in example)), "")
+
+
 class OverlayState(NamedTuple):
     """Either what should be there or what is: two of them are compared.
 
@@ -101,9 +113,8 @@ def pod_mtu_bytes(mode: Mode, underlay: Underlay | None) -> int:
     return max(underlay.mtu_bytes - _OVERHEAD_BYTES[ip_address(underlay.address).version], _MTU_MIN_BYTES)
 
 
-def plan_overlay(settings: Settings, nodes: Iterable[Node], underlay: Underlay | None) -> OverlayState:
-    """`nodes` are all there are, this one among them. A peer without an address of the right family is left out."""
-    places = places_of(nodes, settings.node_name)
+def plan_overlay(settings: Settings, places: tuple[Place, ...], underlay: Underlay | None) -> OverlayState:
+    """`places` as `arranged`. A peer without an address of the right family is left out."""
     if settings.mode == "routes":
         return OverlayState(routes=frozenset(_direct_routes(places[1:])))
     if settings.mode == "vxlan" and underlay is not None:
@@ -111,28 +122,24 @@ def plan_overlay(settings: Settings, nodes: Iterable[Node], underlay: Underlay |
     return NOTHING
 
 
-class Place(NamedTuple):
-    """A node as far as it matters here: what cannot be read of it is left out."""
-
-    name: str
-    ranges: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-
-    def address_like(self, example: str) -> str:
-        """The first address of the example's family, "" without one."""
-        return next((each for each in self.addresses if (":" in each) == (":" in example)), "")
+def place_of(node: Node) -> Place:
+    listed = node.spec.pod_cidrs or ((node.spec.pod_cidr,) if node.spec.pod_cidr else ())
+    internal = [each.address for each in node.status.addresses if each.type == "InternalIP"]
+    return Place(
+        node.metadata.name, tuple(_readable(listed, ip_network)), tuple(_readable(internal, ip_address))
+    )
 
 
-def places_of(nodes: Iterable[Node], own_name: str) -> tuple[Place, ...]:
-    """The own node first (without anything while it is not known), then the others by name.
+def arranged(places: Iterable[Place], own_name: str) -> tuple[Place, ...]:
+    """The own one first (without anything while it is not known), then the others by name.
 
     A range that two nodes claim is the first one's: packets can go to one place only.
     """
-    known = {node.metadata.name: node for node in nodes}
+    known = {place.name: place for place in places}
     claimed: set[str] = set()
     found = []
     for name in (own_name, *sorted(known.keys() - {own_name})):
-        place = _place(name, known.get(name))
+        place = known.get(name, Place(name))
         found.append(place._replace(ranges=tuple(each for each in place.ranges if each not in claimed)))
         claimed.update(place.ranges)
     return tuple(found)
@@ -158,14 +165,6 @@ def unreachable(settings: Settings, places: Iterable[Place], underlay: Underlay 
 def device_mac(node_name: str) -> str:
     """The same wherever it is computed. Locally administered, and no pod's or bridge's: those begin with 0a."""
     return f"0e:{sha256(node_name.encode()).digest()[:5].hex(':')}"
-
-
-def _place(name: str, node: Node | None) -> Place:
-    if node is None:
-        return Place(name)
-    listed = node.spec.pod_cidrs or ((node.spec.pod_cidr,) if node.spec.pod_cidr else ())
-    internal = [each.address for each in node.status.addresses if each.type == "InternalIP"]
-    return Place(name, tuple(_readable(listed, ip_network)), tuple(_readable(internal, ip_address)))
 
 
 def _readable(texts: Iterable[str], parse: Callable[[str], object]) -> Iterable[str]:

@@ -21,7 +21,7 @@ from linux.rtnl import Rtnl
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.up_run import BIN_DIR
 from nodeagent.overlay.apply import Kernel
-from nodeagent.overlay.plan import DEVICE, ROUTE_PROTOCOL, Settings, plan_overlay
+from nodeagent.overlay.plan import DEVICE, ROUTE_PROTOCOL, Settings, arranged, place_of, plan_overlay
 from nodeagent.overlay.rights import RIGHTS
 from nodeagent.overlay.steps import steps
 
@@ -407,7 +407,8 @@ class Segment:
 
         def work() -> list[str]:
             kernel = Kernel()
-            wanted = plan_overlay(settings, nodes, kernel.underlay(settings))
+            places = arranged(map(place_of, nodes), settings.node_name)
+            wanted = plan_overlay(settings, places, kernel.underlay(settings))
             refused = kernel.carry_out(steps(wanted, kernel.read()))
             assert refused or kernel.read() == wanted
             kernel.close()
