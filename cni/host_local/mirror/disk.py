@@ -47,7 +47,7 @@ class Mirror:
         if not poll(self._try_lock, _LOCK_TIMEOUT_S):
             self.close()
             raise try_again(
-                f"{self.folder}/lock has been held for 30 s: find its holder with `fuser {self.folder}/lock`"
+                f"{self.folder}/lock has been held for {_LOCK_TIMEOUT_S:g} s: find its holder with `fuser {self.folder}/lock`"
             )
 
     def _try_lock(self) -> bool:

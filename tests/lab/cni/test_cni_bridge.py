@@ -5,6 +5,10 @@ import os
 
 import pytest
 
+from cni.bridge import config, drift
+from cni.spec import netconf
+from cni.spec.errors import UNAVAILABLE, CniError
+
 pytestmark = pytest.mark.lab
 
 
@@ -511,6 +515,29 @@ def test_status(host):
 
 
 # --- beside the reference plugin
+
+
+def test_status_of_a_full_bridge(host, monkeypatch):
+    host.add(host.conf(), host.container())
+    conf = netconf.parse(host.conf(version="1.1.0"))
+    with host.rtnl() as rtnl:
+        drift.check_ready(config.parse(conf, ""), rtnl)
+        monkeypatch.setattr(drift, "MAX_PORTS", 1)
+        with pytest.raises(CniError, match="bridge cni0 is full") as caught:
+            drift.check_ready(config.parse(conf, ""), rtnl)
+    assert caught.value.code == UNAVAILABLE
+
+
+def test_settings_that_may_not_be_written_are_no_reason_to_fail(host):
+    """A container runtime within a container: /proc/sys is read-only, and right already (plugins#102)."""
+    conf, path = host.conf(isGateway=True), host.container()
+    host.sh("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    script = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"'
+    argv = ["unshare", "-m", "sh", "-c", script, "sh", f"{host.bin_dir}/bridge"]
+    result = host.add(conf, path, argv=argv)
+    assert ips(result) == ["10.77.0.2/24", "fd00:77::2/64"]
+    assert ping(host, path, "10.77.0.1")
+    assert ping(host, path, "fd00:77::1")
 
 
 def test_the_reference_plugins_attachments_can_be_deleted(host, peer):

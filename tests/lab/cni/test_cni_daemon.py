@@ -147,6 +147,21 @@ def test_a_caller_that_is_killed_leaves_nothing_after_its_del(host, place):
     wait_for(lambda: place.left_over() == ([], [], []))
 
 
+def test_every_call_is_in_the_journal(host, place):
+    """With the time it took and the caller's trace: what runtimes say of a call that succeeded is nothing."""
+    daemon = place.daemon(("-m", "cni.cli", "daemon", "--log-level", "info"))
+    conf, path = host.conf(isGateway=True), place.container()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert place.call("ADD", conf, path, env={"TRACEPARENT": trace})[0] == 0
+    assert place.call("ADD", conf, path)[0] == 1
+    daemon.terminate()
+    calls = [line for line in daemon.stderr if "plugin=bridge" in line and "verb=ADD" in line]
+    assert len(calls) == 2
+    assert f"trace={trace}" in calls[0]
+    assert "took_ms=" in calls[0]
+    assert "already exists" in calls[1]
+
+
 # --- healing
 
 

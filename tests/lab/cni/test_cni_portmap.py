@@ -143,6 +143,17 @@ def test_twenty_ports(host, world, attach, serve, ask, backend):
     assert "8019" not in rules(host)
 
 
+def test_a_packets_way_does_not_grow_with_the_ports(host, attach):
+    """In nf_tables all ports are found by one look-up (plugins#1139, moby#53466)."""
+    lengths = []
+    for number, count_of_ports in enumerate((1, 20)):
+        path, result = attach()
+        ports = [(8000 + 100 * number + n, 80) for n in range(count_of_ports)]
+        host.add(conf(host, result, ports, "nftables"), path)
+        lengths.append(len(host.sh("nft", "list", "chain", "ip", "cni_hostport", "hostports").splitlines()))
+    assert lengths[0] == lengths[1]
+
+
 def test_a_port_that_another_container_holds(host, attach, backend):
     (first, one), (second, two) = attach(), attach()
     host.add(conf(host, one, [(8080, 80)], backend), first)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cni import plugins, skel
 from cni.bandwidth import config as bandwidth
 from cni.bridge import config as bridge
 from cni.call import Call, World
@@ -103,7 +104,7 @@ def call_of(body):
 
 
 PARSERS = {
-    "bridge": lambda call: bridge.parse(call.conf, call.args),
+    "bridge": lambda call: bridge.check(bridge.parse(call.conf, call.args)),
     "host-local": host_local.parse,
     "static": static.parse,
     "portmap": lambda call: (portmap.parse(call), portmap.container_addresses(call)),
@@ -132,3 +133,52 @@ def test_any_result(body, version):
         to_json(result, version)
     except CniError as error:
         assert str(error)
+
+
+GOOD = {
+    "cniVersion": "1.0.0",
+    "name": "n",
+    "type": "static",
+    "ipam": {
+        "type": "static",
+        "addresses": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1"}],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    },
+    "prevResult": {"cniVersion": "1.0.0", "ips": [{"address": "10.1.2.3/24", "interface": 0}]},
+}
+
+
+@st.composite
+def damaged(draw):
+    """A good configuration with some of its bytes changed, left out or doubled."""
+    data = bytearray(json.dumps(GOOD).encode())
+    for _ in range(draw(st.integers(0, 4))):
+        place = draw(st.integers(0, len(data) - 1))
+        piece = draw(st.sampled_from([b"", b"\0", b'"', b"{", b"}", b"[", b",", b"9", b"e9", b"\\", b"\xff"]))
+        data[place : place + draw(st.integers(0, 3))] = piece
+    return bytes(data)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    stdin=damaged(),
+    verb=st.sampled_from(["ADD", "CHECK", "DEL"]),
+    args=st.sampled_from(["", "IP=1", ";", "a=b"]),
+)
+def test_any_bytes(stdin, verb, args):
+    env = {
+        "CNI_COMMAND": verb,
+        "CNI_CONTAINERID": "c",
+        "CNI_NETNS": "/n",
+        "CNI_IFNAME": "e",
+        "CNI_PATH": "/p",
+    }
+    plugin = plugins.find("static")
+    assert plugin is not None
+    outcome = skel.run(plugin, plugins.load, {**env, "CNI_ARGS": args}, lambda: stdin, WORLD)
+    if outcome.code:
+        error = json.loads(outcome.stdout)
+        assert error["code"] in (1, 4, 6, 7, 999)
+        assert error["msg"]
+    elif outcome.stdout:
+        assert json.loads(outcome.stdout)["cniVersion"]

@@ -1,12 +1,14 @@
 """host-local's verbs on its store: order, exclusion, import and mirror, crashes."""
 
+import fcntl
 import os
 
 import pytest
 
 from cni.host_local import apply
 from cni.host_local.disk import Network
-from cni.spec.errors import CniError
+from cni.host_local.mirror import disk as mirror
+from cni.spec.errors import TRY_AGAIN_LATER, CniError
 from cni.spec.netconf import VALID_ATTACHMENTS
 
 SMALL = {"ranges": [[{"subnet": "10.1.2.0/29"}]]}  # 5 addresses
@@ -317,3 +319,14 @@ def test_a_new_boot_frees_what_the_reference_plugin_gave_out_in_an_earlier_one(c
     (folder / "10.1.2.3").write_text("lost\r\neth0")
     os.utime(folder / "10.1.2.3", (1_000_000, 1_000_000))
     assert rows(tmp_path) == {"10.1.2.6": ("new", "eth0")}
+
+
+def test_a_lock_that_somebody_holds_is_a_reason_to_try_again(call, tmp_path, monkeypatch):
+    add(call(SMALL))
+    monkeypatch.setattr(mirror, "_LOCK_TIMEOUT_S", 0.05)
+    with open(tmp_path / "networks" / "n1" / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CniError, match="has been held for") as caught:
+            add(call(SMALL, container="c2"))
+    assert caught.value.code == TRY_AGAIN_LATER
+    assert add(call(SMALL, container="c2")) == ["10.1.2.3"]
