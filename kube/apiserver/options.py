@@ -16,7 +16,7 @@ _LIST_OPTIONS = GroupName("meta.k8s.io", "ListOptions")
 _DELETE_OPTIONS = GroupName("meta.k8s.io", "DeleteOptions")
 _CREATE_OPTIONS = GroupName("meta.k8s.io", "CreateOptions")
 _MANAGER_BYTES = 128
-_PROPAGATION = ("Background", "Foreground", "Orphan")
+_PROPAGATION = ("Foreground", "Background", "Orphan")
 _MATCHES = ("Exact", "NotOlderThan")
 
 

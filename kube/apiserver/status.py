@@ -330,14 +330,14 @@ def method_not_allowed_here() -> StatusError:
 
 def not_acceptable(accepted: Iterable[str]) -> StatusError:
     message = f"only the following media types are accepted: {', '.join(accepted)}"
-    return StatusError(406, "NotAcceptable", message)
+    return StatusError(406, "NotAcceptable", message, {})
 
 
 def unsupported_media_type(accepted: Iterable[str]) -> StatusError:
     message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(
         accepted
     )
-    return StatusError(415, "UnsupportedMediaType", message)
+    return StatusError(415, "UnsupportedMediaType", message, {})
 
 
 def too_large_entity(limit_bytes: int) -> StatusError:

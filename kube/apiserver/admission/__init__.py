@@ -21,7 +21,13 @@ _IMMORTAL = ("default", "kube-system", "kube-public")
 
 # By the kind's key, in kube-apiserver's order: each may fill the object in, and raises StatusError.
 ON_CREATE: dict[str, tuple[Callable[[Api, Kind, Object], None], ...]] = {
-    "pods": (limit_ranges.admit, service_accounts.admit, pods.priority, pods.default_tolerations),
+    "pods": (
+        limit_ranges.admit,
+        service_accounts.admit,
+        pods.priority,
+        pods.runtime_class,
+        pods.default_tolerations,
+    ),
     "nodes": (nodes.not_ready_yet,),
     "persistentvolumeclaims": (limit_ranges.admit,),
     "ingresses.networking.k8s.io": (ingresses.default_class,),

@@ -1,7 +1,7 @@
 """Pods: the number of their priority, and how long they stay on a node that is away."""
 
 from kube.apiserver import status
-from kube.apiserver.admission.kinds import PRIORITY_CLASSES, spec_of
+from kube.apiserver.admission.kinds import PRIORITY_CLASSES, RUNTIME_CLASSES, spec_of
 from kube.apiserver.kinds import Kind
 from kube.apiserver.request import Object
 from kube.apiserver.state import Api
@@ -39,6 +39,39 @@ def priority(api: Api, kind: Kind, obj: Object) -> None:
             why = f"the {field} of a pod is computed from its PriorityClass and may not be given as another value"
             raise status.forbidden(kind.resource, name, why)
         spec[field] = given
+
+
+def runtime_class(api: Api, kind: Kind, obj: Object) -> None:
+    """RuntimeClass: it has to exist, and fills the pod in."""
+    spec, name = spec_of(obj), obj["metadata"].get("name", "")
+    class_name, found, why = spec.get("runtimeClassName"), None, ""
+    if class_name:
+        entry = api.get(RUNTIME_CLASSES, "", class_name)
+        found = entry.decode() if entry else None
+        why = "" if found else f'RuntimeClass "{class_name}" not found'
+    why = why or take_class(spec, found or {})
+    if why:
+        raise status.forbidden(kind.resource, name, f"pod rejected: {why}")
+
+
+def take_class(spec: Object, found: Object) -> str:
+    """Give the pod the overhead of its class and its wishes for nodes (KEP-688); why it is rejected, or ""."""
+    overhead = (found.get("overhead") or {}).get("podFixed") or {}
+    if spec.get("overhead") not in (None, {}, overhead):
+        return "Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+    scheduling = found.get("scheduling") or {}
+    wanted, own = scheduling.get("nodeSelector") or {}, spec.get("nodeSelector") or {}
+    if any(own.get(key, value) != value for key, value in wanted.items()):
+        return f"conflict: runtimeClass.scheduling.nodeSelector = {wanted}; pod.spec.nodeSelector = {own}"
+    if overhead:
+        spec["overhead"] = overhead
+    if wanted:
+        spec["nodeSelector"] = {**own, **wanted}
+    known = spec.get("tolerations") or []
+    more = [each for each in scheduling.get("tolerations") or () if each not in known]
+    if more:
+        spec["tolerations"] = [*known, *more]
+    return ""
 
 
 def _default_priority_class(api: Api) -> Object | None:

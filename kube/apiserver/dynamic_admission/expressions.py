@@ -76,7 +76,7 @@ def compiled_as(text: str, known: Environment, *wanted: Type) -> Checked:
     checked = compiled(text.strip(), known)
     if wanted and checked.type != DYN and checked.type not in wanted:
         listed = str(wanted[0]) if len(wanted) == 1 else f"one of [{' '.join(map(str, wanted))}]"
-        raise Unsuitable(f"must evaluate to {listed}")
+        raise Unsuitable(f"must evaluate to {listed} but got {checked.type}")
     return checked
 
 

@@ -23,6 +23,18 @@ _MAX_PREFIX = 63 - SUFFIX_LENGTH
 
 # Objects are registered with their status by the node itself; of the others it is dropped.
 _STATUS_ON_CREATE = frozenset({"nodes", "namespaces"})
+# What the status of a new object says where its fields are always there (Go's structs without omitempty).
+_EMPTY_STATUS: Mapping[str, Object] = {
+    "apiservices.apiregistration.k8s.io": {},
+    "horizontalpodautoscalers.autoscaling": {"desiredReplicas": 0, "currentMetrics": None},
+    "poddisruptionbudgets.policy": {
+        "disruptionsAllowed": 0,
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "expectedPods": 0,
+    },
+    "resourcequotas": {},
+}
 # These let a status write change labels and annotations as well.
 _METADATA_BY_STATUS = frozenset({"pods", "nodes", "namespaces", "services", "persistentvolumes"})
 
@@ -56,6 +68,9 @@ def prepare_create(kind: Kind, obj: Object, *, now: str, uid: str, suffix: str, 
         metadata["generation"] = 1
     if kind.has_status and kind.key not in _STATUS_ON_CREATE:
         obj.pop("status", None)
+        state = _EMPTY_STATUS.get(kind.key)
+        if state is not None:
+            obj["status"] = dict(state)
     prepare = _ON_CREATE.get(kind.key)
     if prepare is not None:
         prepare(obj, user)

@@ -40,7 +40,8 @@ def default_endpoints(obj: Object) -> None:
 
 
 def default_endpoint_slice(obj: Object) -> None:
-    obj.setdefault("endpoints", [])
+    for endpoint in obj.setdefault("endpoints", []) or ():
+        endpoint.setdefault("conditions", {})
     for port in obj.setdefault("ports", []) or ():
         port.setdefault("name", "")
         port.setdefault("protocol", "TCP")

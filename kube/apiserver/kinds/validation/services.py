@@ -26,7 +26,7 @@ from kube.apiserver.status import duplicate, forbidden_value, invalid_value, req
 Object = dict[str, Any]
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
+DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 MAX_AFFINITY_S = 86_400
 
 
@@ -144,7 +144,7 @@ def special_address_errors(address: str) -> list[str]:
 def _load_balancer(errors: Errors, spec: Object) -> None:
     balanced = spec.get("type") == "LoadBalancer"
     for index, cidr in enumerate(spec.get("loadBalancerSourceRanges") or ()):
-        each(errors, f"spec.loadBalancerSourceRanges[{index}]", cidr, cidr_errors(cidr.strip()))
+        each(errors, f"spec.LoadBalancerSourceRanges[{index}]", cidr, cidr_errors(cidr.strip()))
     for name in ("loadBalancerSourceRanges", "loadBalancerClass", "allocateLoadBalancerNodePorts"):
         if not balanced and name in spec:
             detail = "may only be used when `type` is 'LoadBalancer'"
