@@ -91,12 +91,11 @@ def make_empty_dir(folder: str, *, memory: bool, size_bytes: int | None, group: 
         os.chmod(folder, 0o777)  # noqa: S103  core/v1 EmptyDir
         if memory:
             size = f",size={size_bytes}" if size_bytes else ""
-            mounts.mount(
-                "tmpfs", folder, "tmpfs", 0, f"mode=1777{size}" if group is None else f"mode=2777{size}"
-            )
+            mounts.mount("tmpfs", folder, "tmpfs", 0, f"mode=1777{size}")
         if group is not None:
             os.chown(folder, -1, group)
-            os.chmod(folder, 0o2777)  # noqa: S103  new files belong to the group
+            mode = stat.S_IMODE(os.stat(folder).st_mode) | stat.S_ISGID
+            os.chmod(folder, mode)  # new files belong to the group; the sticky bit of a tmpfs stays
 
 
 def check_host_path(path: str, kind: str) -> None:
