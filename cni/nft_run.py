@@ -104,6 +104,7 @@ def transact(operations: Iterable[Operation | DeleteRule | InsertRule]) -> None:
 
 
 def _messages(operations: Iterable[Operation | DeleteRule | InsertRule]) -> Iterator[tuple[int, int, bytes]]:
+    set_ids = batch.numbers()
     for operation in operations:
         if isinstance(operation, DeleteRule):
             reference = wire.rule_reference(operation.table, operation.chain)
@@ -116,7 +117,7 @@ def _messages(operations: Iterable[Operation | DeleteRule | InsertRule]) -> Iter
                 wire.rule_payload(operation.table, operation.chain, operation.rule),
             )
         else:
-            yield from batch.messages([operation])
+            yield from batch.messages([operation], set_ids)
 
 
 def _read_outcome(netlink: NetlinkSocket, first: int, last: int) -> None:

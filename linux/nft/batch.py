@@ -108,9 +108,14 @@ class Message(NamedTuple):
     payload: bytes
 
 
-def messages(operations: Iterable[Operation]) -> Iterator[Message]:
-    """The netlink messages of a transaction, without its begin and end."""
-    set_ids = iter(range(1, 1 << 31))
+def numbers() -> Iterator[int]:
+    """For the sets of one transaction: Debian 12's kernel takes the first of two that share a number."""
+    return iter(range(1, 1 << 31))
+
+
+def messages(operations: Iterable[Operation], set_ids: Iterator[int] | None = None) -> Iterator[Message]:
+    """The netlink messages of a transaction, without its begin and end, or of a part of it with `set_ids`."""
+    set_ids = numbers() if set_ids is None else set_ids
     for operation in operations:
         if isinstance(operation, AddElements):
             encoded = map(wire.encode_element, operation.elements)
