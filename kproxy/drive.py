@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 from kproxy import garbage, node_socket, surroundings
-from kproxy.backends.registry import Backend, BackendError
+from kproxy.backends.registry import Backend, BackendError, Remembering
 from kproxy.checks import checks_of
 from kproxy.checks_serve import CheckServers
 from kproxy.config import Configuration
@@ -176,9 +176,19 @@ class Proxy:
         for family, backend in backends.items():
             backend.set_node(surroundings.node_rules(config, self._around, family))
             backend.sync(self.intake.tables[family])
+            self._hand_over(self._backends[family], backend, family)
         self._backends = backends
         self.reconfigure(config)
         self._dirty = {family: set() for family in backends}
+
+    def _hand_over(self, old: Backend, new: Backend, family: int) -> None:
+        """Clients with session affinity stay where they are."""
+        if isinstance(old, Remembering) and isinstance(new, Remembering):
+            table = self.intake.tables[family]
+            try:
+                new.remember(table, old.remembered(table))
+            except OSError as error:
+                _log.warning("session affinity begins anew", family=_FAMILY_NAMES[family], error=str(error))
 
     # Syncs go out.
 

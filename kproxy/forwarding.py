@@ -3,7 +3,7 @@
 Policy decides it once (`kproxy.policy`); `kproxy.walk` says what it means for a packet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
@@ -108,3 +108,21 @@ class ServiceForwarding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ForwardingTable: TypeAlias = Mapping[ServicePortName, ServiceForwarding]
+
+
+class Remembered(NamedTuple):
+    """A client whom session affinity keeps at an endpoint, for so many seconds more."""
+
+    service: ServicePortName
+    client: str
+    endpoint: Endpoint
+    left_s: float
+
+
+def keepers(table: ForwardingTable) -> Iterator[tuple[ServiceForwarding, tuple[Endpoint, ...]]]:
+    """Services with session affinity, each with all endpoints that a client of theirs may be kept at."""
+    for service in table.values():
+        if service.affinity_timeout_s is None:
+            continue
+        verdicts = (service.internal, service.external, service.short_circuit)
+        yield service, tuple({e for v in verdicts if isinstance(v, Forward) for e in v.endpoints})

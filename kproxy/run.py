@@ -33,7 +33,6 @@ from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy")
 _BIND_RETRY_S = 5.0
-_TAKE_OVER_S = 5.0  # a starting node has better things to do
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,17 +198,7 @@ async def _follow(proxy: Proxy, switch: Switch, options: Options) -> None:
 async def _replace_others(proxy: Proxy, switch: Switch) -> None:
     """Rules of other modes and of kube-proxy go when ours serve, not before: no connection is refused between."""
     await proxy.synced_once.wait()
-    await _take_over(switch.mode)  # at once: nobody keeps these rules true any more
-    await asyncio.sleep(_TAKE_OVER_S)
-    await switch.clean_others()
-
-
-async def _take_over(mode: str) -> None:
-    entry = next(entry for entry in BACKENDS if entry.name == mode)
-    try:
-        await asyncio.to_thread(entry.take_over)
-    except (BackendError, OSError) as error:
-        _log.warning("rules of kube-proxy stay", mode=mode, error=str(error))
+    await switch.clean_others()  # at once: nobody keeps these rules true any more
 
 
 async def _clean_others(mode: str) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 from kproxy.counters import Count
 from kproxy.explain import RulesSay
-from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
 from kproxy.node import NodeRules
 from kproxy.walk import Packet
 
@@ -87,6 +87,16 @@ class DroppingInvalid(Protocol):
 
     def invalid_dropped(self) -> int:
         """Packets since the rule was written."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A backend whose session affinity another one can go on with."""
+
+    def remembered(self, table: ForwardingTable) -> list[Remembered]: ...
+
+    def remember(self, table: ForwardingTable, clients: list[Remembered]) -> None:
+        """After the first sync."""
 
 
 class Factory(Protocol):

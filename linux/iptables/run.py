@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from linux import process
 from linux.iptables.restore import Saved, parse_saved
+from linux.nft.socket import NftSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ else:
     from linux.records import NamedTuple
 
 _HINTS = ("KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY")
+_TABLES = ("nat", "filter", "mangle")
 _LOCK_S = 5
 _TIMEOUT_S = 120
 _LOCKED_STATUS = 4
@@ -66,6 +69,19 @@ class Iptables(NamedTuple):
 def _first_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("# Warning")]
     return lines[0] if lines else "failed without a word"
+
+
+def tables_exist() -> bool:
+    """Whether either variant has any table here; asked of the kernel, without the programs."""
+    for name in ("ip_tables_names", "ip6_tables_names"):
+        with suppress(OSError), open(f"/proc/thread-self/net/{name}") as file:
+            if file.read().strip():
+                return True
+    try:
+        with NftSocket() as nft:
+            return any(table.name in _TABLES for table in nft.tables())
+    except OSError:
+        return True  # not to be known: the programs shall say
 
 
 def of_host(ipv6: bool) -> Iptables:

@@ -218,6 +218,7 @@ def _rare_parts(element: Element) -> bytes:
         (
             attr_be32(3, element.flags) if element.flags else b"",
             attr_be64(4, element.timeout_ms) if element.timeout_ms else b"",
+            attr_be64(5, element.expires_ms) if element.expires_ms else b"",
             nested(10, attr(1, element.end)) if element.end else b"",
         )
     )

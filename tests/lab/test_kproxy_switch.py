@@ -52,7 +52,7 @@ def streets() -> Iterator[Town]:
         yield made
 
 
-def _api(streets: Town) -> FakeApi:
+def _api(streets: Town, pods: tuple[Place, ...], affinity: str) -> FakeApi:
     ports = [
         {"name": "p", "port": 80, "protocol": "TCP", "nodePort": NODE_PORT},
         {"name": "echo", "port": 81, "protocol": "TCP"},
@@ -63,6 +63,7 @@ def _api(streets: Town) -> FakeApi:
         "clusterIPs": [VIP],
         "ipFamilies": ["IPv4"],
         "ports": ports,
+        "sessionAffinity": affinity,
     }
     service = msgspec.convert({"metadata": {"name": "web", "namespace": "ns"}, "spec": spec}, Service)
     slices = msgspec.convert(
@@ -77,7 +78,10 @@ def _api(streets: Town) -> FakeApi:
                 {"name": "p", "port": PORT, "protocol": "TCP"},
                 {"name": "echo", "port": ECHO_PORT, "protocol": "TCP"},
             ],
-            "endpoints": [{"addresses": [streets.pods[0].ips[0]], "nodeName": "node"}],
+            "endpoints": [
+                {"addresses": [pod.ips[0]], "nodeName": "node" if pod in streets.pods else "other"}
+                for pod in pods
+            ],
         },
         EndpointSlice,
     )
@@ -194,7 +198,14 @@ def _config(mode: str) -> Configuration:
     return Configuration(mode=mode, cluster_cidr="10.244.0.0/16", node_port_addresses=("192.168.0.0/16",))
 
 
-def _with_proxy(streets: Town, mode: str, act: Callable[[Proxy, Switch], object]) -> None:
+def _with_proxy(
+    streets: Town,
+    mode: str,
+    act: Callable[[Proxy, Switch], object],
+    *,
+    pods: tuple[Place, ...] = (),
+    affinity: str = "None",
+) -> None:
     """In the node's namespace; `act` is a coroutine function, run once the first sync is done."""
 
     async def run() -> None:
@@ -202,7 +213,8 @@ def _with_proxy(streets: Town, mode: str, act: Callable[[Proxy, Switch], object]
             return make_backends(Options(config=config, own_table=False), (4,))  # type: ignore[return-value]
 
         backends = make(_config(mode))
-        proxy = Proxy(Client(_api(streets)), _config(mode), "node", backends, ProxyMetrics())  # type: ignore[arg-type]
+        api = _api(streets, pods or (streets.pods[0],), affinity)
+        proxy = Proxy(Client(api), _config(mode), "node", backends, ProxyMetrics())  # type: ignore[arg-type]
         switch = Switch(proxy, backends, make=make, attend=_attend, clean_others=_clean_others)  # type: ignore[arg-type]
         tasks = [asyncio.ensure_future(proxy.run()), asyncio.ensure_future(switch.run())]
         try:
@@ -244,6 +256,23 @@ def test_a_switch_of_modes_refuses_nobody_and_ends_nothing(modes: tuple[str, ...
             await _until_gone(_RULES[modes[1]])
 
     _with_proxy(streets, modes[0], act)
+
+
+def test_clients_with_affinity_stay_where_they_are_in_every_mode(streets: Town) -> None:
+    pods = (*streets.pods, streets.remote)
+    clients = (*streets.pods, streets.client, streets.remote_node)
+
+    async def act(_proxy: Proxy, switch: Switch) -> None:
+        def servers() -> list[str]:
+            return [ask(client, VIP, 80, timeout_s=5).server for client in clients]
+
+        first = await asyncio.to_thread(servers)
+        for mode in ("iptables", "userspace", "nftables", "userspace", "iptables", "nftables"):
+            switch.take_up(lambda mode=mode: _config(mode))  # type: ignore[misc]
+            assert switch.mode == mode
+            assert await asyncio.to_thread(servers) == first, mode
+
+    _with_proxy(streets, "nftables", act, pods=pods, affinity="ClientIP")
 
 
 def test_a_table_of_kube_proxy_is_taken_over_without_a_refusal(streets: Town) -> None:

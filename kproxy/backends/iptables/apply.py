@@ -5,15 +5,16 @@ from typing import ClassVar
 
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.iptables import names as n
+from kproxy.backends.iptables.memory_disk import memorize, recall
 from kproxy.backends.iptables.pieces import FILTER, NAT
 from kproxy.backends.iptables.plan import JUMPS, SHARED, Plan, Work
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
-from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
 from kproxy.node import NodeRules
 from linux import sysctl
 from linux.iptables.restore import Edit, Saved, document
 from linux.iptables.rules import Jump
-from linux.iptables.run import Iptables, IptablesFailed, of_host
+from linux.iptables.run import Iptables, IptablesFailed, of_host, tables_exist
 from linux.logging_kv import get_logger
 from linux.process import ProgramFailed
 
@@ -94,6 +95,12 @@ class IptablesBackend:
             saved.jumps(chain, target.chain) for chain, target in jumps if isinstance(target, Jump)
         )
 
+    def remembered(self, table: ForwardingTable) -> list[Remembered]:
+        return recall(table)
+
+    def remember(self, table: ForwardingTable, clients: list[Remembered]) -> None:
+        memorize(clients)
+
     def watch(self) -> Watch | None:
         return None
 
@@ -148,7 +155,9 @@ def take_over() -> None:
 
 
 def clean() -> None:
-    """Both variants of both families."""
+    """Both variants of both families; where there is no table at all, no program is asked."""
+    if not tables_exist():
+        return
     for family in (IPV4, IPV6):
         plain = "ip6tables" if family == IPV6 else "iptables"
         for variant in (f"{plain}-nft", f"{plain}-legacy"):

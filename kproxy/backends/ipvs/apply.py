@@ -165,7 +165,7 @@ class IpvsBackend:
             foreign = (
                 iptables_names.NODE_PORTS,
                 iptables_names.EXTERNAL_SERVICES,
-                *((n.SERVICES,) if table == "filter" else ()),
+                *((n.SERVICES, n.OUT_FILTER) if table == "filter" else ()),
             )
             empty: dict[str, tuple[()]] = {chain: () for chain in foreign if chain in known.chains}
             stale = tuple(c for c in known.chains if c.startswith(iptables_names.OWN_PREFIXES))

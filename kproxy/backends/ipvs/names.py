@@ -17,7 +17,8 @@ NODE_PORT = "KUBE-NODE-PORT"
 BALANCER = "KUBE-LOAD-BALANCER"
 SOURCE_RANGES = "KUBE-SOURCE-RANGES-FIREWALL"
 FILTER = "KUBE-IPVS-FILTER"
-OWN_CHAINS = (NODE_PORT, BALANCER, SOURCE_RANGES, FILTER)  # no other mode has them
+OUT_FILTER = "KUBE-IPVS-OUT-FILTER"  # kube-proxy's alone, a rule for each balancer's address
+OWN_CHAINS = (NODE_PORT, BALANCER, SOURCE_RANGES, FILTER, OUT_FILTER)  # no other mode has them
 
 IP_PORT, IP_PORT_IP, IP_PORT_NET = "hash:ip,port", "hash:ip,port,ip", "hash:ip,port,net"
 IP, PORT = "hash:ip", "bitmap:port"

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.nftables import names as n
+from kproxy.backends.nftables.memory_socket import memorize, recall
 from kproxy.backends.nftables.pieces import INDEXED_MAPS
 from kproxy.backends.nftables.plan import Forget, Plan, Work
 from kproxy.backends.nftables.skeleton import nf_family
 from kproxy.backends.registry import Backend, BackendError, SyncReport
 from kproxy.counters import Count
-from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
 from kproxy.node import NodeRules
 from linux.logging_kv import get_logger
 from linux.netlink.socket import NetlinkError
@@ -176,6 +177,12 @@ class NftablesBackend:
                     if (e := socket.element(table, name, key)) is not None
                 ]
         return [_endpoint_count(name, element) for name, element in found]
+
+    def remembered(self, table: ForwardingTable) -> list[Remembered]:
+        return recall(self._socket, self._plan.table, table, self._node.family)
+
+    def remember(self, table: ForwardingTable, clients: list[Remembered]) -> None:
+        memorize(self._socket, self._plan.table, table, self._node.family, clients)
 
     def cleanup(self) -> None:
         delete_table(self._socket, nf_family(self._node.family))

@@ -11,6 +11,7 @@ from kproxy.backends.nftables.skeleton import nf_family
 from kproxy.forwarding import (
     PROTOCOL_NUMBERS,
     Drop,
+    Endpoint,
     Forward,
     Frontend,
     FrontendKind,
@@ -136,6 +137,11 @@ def pieces(service: ServiceForwarding, family: int) -> Pieces:
     return Pieces(tuple(_entries(service, _shared)))
 
 
+def packed_endpoint(endpoint: Endpoint) -> bytes:
+    """As the data of a map."""
+    return pack(endpoint.ip) + _PORT.pack(endpoint.port)
+
+
 Choose: TypeAlias = Callable[[str, Forward], NftVerdict]
 """The chain that picks one of these endpoints, by the prefix of the shared one that would."""
 
@@ -248,7 +254,7 @@ class _Affinity:
     def _choose(self, prefix: str, forward: Forward) -> NftVerdict:
         is_main = forward == self._everywhere
         map_name = self._main if is_main else self._local
-        self._maps[map_name] = frozenset(pack(e.ip) + _PORT.pack(e.port) for e in forward.endpoints)
+        self._maps[map_name] = frozenset(map(packed_endpoint, forward.endpoints))
         name = n.own(self._service.name, f"{prefix}-affinity" if is_main else f"{prefix}-affinity-local")
         rules = [Rule(p.call(n.MARK))] if prefix in _BEHIND_MARK else []
         rules.append(Rule(p.translate(self._headers.family, map_name, self._headers.source)))

@@ -8,7 +8,7 @@ from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
 from kproxy.backends.userspace.engine_run import Engine
 from kproxy.backends.userspace.plan import Plan, Work
-from kproxy.forwarding import ForwardingTable, ServicePortName
+from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName, keepers
 from kproxy.node import NodeRules
 from linux.logging_kv import get_logger
 from linux.netlink.socket import NetlinkError
@@ -106,6 +106,15 @@ class UserspaceBackend:
     def connection_count(self) -> int:
         """Streams that would end with this backend."""
         return self._engine.stream_count if self._engine is not None else 0
+
+    def remembered(self, table: ForwardingTable) -> list[Remembered]:
+        return self._engine.remembered(keepers(table)) if self._engine is not None else []
+
+    def remember(self, table: ForwardingTable, clients: list[Remembered]) -> None:
+        if self._engine is not None:
+            self._engine.remember(
+                {service.name: service.affinity_timeout_s or 0 for service, _ in keepers(table)}, clients
+            )
 
     def watch(self) -> Watch | None:
         return None

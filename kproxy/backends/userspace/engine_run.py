@@ -8,14 +8,14 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from random import Random
 
 from kproxy.backends.userspace.datagrams_run import Datagrams
 from kproxy.backends.userspace.plan import Key, Route, choices
 from kproxy.backends.userspace.streams_run import Stream, listen
-from kproxy.forwarding import Endpoint
+from kproxy.forwarding import Endpoint, Remembered, ServiceForwarding, ServicePortName
 from kproxy.node import NodeRules
 from linux.logging_kv import get_logger
 
@@ -46,7 +46,7 @@ class Engine:
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._listeners: dict[Key, _Listener] = {}
         self._streams: set[Stream] = set()
-        self._clients: dict[tuple[object, str], tuple[Endpoint, float]] = {}
+        self._clients: dict[tuple[ServicePortName, str], tuple[Endpoint, float]] = {}
         self._stopping = False
         self.watch(self._bell, select.EPOLLIN, lambda _events: self._take_commands())
         self._thread = threading.Thread(target=self._run, name="kproxy-userspace", daemon=True)
@@ -73,6 +73,30 @@ class Engine:
         if not done.wait(_ANSWER_S):
             raise OSError(f"the forwarding thread did not answer within {_ANSWER_S:g} s")
         return failed
+
+    def remembered(
+        self, services: Iterable[tuple[ServiceForwarding, tuple[Endpoint, ...]]]
+    ) -> list[Remembered]:
+        """Clients with session affinity; endpoints that are gone are left out."""
+        known, now_s = dict(self._clients), time.monotonic()
+        kept = {service.name: (service.affinity_timeout_s or 0, ends) for service, ends in services}
+        found = []
+        for (name, client), (endpoint, at_s) in known.items():
+            timeout_s, ends = kept.get(name, (0, ()))
+            left_s = timeout_s - (now_s - at_s)
+            if left_s > 0 and endpoint in ends:
+                found.append(Remembered(name, client, endpoint, left_s))
+        return found
+
+    def remember(self, timeouts_s: Mapping[ServicePortName, int], clients: Iterable[Remembered]) -> None:
+        """As if each had come when its time began."""
+        now_s = time.monotonic()
+        added = {
+            (c.service, c.client): (c.endpoint, now_s - timeouts_s[c.service] + c.left_s)
+            for c in clients
+            if c.service in timeouts_s
+        }
+        self._send(lambda: self._clients.update(added))
 
     @property
     def keys(self) -> frozenset[Key]:
