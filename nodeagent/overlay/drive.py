@@ -141,7 +141,7 @@ class Overlay:
             return
         ranges = (places[0].ranges, pod_ranges(places))
         if ranges != self._ranges or self._filter_touched:
-            self._filter_touched = False
+            self._filter_touched, self._ranges = False, None  # until it has worked
             self._filter.replace(*ranges)
             self._ranges = ranges
 
