@@ -136,6 +136,20 @@ def test_the_node_itself_reaches_pods_of_other_nodes(tunnels: Cluster) -> None:
         assert done.stdout.strip() == "east"
 
 
+def test_a_port_of_one_node_leads_to_a_pod_of_another(tunnels: Cluster) -> None:
+    tunnels.kubectl("expose", "pod", "east", "--type=NodePort", "--port=80", "--target-port=8080")
+    try:
+        both = {"spec": {"ipFamilyPolicy": "RequireDualStack"}}
+        tunnels.kubectl("patch", "service", "east", "-p", json.dumps(both))
+        port = tunnels.kubectl("get", "service", "east", "-o", "jsonpath={.spec.ports[0].nodePort}").stdout
+        for ip in tunnels.lab.nodes[0].addresses:
+            url = f"http://[{ip}]:{port}/" if ":" in ip else f"http://{ip}:{port}/"
+            ask = ["curl", "-s", "-m", "2", url]
+            until(lambda ask=ask: tunnels.exec("hub", ask, check=False).stdout.strip() == "east")
+    finally:
+        tunnels.kubectl("delete", "service", "east")
+
+
 def test_outside_the_cluster_a_pod_has_its_nodes_address(tunnels: Cluster) -> None:
     for family, outside in zip((socket.AF_INET, socket.AF_INET6), tunnels.lab.hub.addresses, strict=True):
         with tunnels.inside("hub"):
