@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterable
 from pathlib import Path
 
 from dns.memo import MAX_BYTES
 from dns.metrics import Registry
 from dns.responder import Responder
+from dns.tcp.crowd import MAX_CONNECTIONS
 
 # What answers from upstreams, buffers and the like take beside the zone and the answers kept ready.
 ASIDE_BYTES = 6 << 20
@@ -39,6 +41,18 @@ def watch_process(registry: Registry) -> None:
         lost.set(receive_errors(Path("/proc/self/net/snmp").read_text()))
 
     registry.collectors.append(collect)
+
+
+def connection_limit() -> int:
+    """How many connections clients may have: what the system gives in files, less what else needs them.
+
+    The limit of this process is raised to the one that it may have, as every Go program does.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(16, min(MAX_CONNECTIONS, soft * 3 // 4))
 
 
 def _stat() -> list[str]:

@@ -21,11 +21,12 @@ from dns import disk
 from dns.build import Configuration, Place, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
-from dns.handlers.site import World
+from dns.handlers.site import HttpRoute, World
 from dns.http.serve import HttpServer
 from dns.metrics import Registry
-from dns.process_disk import fit_memory, watch_process
+from dns.process_disk import connection_limit, fit_memory, watch_process
 from dns.responder import Responder
+from dns.tcp.crowd import Crowd
 from dns.tcp.serve import open_tcp, serve_tcp
 from dns.udp.serve import UdpServer
 from dns.udp.socket import open_udp
@@ -71,6 +72,7 @@ class ServerProcess:
         self._fast_rng = Random(self._rng.getrandbits(64))
         self._secret = os.urandom(32)
         self._listeners: dict[Place, Listener] = {}
+        self._crowd = Crowd(connection_limit())
         self._http: dict[str, HttpServer] = {}
         self._configuration: Configuration | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -232,7 +234,11 @@ class ServerProcess:
                 sock = open_udp(place.host, place.port)
                 udp = UdpServer(sock, datagrams, _logger.log)
             tcp = await serve_tcp(
-                open_tcp(place.host, place.port), streams, idle_s=configuration.world.stream_idle_s, tls=tls
+                open_tcp(place.host, place.port),
+                streams,
+                self._crowd,
+                idle_s=configuration.world.stream_idle_s,
+                tls=tls,
             )
         except OSError as problem:
             what = f"{place.text}: {(problem.strerror or str(problem)).lower()}"
@@ -243,26 +249,31 @@ class ServerProcess:
         return Listener(udp, datagrams, streams, tcp)
 
     async def _take_http(self, new: Configuration) -> None:
-        wanted: dict[str, list[object]] = {}
+        """On an error the endpoints stay as they were."""
+        wanted: dict[str, list[HttpRoute]] = {}
         for route in new.world.routes:
             wanted.setdefault(route.address, []).append(route)
-        for address in [address for address in self._http if address not in wanted]:
-            self._http.pop(address).stop()
-        for address in wanted:
-            routes = [route for route in new.world.routes if route.address == address]
+        opened: dict[str, HttpServer] = {}
+        for address, routes in wanted.items():
             if address in self._http:
-                self._http[address].routes = {route.path: route for route in routes}
                 continue
             server = HttpServer(address, routes)
             try:
                 await server.start()
             except OSError as problem:
+                for one in opened.values():
+                    one.stop()
                 what = f"cannot listen on {address} for {routes[0].plugin}"
                 raise OSError(
                     problem.errno,
                     f"{what}: {(problem.strerror or '').lower()}: give the plugin another address",
                 ) from problem
-            self._http[address] = server
+            opened[address] = server
+        for address in [address for address in self._http if address not in wanted]:
+            self._http.pop(address).stop()
+        for address, server in self._http.items():
+            server.routes = {route.path: route for route in wanted[address]}
+        self._http |= opened
 
     @staticmethod
     def _close(listener: Listener) -> None:

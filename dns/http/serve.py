@@ -51,7 +51,10 @@ class HttpServer:
 
     def answer(self, method: str, target: str) -> bytes:
         """The response to one request line."""
-        url = urlsplit(target)
+        try:
+            url = urlsplit(target)
+        except ValueError:
+            url = urlsplit("")
         route = self.routes.get(url.path)
         if method not in {"GET", "HEAD"}:
             status, kind, body = 405, "text/plain", b"only GET is answered\n"

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from dns.responder import Responder
+from dns.tcp.crowd import Crowd
 
 if TYPE_CHECKING:
     import ssl
@@ -19,6 +20,9 @@ else:
 
 
 IDLE_S = 10.0
+BACKLOG = (
+    4096  # as much as the system lets wait; a connection beyond would wait a second for its next attempt
+)
 # A client that does not read its answers is not read from either.
 MAX_UNSENT_BYTES = 1 << 20
 
@@ -39,7 +43,7 @@ def open_tcp(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
         sock.bind((host, port))
-        sock.listen(512)
+        sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError:
         sock.close()
@@ -48,18 +52,24 @@ def open_tcp(host: str, port: int) -> socket.socket:
 
 
 async def serve_tcp(
-    sock: socket.socket, responder: Responder, *, idle_s: float = IDLE_S, tls: ssl.SSLContext | None = None
+    sock: socket.socket,
+    responder: Responder,
+    crowd: Crowd,
+    *,
+    idle_s: float = IDLE_S,
+    tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     return await loop.create_server(
-        lambda: Connection(responder, idle_s), sock=sock, ssl=tls, start_serving=True
+        lambda: Connection(responder, crowd, idle_s), sock=sock, ssl=tls, backlog=BACKLOG, start_serving=True
     )
 
 
 class Connection(asyncio.Protocol):
     """One client's connection."""
 
-    def __init__(self, responder: Responder, idle_s: float) -> None:
+    def __init__(self, responder: Responder, crowd: Crowd, idle_s: float) -> None:
+        self._crowd = crowd
         self._idle_s = idle_s
         self._responder = responder
         self._buffer = b""
@@ -73,6 +83,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(MAX_UNSENT_BYTES)
+        self._crowd.join(self)
         peer = transport.get_extra_info("peername") or ("", 0)
         self._client = (str(peer[0]).removeprefix("::ffff:"), peer[1])
         self._from_ipv6 = ":" in self._client[0]
@@ -82,6 +93,7 @@ class Connection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._crowd.leave(self)
         if self._idle is not None:
             self._idle.cancel()
 
@@ -121,6 +133,10 @@ class Connection(asyncio.Protocol):
             if answer is not None:
                 out += (len(answer).to_bytes(2, "big"), answer)
         self._buffer = buffer[offset:]
+        if not self._crowd.spoke(self, len(self._buffer)):
+            self._buffer = b""
+            self.close()
+            return
         if out and self._transport is not None:
             self._transport.write(b"".join(out))
         self._wait()
@@ -133,8 +149,8 @@ class Connection(asyncio.Protocol):
         """Close a connection that says nothing for a while."""
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(self._idle_s, self._close)
+        self._idle = asyncio.get_running_loop().call_later(self._idle_s, self.close)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._transport is not None:
             self._transport.close()

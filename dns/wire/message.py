@@ -8,11 +8,12 @@ from struct import Struct as Layout
 import msgspec
 
 from dns.wire import names, numbers
-from dns.wire.query import HEADER, Edns, _options
+from dns.wire.query import FIXED, HEADER, Edns, _options
 from dns.wire.records import Named, Record
 
 _RR = Layout("!HHIH")
 _TYPE_CLASS = Layout("!HH")
+_SOA_NUMBERS_BYTES = 20
 
 # Where names stand in the data: bytes before the first name, how many names. A name in these may be compressed by
 # the sender (RFC 3597 section 4); in every other type data is taken as it is.
@@ -101,6 +102,9 @@ def _decode(packet: bytes) -> Message:
 
 
 def _data(packet: bytes, kind: int, offset: int, end: int) -> bytes | Named:
+    length = end - offset
+    if length and FIXED.get(kind, length) != length:
+        raise names.BadName("an address record of the wrong length")
     place = _NAMES_AFTER.get(kind)
     if place is None or offset == end:
         return packet[offset:end]
@@ -113,4 +117,6 @@ def _data(packet: bytes, kind: int, offset: int, end: int) -> bytes | Named:
         found.append(name)
     if offset > end:
         raise names.BadName("a name runs past its record")
+    if kind == numbers.SOA and end - offset != _SOA_NUMBERS_BYTES:
+        raise names.BadName("a SOA record of the wrong length")
     return Named(prefix, tuple(found), packet[offset:end])

@@ -17,7 +17,8 @@ from dns.wire.numbers import QR
 HEADER = Layout("!HHHHHH")
 _TYPE_CLASS = Layout("!HH")
 _RR = Layout("!HHIH")
-_FIXED = {numbers.A: 4, numbers.AAAA: 16}
+# Bytes of an address.
+FIXED = {numbers.A: 4, numbers.AAAA: 16}
 _U16 = Layout("!H")
 
 
@@ -122,7 +123,7 @@ def _records(packet: bytes, offset: int, skipped: int, additionals: int) -> tupl
         if offset > len(packet):
             raise names.BadName("a record runs past the end of the message")
         if index < skipped or kind != numbers.OPT:
-            if length and _FIXED.get(kind, length) != length:
+            if length and FIXED.get(kind, length) != length:
                 raise names.BadName("an address record of the wrong length")
             plain = False
             continue

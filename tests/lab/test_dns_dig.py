@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -116,7 +117,6 @@ class World:
 
 
 def free_ports(count: int) -> list[int]:
-    import socket
 
     socks = [socket.socket() for _ in range(count)]
     try:
@@ -241,6 +241,38 @@ def test_a_changed_corefile_is_taken_without_losing_a_query_and_a_bad_one_is_ref
     wait_for(lambda: "unknown plugin 'nonsense'" in world.text(), "the mistake is not said")
     assert world.short("svc1.testns.svc.cluster.local") == ["10.0.0.100"]
     world.write()
+
+
+def test_a_corefile_whose_address_is_taken_leaves_everything_as_it_was(world: World) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        world.write(
+            f"extra.test:{world.ports['port']} {{\n bind 127.0.0.1 ::1\n prometheus {taken}\n whoami\n}}\n"
+        )
+        world.process.send_signal(signal.SIGUSR1)
+        wait_for(
+            lambda: f"cannot listen on {taken} for prometheus" in world.text(), "the mistake is not said"
+        )
+    assert world.short("svc1.testns.svc.cluster.local") == ["10.0.0.100"]
+    assert "coredns_reload_failed_total" in world.http("metrics", "/metrics")
+    assert world.http("ready", "/ready") == "OK"
+    world.write()
+
+
+def test_a_port_that_another_server_has_is_said(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        corefile = tmp_path / "Corefile"
+        corefile.write_text(f".:{port} {{\n bind 127.0.0.1\n whoami\n}}\n")
+        words = [sys.executable, "-m", "dns.cli", "-conf", str(corefile)]
+        found = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    assert found.returncode == 1
+    said = f"kdns: cannot listen on dns://127.0.0.1:{port}: address already in use: is another DNS server running?"
+    assert found.stderr.startswith(said), found.stderr
+    assert found.stderr.count("\n") == 1
 
 
 def test_answers_go_on_while_the_api_is_away(world: World) -> None:
