@@ -36,6 +36,26 @@ def until(holds: Callable[[], object], timeout_s: float = 20) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def vxlan(request: pytest.FixtureRequest) -> None:
+    """Without the kernel's driver nothing here can be tested."""
+    fd = netns.create()
+    try:
+        done = netns.run_in(
+            fd,
+            lambda: process.run(
+                ["ip", "link", "add", "v0", "type", "vxlan", "id", "1", "dstport", "4789"], check=False
+            ),
+        )
+    finally:
+        os.close(fd)
+    if done.code:
+        text = f"the kernel's vxlan driver (CONFIG_VXLAN) is missing on this machine: {done.stderr.strip()}"
+        if request.config.getoption("--require-kernel"):
+            pytest.fail(text)
+        pytest.skip(text)
+
+
 @pytest.fixture(scope="module")
 def tunnels() -> Iterator[Cluster]:
     """Two nodes, a pod on each: "west" and "east"."""
