@@ -16,6 +16,7 @@ from kube.scheduler.quantity import amount
 from kube.watch import Informer
 from linux import process
 from linux.logging_kv import get_logger
+from nodeagent.cgroups import apply as cgroups_apply
 from nodeagent.cni.apply import Cni
 from nodeagent.housekeeping_drive import Housekeeping
 from nodeagent.images.builtin.apply import find_busybox
@@ -158,6 +159,9 @@ class Agent:
         )
         if verdict.note:
             logger.warning("container runtime is not the first choice", why=verdict.note)
+        missing = cgroups_apply.missing_controllers() if verdict.candidate.cgroups else ()
+        if missing:
+            logger.warning("cgroup controllers are missing: no limits by them", controllers=",".join(missing))
         return verdict
 
     def _host(self, verdict: Verdict, cpu_count: int, memory_bytes: int) -> Host:

@@ -215,7 +215,7 @@ def _surroundings(
         environment=values,
         volume_mounts=_volume_mounts(node, pod, container, values),
         etc_mounts=mounts.etc_mounts(node.places, uid, container, record.termination_log),
-        shm_dir=node.places.shm(uid),
+        shm_dir="/dev/shm" if pod.spec.host_ipc else node.places.shm(uid),  # noqa: S108  the node's own
         namespaces=mounts.namespaces(pod, pins, order.sandbox.shared_pid or _target_pid_namespace(order)),
         cgroup_path=mounts.container_cgroup(node.cgroup_root, uid, record.id),
         node_memory_bytes=node.node_memory_bytes,

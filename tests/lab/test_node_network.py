@@ -1,5 +1,6 @@
-"""Ports of the node that lead into a pod."""
+"""Ways into a pod: ports of its node, and its Service until the very end."""
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -46,3 +47,33 @@ def test_a_host_port_with_an_address_answers_there_alone(work: Workload) -> None
     until(lambda: not answers(work, v4, PORT), "it answers no more")
     assert f"dport {PORT} " not in work.on_node_sh("nft list ruleset")
     assert answers(work, v4, PORT + 1)
+
+
+def endpoint(work: Workload) -> dict[str, bool]:
+    """The conditions of the only endpoint of the Service `leaving`."""
+    listed = work.kubectl(
+        "get", "endpointslices", "-l", "kubernetes.io/service-name=leaving", "-o", "json"
+    ).stdout
+    found = [e["conditions"] for item in json.loads(listed)["items"] for e in item.get("endpoints") or ()]
+    return found[0] if found else {}
+
+
+def test_a_pod_that_is_ending_serves_until_its_hook_is_done(work: Workload) -> None:
+    stop = {"preStop": {"exec": {"command": ["sh", "-c", "while [ ! -e /tmp/go ]; do sleep 0.1; done"]}}}
+    pod = work.pod("leaving", {"lifecycle": stop}, terminationGracePeriodSeconds=30)
+    pod["metadata"]["labels"] = {"app": "leaving"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "leaving"},
+        "spec": {"selector": {"app": "leaving"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    work.apply(pod, service)
+    ip = work.ready("leaving")["status"]["podIP"]
+    until(lambda: endpoint(work).get("ready"), "the Service leads to it")
+    work.delete("leaving", "--wait=false")
+    wanted = {"ready": False, "serving": True, "terminating": True}
+    until(lambda: endpoint(work) == wanted, "it is terminating and still serving")
+    assert answers(work, ip, 8080)
+    work.sh("leaving", "touch /tmp/go")
+    until(lambda: endpoint(work) == {}, "the Service has no endpoint")

@@ -117,6 +117,12 @@ def test_processes_of_the_node_and_its_ipc_on_request(work: Workload) -> None:
     for kind, same in (("pid", True), ("ipc", True), ("net", False)):
         inside = work.sh("near", f"readlink /proc/self/ns/{kind}").strip()
         assert (inside == work.on_node_sh(f"readlink /proc/self/ns/{kind}").strip()) is same, kind
+    work.on_node_sh("echo shared > /dev/shm/podnet-test")
+    try:
+        assert work.sh("near", "cat /dev/shm/podnet-test").strip() == "shared"
+        assert "No such file" in work.sh("far", "cat /dev/shm/podnet-test 2>&1; true")
+    finally:
+        work.on_node_sh("rm /dev/shm/podnet-test")
     assert work.sh("far", "readlink /proc/self/ns/pid") != work.sh("near", "readlink /proc/self/ns/pid")
 
 
