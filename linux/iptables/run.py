@@ -58,6 +58,16 @@ class Iptables(NamedTuple):
         rows = (line.split() for line in done.stdout.splitlines()[2:])
         return sum(int(row[0]) for row in rows if len(row) > 2 and row[2] == target)
 
+    def generation(self) -> int | None:
+        """Another number after every commit to the tables of the nft variant; None: of legacy's nothing tells."""
+        try:
+            if "nf_tables" not in self.version():
+                return None
+            with NftSocket() as nft:
+                return nft.generation()
+        except (OSError, process.ProgramFailed):
+            return None
+
     @property
     def is_there(self) -> bool:
         return process.find(f"{self.program}-restore") is not None

@@ -33,6 +33,7 @@ class IptablesBackend:
         self._plan = Plan(node)
         self._in_step = False
         self._syncs = 0  # is_intact looks from another thread
+        self._seen_generation: int | None = None
 
     def set_node(self, node: NodeRules) -> None:
         self._node = node
@@ -79,12 +80,19 @@ class IptablesBackend:
                 _log.warning("node ports will not answer on 127.0.0.1", error=str(error))
 
     def is_intact(self) -> bool:
-        """Whether chains, jumps and the number of rules are ours; `iptables -F` leaves a canary chain alone."""
-        syncs = self._syncs
+        """Whether chains, jumps and the number of rules are ours; `iptables -F` leaves a canary chain alone.
+
+        The nft variant's tables are not read where nobody has committed anything since the last look.
+        """
+        syncs, generation = self._syncs, self._programs.generation()
+        if generation is not None and generation == self._seen_generation:
+            return True
         try:
             good = all(self._holds(table) for table in (NAT, FILTER))
         except IptablesFailed:
             return True
+        if good:
+            self._seen_generation = generation
         return good or self._syncs != syncs
 
     def _holds(self, table: str) -> bool:
