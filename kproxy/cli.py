@@ -4,7 +4,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from kproxy.backends.registry import BACKENDS, BackendError
+from kproxy import cleanup_socket
+from kproxy.backends.registry import BackendError
 from kproxy.config import ConfigError, Configuration, validate
 from kproxy.flags import apply_flags, go_style, logging_of, overrides_of_file, parser, shown
 from kube.client.kubeconfig_disk import KubeconfigError
@@ -79,15 +80,13 @@ def _set_up_logging(config: Configuration, parsed: Namespace) -> None:
 
 
 def _cleanup() -> int:
-    """Every backend's rules; what fails is said, the others are done all the same."""
-    failed = False
-    for entry in BACKENDS:
-        try:
-            entry.clean()
-        except (BackendError, OSError) as error:
-            print(f"kproxy: {entry.name}: {error}", file=sys.stderr)
-            failed = True
-    return int(failed)
+    """By the kproxy that runs here, if one does; what fails is said, the others are done all the same."""
+    failed = cleanup_socket.ask_running()
+    if failed is None:
+        failed = cleanup_socket.remove_all_rules()
+    for text in failed:
+        print(f"kproxy: {text}", file=sys.stderr)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

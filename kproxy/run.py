@@ -13,6 +13,7 @@ import msgspec
 
 from kproxy import garbage, node_socket, process_disk, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
+from kproxy.cleanup_socket import CleanupRequests
 from kproxy.config import ConfigError, Configuration, split_address
 from kproxy.conntrack_socket import Cleaner
 from kproxy.counters_run import count_connections, count_invalid
@@ -136,6 +137,8 @@ async def _main(options: Options) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    requests = CleanupRequests(stopping.set)
+    await requests.start()
     _log.info("starting", node=node_name(config), mode=switch.mode, families=",".join(map(str, families)))
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -152,10 +155,14 @@ async def _main(options: Options) -> None:
             await stopping.wait()
             raise _Stopped
     except* _Stopped:
-        _log.info("stopping, the rules stay in force")
+        if not requests.is_asked:
+            _log.info("stopping, the rules stay in force")
     finally:
         await switch.close()
         await client.close()
+        if requests.is_asked:
+            await requests.fulfil()
+        await requests.close()
 
 
 async def _announce(proxy: Proxy, recorder: Recorder) -> None:

@@ -110,7 +110,7 @@ async def _measure(program: Program, service_count: int, endpoint_count: int) ->
             with _running(program, config) as (running, spawned_at):
                 again_s = await _synced_at(running) - spawned_at
         finally:
-            served.close()
+            await served.close()
     return {
         "endpoints": service_count * endpoint_count,
         "start_s": round(start_s, 2),

@@ -31,18 +31,20 @@ class ObjectServer:
         self._items: dict[str, dict[str, bytes]] = {path: {} for path in _KINDS}
         self._watchers: dict[str, set[asyncio.StreamWriter]] = {path: set() for path in _KINDS}
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> str:
         """Listens on loopback; its URL."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    def close(self) -> None:
+    async def close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for writers in self._watchers.values():
-            for writer in writers:
-                writer.close()
+        for writer in list(self._open):
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     def next_revision(self) -> int:
         self.revision += 1
@@ -65,17 +67,23 @@ class ObjectServer:
             writer.write(_chunk(_event(path, kind, body)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                body = await reader.readexactly(_length(head))
-                method, target, _ = head.split(" ", 2)
-                url = urlsplit(target)
-                query = {name: values[0] for name, values in parse_qs(url.query).items()}
-                if method == "GET" and url.path in _KINDS and query.get("watch") in ("true", "1"):
-                    await self._watch(url.path, query, reader, writer)
-                    return
-                await _answer(writer, *self._reply(method, url.path, body))
+            await self._answer_all(reader, writer)
+        self._open.discard(writer)
+        writer.close()
+
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            body = await reader.readexactly(_length(head))
+            method, target, _ = head.split(" ", 2)
+            url = urlsplit(target)
+            query = {name: values[0] for name, values in parse_qs(url.query).items()}
+            if method == "GET" and url.path in _KINDS and query.get("watch") in ("true", "1"):
+                await self._watch(url.path, query, reader, writer)
+                return
+            await _answer(writer, *self._reply(method, url.path, body))
 
     def _reply(self, method: str, path: str, body: bytes) -> tuple[int, list[bytes]]:
         if method == "POST":  # an Event

@@ -151,6 +151,10 @@ class ProxiedNode:
             self._process.wait()
             self._process = None
 
+    def ended(self) -> bool:
+        """Without a fault, of itself."""
+        return self._process is not None and self._process.wait(20) == 0
+
     @property
     def pid(self) -> int:
         assert self._process is not None

@@ -154,3 +154,51 @@ def test_top_shows_connections_that_live_and_counts_those_that_were(streets: Tow
             client.close()
         bound.close()
     until(lambda: (row("default/held:p") or {"live": 0})["live"] == 0, "the end of the connection")
+
+
+def _tables(streets: Town) -> str:
+    return streets.node.run(lambda: process.run(["nft", "list", "tables"]).stdout)
+
+
+@pytest.mark.parametrize("owner", ["auto", "never"])
+def test_cleanup_goes_through_the_kproxy_that_runs(streets: Town, tmp_path: Path, owner: str) -> None:
+    """And without one it does it itself, an orphaned table included."""
+    made = ProxiedNode(streets, tmp_path, f"--nftables-owner={owner}")
+
+    def cleanup() -> None:
+        done = streets.node.run(lambda: process.run([str(KPROXY), "cleanup"], check=False))
+        assert (done.code, done.stderr) == (0, "")
+        assert "kproxy" not in _tables(streets)
+
+    try:
+        made.call(make_node)
+        made.start()
+        assert "table ip kproxy" in _tables(streets)
+        cleanup()
+        assert made.ended()
+        made.start()
+        made.kill()
+        assert "table ip kproxy" in _tables(streets)
+        cleanup()
+    finally:
+        made.end()
+
+
+def test_init_only_sets_sysctls_and_writes_no_rules(streets: Town) -> None:
+    def timeout_s() -> str:
+        return Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait").read_text().strip()
+
+    def init() -> str:
+        argv = [
+            str(KPROXY),
+            "--init-only",
+            "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-close-wait=42m",
+        ]
+        process.run(argv)
+        return timeout_s()
+
+    before = _tables(streets)
+    assert streets.client.run(init) == str(42 * 60)
+    assert _tables(streets) == before
+    assert streets.client.run(lambda: process.run(["nft", "list", "tables"]).stdout) == ""

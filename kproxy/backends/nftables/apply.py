@@ -244,7 +244,9 @@ def delete_table(socket: NftSocket, family: int, name: str = n.TABLE) -> None:
         socket.apply([DeleteTable(Table(family, name))])
     except NetlinkError as error:
         if error.errno == EPERM:
-            raise BackendError("a running kproxy holds its table: stop it, then clean up") from error
+            raise BackendError(
+                "another process holds the table (nft list tables shows flags owner): stop it, then clean up"
+            ) from error
         if not error.missing:
             raise BackendError(f"the table could not be removed: {error}") from error
 
