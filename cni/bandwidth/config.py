@@ -62,9 +62,11 @@ def _limits(fields: Fields) -> Limits:
     return found
 
 
-def ifb_name(network: str, container_id: str) -> str:
-    """The device that what the container sends is led through; upstream's name."""
-    return f"bwp{sha512_hex(network + container_id)}"[:_IFB_CHARS]
+def ifb_names(network: str, container_id: str, ifname: str) -> tuple[str, str]:
+    """The device that what the container sends is led through: upstream's name, and one of the interface's own."""
+    keys = (network + container_id, f"{network}{container_id}/{ifname}")
+    first, second = (f"bwp{sha512_hex(key)}"[:_IFB_CHARS] for key in keys)
+    return first, second
 
 
 def host_interface_candidates(prev: Result) -> tuple[Interface, ...]:

@@ -9,8 +9,6 @@ from tests.lab.cni.conftest import ask_fixture as ask  # noqa: F401 - a fixture
 from tests.lab.cni.conftest import bin_dir, host, serve, world  # noqa: F401 - fixtures
 from tests.lab.cni.test_cni_bridge import (  # noqa: F401 - collected here as well
     test_a_container_may_send_with_its_own_mac_only,
-    test_add_check_and_delete_in_both_families,
-    test_port_settings_and_mtu,
     test_vlans_keep_containers_apart,
     vlans,
 )

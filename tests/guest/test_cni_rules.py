@@ -11,7 +11,6 @@ from tests.lab.cni.test_cni_portmap import (  # noqa: F401 - collected here as w
     attach,
     backend,
     test_from_outside_from_the_host_and_from_localhost,
-    test_twenty_ports,
 )
 
 pytestmark = [

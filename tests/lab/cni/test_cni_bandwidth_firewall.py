@@ -143,7 +143,43 @@ def test_bandwidth_failing_at_any_step(host, attach):
         assert ifb(host, path) not in host.links()
         assert not buckets(host, result["interfaces"][1]["name"])
         step += 1
-    assert step == 4
+    assert step == 6
+
+
+def test_bandwidth_dying_at_any_step(host, attach):
+    path, result = attach()
+    conf = limits(host, result, **INGRESS, **EGRESS)
+    step = 1
+    while host.dying("ADD", conf, path, step) != 0:
+        host.delete(conf, "", container=os.path.basename(path))
+        assert ifb(host, path) not in host.links()
+        assert host.records("bandwidth") == []
+        step += 1
+
+
+def test_two_interfaces_of_one_container_are_limited_apart(host, attach):
+    path, first = attach()
+    second = host.add(host.conf(isGateway=True, ipam={"routes": []}), path, ifname="eth1")
+    one, two = (limits(host, result, **EGRESS) for result in (first, second))
+    host.add(one, path)
+    made = host.add(two, path, ifname="eth1")
+    assert made["interfaces"][-1]["name"] != ifb(host, path)
+    host.check(one, path, first)
+    host.check(two, path, second, ifname="eth1")
+    host.delete(two, path, ifname="eth1")
+    host.check(one, path, first)
+    host.delete(one, path)
+    assert not [link for link in host.links().values() if link.kind == "ifb"]
+
+
+def test_gc_without_a_list_removes_the_devices_of_the_dead(host, attach):
+    (dead, one), (alive, two) = attach(), attach()
+    for path, result in ((dead, one), (alive, two)):
+        host.add(limits(host, result, **EGRESS), path)
+    host.sh("ip", "netns", "del", os.path.basename(dead))
+    host.call("GC", limits(host, two, version="1.1.0", **EGRESS), "")
+    assert ifb(host, dead) not in host.links()
+    assert ifb(host, alive) in host.links()
 
 
 # --- firewall

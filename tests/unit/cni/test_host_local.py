@@ -5,9 +5,12 @@ import os
 
 import pytest
 
+from cni.attachments.disk import boot_id
 from cni.host_local import apply
+from cni.host_local.database.disk import Row
 from cni.host_local.disk import Network
 from cni.host_local.mirror import disk as mirror
+from cni.spec.addresses import IP
 from cni.spec.errors import TRY_AGAIN_LATER, CniError
 from cni.spec.netconf import VALID_ATTACHMENTS
 
@@ -330,3 +333,33 @@ def test_a_lock_that_somebody_holds_is_a_reason_to_try_again(call, tmp_path, mon
             add(call(SMALL, container="c2"))
     assert caught.value.code == TRY_AGAIN_LATER
     assert add(call(SMALL, container="c2")) == ["10.1.2.3"]
+
+
+def test_an_add_costs_the_same_with_fifty_thousand_addresses_in_use(call, tmp_path):
+    """In steps of SQLite's machine, which do not depend on the load of this one."""
+    databases = {}
+    made = call({"ranges": [[{"subnet": "10.0.0.0/15"}]]})
+    made = made._replace(world=made.world._replace(databases=databases))
+    add(made._replace(container_id="first"))
+    (database,) = databases.values()
+    few = steps_of(made._replace(container_id="second"), database)
+    database.begin()
+    for n in range(50_000):
+        database.insert(Row(IP(32, (10 << 24) + 1000 + n), f"pod{n}", "eth0", boot_id=boot_id()))
+    database.commit()
+    many = steps_of(made._replace(container_id="third"), database)
+    database.close()
+    assert 0 < many < 2 * few
+
+
+def steps_of(made, database):
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+
+    database._db.set_progress_handler(step, 1)
+    add(made)
+    database._db.set_progress_handler(None, 1)
+    return count
