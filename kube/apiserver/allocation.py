@@ -21,6 +21,7 @@ from kube.store.watchers import Event
 
 SERVICES = "services"
 _NODE_PORTS = "nodeports.podnet.internal"
+_RANGES = "servicecidrs.networking.k8s.io"
 _kind = kind_at("networking.k8s.io", "v1", "ipaddresses")
 assert _kind is not None
 IP_ADDRESSES: Kind = _kind
@@ -31,14 +32,29 @@ def follow(cache: WatchCache, allocator: ServiceAllocator) -> None:
     services = [entry.decode() for entry in cache.collection(SERVICES).entries.values()]
     addresses = [entry.decode() for entry in cache.collection(IP_ADDRESSES.storage_key).entries.values()]
     allocator.rebuild(services, addresses)
+    allocator.set_cidrs(_ranges(cache))
 
     def on_event(resource: str, event: Event) -> None:
         if resource == SERVICES:
             _follow_service(allocator, event)
         elif resource == IP_ADDRESSES.storage_key:
             _follow_address(allocator, event)
+        elif resource == _RANGES:
+            allocator.set_cidrs(_ranges(cache))
 
     cache.listen(on_event)
+
+
+def _ranges(cache: WatchCache) -> list[str]:
+    """Of the ServiceCIDRs from which addresses may be given: ready, and not about to go (KEP-1880)."""
+    found: list[str] = []
+    for _, entry in sorted(cache.collection(_RANGES).entries.items()):
+        obj = entry.decode()
+        conditions = (obj.get("status") or {}).get("conditions") or ()
+        ready = any(row.get("type") == "Ready" and row.get("status") == "True" for row in conditions)
+        if ready and not obj["metadata"].get("deletionTimestamp"):
+            found += obj["spec"].get("cidrs") or ()
+    return found
 
 
 def _follow_service(allocator: ServiceAllocator, event: Event) -> None:

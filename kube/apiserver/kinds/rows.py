@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "serviceaccounts", "ServiceAccount", "io.k8s.api.core.v1.ServiceAccount", short_names=("sa",), subresource_rows=(Subresource("token", CREATE_ONLY, "TokenRequest", "authentication.k8s.io", "v1"),)),
     Kind("", "v1", "services", "Service", "io.k8s.api.core.v1.Service", short_names=("svc",), categories=("all",), subresource_rows=(Subresource("proxy", PROXY, "ServiceProxyOptions"), STATUS), name_rule="label", create_on_update=True),
     # apiregistration.k8s.io/v1
-    Kind("apiregistration.k8s.io", "v1", "apiservices", "APIService", "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService", namespaced=False, categories=("api-extensions",), subresource_rows=(STATUS,), name_rule="path"),
+    Kind("apiregistration.k8s.io", "v1", "apiservices", "APIService", "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService", namespaced=False, categories=("api-extensions",), subresource_rows=(STATUS,), name_rule="path", unconditional_update=False),
     # apps/v1
     Kind("apps", "v1", "controllerrevisions", "ControllerRevision", "io.k8s.api.apps.v1.ControllerRevision"),
     Kind("apps", "v1", "daemonsets", "DaemonSet", "io.k8s.api.apps.v1.DaemonSet", short_names=("ds",), categories=("all",), subresource_rows=(STATUS,), has_generation=True),
@@ -73,11 +73,11 @@ KINDS: tuple[Kind, ...] = (
     Kind("storage.k8s.io", "v1", "volumeattachments", "VolumeAttachment", "io.k8s.api.storage.v1.VolumeAttachment", namespaced=False, subresource_rows=(STATUS,), unconditional_update=False),
     Kind("storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", "io.k8s.api.storage.v1.VolumeAttributesClass", namespaced=False, short_names=("vac",)),
     # admissionregistration.k8s.io/v1
-    Kind("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", "MutatingAdmissionPolicy", "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy", namespaced=False, categories=("api-extensions",), has_generation=True),
-    Kind("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding", namespaced=False, categories=("api-extensions",), has_generation=True),
+    Kind("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", "MutatingAdmissionPolicy", "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy", namespaced=False, categories=("api-extensions",), has_generation=True, unconditional_update=False),
+    Kind("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding", namespaced=False, categories=("api-extensions",), has_generation=True, unconditional_update=False),
     Kind("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", "io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration", namespaced=False, categories=("api-extensions",), has_generation=True, unconditional_update=False),
-    Kind("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy", namespaced=False, categories=("api-extensions",), subresource_rows=(STATUS,), has_generation=True),
-    Kind("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding", namespaced=False, categories=("api-extensions",), has_generation=True),
+    Kind("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy", namespaced=False, categories=("api-extensions",), subresource_rows=(STATUS,), has_generation=True, unconditional_update=False),
+    Kind("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding", namespaced=False, categories=("api-extensions",), has_generation=True, unconditional_update=False),
     Kind("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration", namespaced=False, categories=("api-extensions",), has_generation=True, unconditional_update=False),
     # apiextensions.k8s.io/v1
     Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition", namespaced=False, short_names=("crd", "crds"), categories=("api-extensions",), subresource_rows=(STATUS,), has_generation=True, unconditional_update=False),
@@ -88,7 +88,7 @@ KINDS: tuple[Kind, ...] = (
     # node.k8s.io/v1
     Kind("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", "io.k8s.api.node.v1.RuntimeClass", namespaced=False, unconditional_update=False),
     # discovery.k8s.io/v1
-    Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "io.k8s.api.discovery.v1.EndpointSlice", has_generation=True, unconditional_update=False),
+    Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "io.k8s.api.discovery.v1.EndpointSlice", has_generation=True),
     # resource.k8s.io/v1
     Kind("resource.k8s.io", "v1", "deviceclasses", "DeviceClass", "io.k8s.api.resource.v1.DeviceClass", namespaced=False, has_generation=True),
     Kind("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim", "io.k8s.api.resource.v1.ResourceClaim", subresource_rows=(STATUS,)),

@@ -45,6 +45,7 @@ _CONTROLLERS: Rules = (
     "create: coordination.k8s.io: leases",
     "create: discovery.k8s.io: endpointslices endpointslices/restricted",
     "create: core: endpoints/restricted",
+    "create: networking.k8s.io: ipaddresses",
     "escalate: rbac.authorization.k8s.io: clusterroles",
 )
 CLUSTER_ROLES: Mapping[str, Rules] = {

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -43,32 +44,32 @@ class ServiceAllocator:
         self._rng = rng or Random()
         first, last = node_ports
         self._ports = Pool(first, last, port_static_count(last - first + 1), self._rng)
+        self._taken: dict[str, set[int]] = {"IPv4": set(), "IPv6": set()}  # in whatever range
+        self._first = tuple(cidrs)
         self._addresses: list[AddressPool] = []
-        self._families: tuple[str, ...] = ()
-        self.set_cidrs(cidrs)
+        self.set_cidrs(())
+        self._families = tuple(dict.fromkeys(pool.family for pool in self._addresses))
 
     @property
     def families(self) -> tuple[str, ...]:
         """The cluster's IP families, the default one first."""
         return self._families
 
-    def set_cidrs(self, cidrs: Sequence[str]) -> None:
-        """The ranges in use, that of the default family first; what is taken in kept ranges stays taken."""
-        known = {str(pool.network): pool for pool in self._addresses}
-        pools = []
-        for cidr in cidrs:
-            pool = known.get(str(ipaddress.ip_network(cidr)))
-            pools.append(pool if pool is not None else AddressPool(cidr, self._rng))
-        self._addresses = pools
-        self._families = tuple(dict.fromkeys(pool.family for pool in pools))
+    def set_cidrs(self, more: Iterable[str]) -> None:
+        """The ranges in use beside the first ones; what is taken stays so, in ranges that come later, too."""
+        networks = dict.fromkeys(ipaddress.ip_network(cidr) for cidr in (*self._first, *more))
+        self._addresses = [
+            AddressPool(str(network), self._rng, self._taken["IPv6" if network.version == 6 else "IPv4"])
+            for network in networks
+        ]
 
     def rebuild(
         self, services: Iterable[Mapping[str, Any]], ip_addresses: Iterable[Mapping[str, Any]] = ()
     ) -> None:
         """Takes what stored Services, and IPAddress objects of others, hold; forgets the rest."""
         self._ports.used.clear()
-        for pool in self._addresses:
-            pool.used.clear()
+        for taken in self._taken.values():
+            taken.clear()
         for service in services:
             spec = service.get("spec") or {}
             self._take_all(_addresses_of(spec), _ports_of(spec))
@@ -207,17 +208,15 @@ class ServiceAllocator:
 
     def _take_all(self, addresses: Iterable[str], ports: Iterable[int]) -> None:
         for address in addresses:
-            pool = self.pool_of(address)
-            if pool is not None:
-                pool.take(int(ipaddress.ip_address(address)))
+            with suppress(ValueError):
+                self._taken[family_of(address)].add(int(ipaddress.ip_address(address)))
         for port in ports:
             self._ports.take(port)
 
     def _free(self, addresses: Iterable[str], ports: Iterable[int]) -> None:
         for address in addresses:
-            pool = self.pool_of(address)
-            if pool is not None:
-                pool.release(int(ipaddress.ip_address(address)))
+            with suppress(ValueError):
+                self._taken[family_of(address)].discard(int(ipaddress.ip_address(address)))
         for port in ports:
             self._ports.release(port)
 

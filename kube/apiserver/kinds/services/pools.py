@@ -17,11 +17,13 @@ class RangeFull(Exception):
 class Pool:
     """The numbers first..last; `static_count` of them, from the low end, are chosen last."""
 
-    def __init__(self, first: int, last: int, static_count: int, rng: Random) -> None:
+    def __init__(
+        self, first: int, last: int, static_count: int, rng: Random, used: set[int] | None = None
+    ) -> None:
         self.first = first
         self.last = last
         self.dynamic_first = min(first + static_count, last + 1)
-        self.used: set[int] = set()
+        self.used: set[int] = used if used is not None else set()
         self._rng = rng
 
     def __contains__(self, number: int) -> bool:
@@ -63,16 +65,19 @@ class Pool:
 
 
 class AddressPool(Pool):
-    """The host addresses of one CIDR: all but the network's own, and the broadcast address of IPv4."""
+    """The host addresses of one CIDR: all but the network's own, and the broadcast address of IPv4.
 
-    def __init__(self, cidr: str, rng: Random) -> None:
+    `used` is shared by ranges that may overlap.
+    """
+
+    def __init__(self, cidr: str, rng: Random, used: set[int] | None = None) -> None:
         network = ipaddress.ip_network(cidr)
         self.network = network
         self.family = "IPv6" if network.version == 6 else "IPv4"
         first = int(network.network_address) + 1
         last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
         size = max(last - first + 1, 0)
-        super().__init__(first, max(last, first - 1), address_static_count(size), rng)
+        super().__init__(first, max(last, first - 1), address_static_count(size), rng, used)
 
     def text(self, number: int) -> str:
         if self.family == "IPv6":
