@@ -15,6 +15,7 @@ from kube.controllers.disruption.apply import DisruptionBudgets
 from kube.controllers.endpoints.apply import EndpointsObjects
 from kube.controllers.endpointslice.apply import EndpointSlices
 from kube.controllers.garbage.apply import GarbageCollector
+from kube.controllers.ipaddress.apply import IPAddresses
 from kube.controllers.job.apply import Jobs
 from kube.controllers.loadbalancer.apply import LoadBalancerAddresses
 from kube.controllers.mirroring.apply import EndpointMirrors
@@ -25,6 +26,7 @@ from kube.controllers.podgc.apply import PodCollector
 from kube.controllers.quota.apply import ResourceQuotas
 from kube.controllers.replicaset.apply import ReplicaSets, ReplicationControllers
 from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccounts
+from kube.controllers.servicecidr.apply import ServiceCIDRs
 from kube.controllers.statefulset.apply import StatefulSets
 from kube.controllers.volumes.apply import VolumeClaims, Volumes
 
@@ -52,6 +54,8 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     GarbageCollector,
     PodCollector,
     LoadBalancerAddresses,
+    ServiceCIDRs,
+    IPAddresses,
     VolumeClaims,
     Volumes,
 )

@@ -1,0 +1,1 @@
+"""IPAddresses: one for each cluster IP, none that nobody has (KEP-1880)."""
