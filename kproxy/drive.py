@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 from kproxy import garbage, node_socket, surroundings
+from kproxy.addresses_drive import follow_addresses
 from kproxy.backends.registry import Backend, BackendError, Remembering
 from kproxy.checks import checks_of
 from kproxy.checks_serve import CheckServers
@@ -198,7 +199,7 @@ class Proxy:
             for informer in (self._services, self._slices, self._node):
                 tasks.create_task(informer.run())
             tasks.create_task(self._ranges.run())
-            tasks.create_task(self._watch_addresses())
+            tasks.create_task(follow_addresses(self._look_around))
             tasks.create_task(self._keep_synced(tasks))
 
     async def _keep_synced(self, tasks: asyncio.TaskGroup) -> None:
@@ -331,25 +332,6 @@ class Proxy:
             asyncio.get_running_loop().call_later(_LEFTOVERS_S, self._settle, backend)
 
     # What is looked at beside the API.
-
-    async def _watch_addresses(self) -> None:
-        watch = node_socket.AddressWatch()
-        changed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def heard() -> None:
-            watch.drain()
-            changed.set()
-
-        loop.add_reader(watch.fileno(), heard)
-        try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                self._look_around()
-        finally:
-            loop.remove_reader(watch.fileno())
-            watch.close()
 
     async def _look_regularly(self) -> None:
         """A sysctl changes without a word; and once an hour everything is compared, as kube-proxy does."""
