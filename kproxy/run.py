@@ -123,7 +123,6 @@ async def _main(options: Options) -> None:
         backends,
         make=lambda changed: make_backends(msgspec.structs.replace(options, config=changed), families),
         attend=partial(_attend, proxy),
-        clean_others=_clean_others,
     )
     pages = Pages(
         metrics.registry,
@@ -206,14 +205,6 @@ async def _replace_others(proxy: Proxy, switch: Switch) -> None:
     """Rules of other modes and of kube-proxy go when ours serve, not before: no connection is refused between."""
     await proxy.synced_once.wait()
     await switch.clean_others()  # at once: nobody keeps these rules true any more
-
-
-async def _clean_others(mode: str) -> None:
-    for entry in BACKENDS:
-        try:
-            await asyncio.to_thread(entry.take_over if entry.name == mode else entry.clean)
-        except (BackendError, OSError) as error:
-            _log.warning("rules of another mode stay", mode=entry.name, error=str(error))
 
 
 class _Stopped(Exception):

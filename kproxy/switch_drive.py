@@ -1,12 +1,13 @@
 """A changed configuration takes effect while traffic passes: the new backend is complete before the old one's rules go."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from kproxy import config_disk
-from kproxy.backends.registry import Backend, BackendError
+from kproxy.backends.registry import BACKENDS, Backend, BackendError, Entry, clean_beside
 from kproxy.config import ConfigError, Configuration, validate
 from kproxy.drive import Proxy
 from kproxy.translations_socket import KeptTranslations
@@ -58,13 +59,14 @@ class Switch:
         *,
         make: Make,
         attend: Attend,
-        clean_others: Callable[[str], Awaitable[None]],
+        entries: Sequence[Entry] = BACKENDS,
     ) -> None:
         self._proxy = proxy
         self.backends = backends
         self._make = make
         self._attend = attend
-        self._clean_others = clean_others
+        self._entries = entries
+        self._cleaning = threading.Lock()  # a mode's rules are not removed while it is being taken up
         self._changed = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -131,13 +133,14 @@ class Switch:
                 backend.close()
             self._proxy.reconfigure(config)
             return
-        try:
-            self._proxy.switch(config, made)
-        except (BackendError, OSError):
-            for backend in made.values():
-                backend.close()
-            raise
-        self.backends = made
+        with self._cleaning:
+            try:
+                self._proxy.switch(config, made)
+            except (BackendError, OSError):
+                for backend in made.values():
+                    backend.close()
+                raise
+            self.backends = made
         self._changed.set()
         _log.info("proxy mode switched", before=mode, now=self.mode)
         task = asyncio.ensure_future(self._retire(old, self.mode))
@@ -162,7 +165,8 @@ class Switch:
         mode = self.mode
         kept = self._keep_translations(self.backends) if mode in _WITHOUT_TRANSLATIONS else None
         try:
-            await self._clean_others(mode)
+            for entry in self._entries:
+                await asyncio.to_thread(self._clean, entry)
             if kept is not None:
                 async with asyncio.timeout(_DRAIN_MAX_S):
                     while mode == self.mode and await asyncio.to_thread(kept.is_needed):  # noqa: ASYNC110 - as above
@@ -172,6 +176,13 @@ class Switch:
         finally:
             if kept is not None:
                 kept.close()
+
+    def _clean(self, entry: Entry) -> None:
+        with self._cleaning:
+            try:
+                clean_beside(entry, self.mode)
+            except (BackendError, OSError) as error:
+                _log.warning("rules of another mode stay", mode=entry.name, error=str(error))
 
     @staticmethod
     def _keep_translations(families: Iterable[int]) -> KeptTranslations | None:

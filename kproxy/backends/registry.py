@@ -141,6 +141,14 @@ class Entry(NamedTuple):
         cast("Callable[[], None]", import_module(self.module).take_over)()
 
 
+def clean_beside(entry: Entry, serving: str) -> None:
+    """Remove an entry's rules while the mode `serving` forwards: what is kube-proxy's in that mode, all of others."""
+    if entry.name == serving:
+        entry.take_over()
+    elif serving not in entry.chains_serve:
+        entry.clean()
+
+
 BACKENDS = (
     Entry("nftables", "kproxy.backends.nftables.apply"),
     Entry("iptables", "kproxy.backends.iptables.apply", ("ipvs",)),

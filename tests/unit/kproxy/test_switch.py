@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from kproxy.backends.registry import Backend
+import pytest
+
+from kproxy.backends.registry import BACKENDS, Backend, Entry, clean_beside
 from kproxy.config import Configuration
 from kproxy.drive import Proxy
 from kproxy.metrics import ProxyMetrics
@@ -27,6 +29,22 @@ class Named(FakeBackend):
         self.closed = True
 
 
+class Rules(Entry):
+    """Of one mode; tells when they are removed."""
+
+    def __new__(cls, name: str, _stage: "Stage") -> "Rules":
+        return super().__new__(cls, name, "")
+
+    def __init__(self, _name: str, stage: "Stage") -> None:
+        self._stage = stage
+
+    def clean(self) -> None:
+        self._stage.cleaned.append((self.name, bool(self._stage.new.table)))
+
+    def take_over(self) -> None:
+        return
+
+
 class Stage:
     """A proxy over a fake backend `nftables`, and what its switch did."""
 
@@ -44,15 +62,12 @@ class Stage:
             {4: self.old},
             make=lambda _config: {4: self.new},
             attend=self._attend,
-            clean_others=self._clean,
+            entries=tuple(Rules(name, self) for name in ("nftables", "iptables")),
         )
 
     async def _attend(self, backends: Mapping[int, Backend]) -> None:
         self.attended.append(next(iter(backends.values())).name)
         await asyncio.Event().wait()
-
-    async def _clean(self, mode: str) -> None:
-        self.cleaned.append((mode, bool(self.new.table)))
 
 
 def _run(test: Callable[[Stage], Awaitable[None]]) -> None:
@@ -83,7 +98,7 @@ def test_the_new_backend_is_complete_before_the_old_rules_go() -> None:
         assert stage.new.table == stage.old.table
         assert not stage.old.closed
         await _until(lambda: bool(stage.cleaned))
-        assert stage.cleaned == [("iptables", True)]
+        assert stage.cleaned == [("nftables", True)]
         assert stage.old.closed
         await _until(lambda: stage.attended == ["nftables", "iptables"])
 
@@ -144,3 +159,23 @@ def test_another_setting_of_the_same_mode_is_written_by_the_same_backend() -> No
 def test_addresses_that_are_bound_wait_for_the_next_start() -> None:
     old, new = Configuration(), Configuration(metrics_bind_address="127.0.0.1:1", cluster_cidr="10.1.0.0/16")
     assert needs_restart(old, new) == ("metrics_bind_address",)
+
+
+@pytest.mark.parametrize(
+    ("serving", "removed"),
+    [
+        ("nftables", {"iptables", "userspace", "ipvs"}),
+        ("iptables", {"nftables", "userspace", "ipvs"}),
+        ("ipvs", {"nftables", "userspace"}),  # the chains of iptables are its own, too
+        ("userspace", {"nftables", "iptables", "ipvs"}),
+    ],
+)
+def test_whose_rules_go_when_a_mode_serves(
+    serving: str, removed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: set[str] = set()
+    monkeypatch.setattr(Entry, "clean", lambda entry: gone.add(entry.name))
+    monkeypatch.setattr(Entry, "take_over", lambda _entry: None)
+    for entry in BACKENDS:
+        clean_beside(entry, serving)
+    assert gone == removed
