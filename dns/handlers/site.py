@@ -171,6 +171,8 @@ def duration_s(line: Line, text: str) -> float:
             number += char
         else:
             unit += char
+    if not text:
+        raise line.error(f"{line.name.text}: a duration such as 5s or 1m30s is missing")
     if number != "0":
         raise line.error(f"{line.name.text}: {text!r} needs a unit, such as {text}s")
     return total

@@ -162,7 +162,7 @@ class UdpServer:
         responder, memo, sock = self._responder, self._responder.memo, self._sock
         while True:
             packet, controls, _, client = sock.recvmsg(MAX_QUERY_BYTES, 128)
-            if self._stopping:
+            if self._stopping and not packet:
                 return
             memo.tick(int(time.monotonic()))
             entry = memo.lasting.get(packet[2:]) or memo.passing.get(packet[2:])
