@@ -30,7 +30,7 @@ def check_network_name(name: str) -> None:
 def check_ifname(name: str) -> None:
     problem = _ifname_problem(name)
     if problem:
-        details = "interface name should be less than 16 characters" if "long" in problem else name
+        details = "interface name should be less than 16 characters" if "long" in problem else ""
         raise CniError(problem, code=INVALID_ENVIRONMENT, details=details)
 
 

@@ -12,10 +12,15 @@ OLDEST = ALL[0]
 def parse(version: str) -> tuple[int, int, int]:
     """Major, minor, micro; missing ones are 0. A CniError with code 6 on other text."""
     parts = version.split(".")
-    if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() for part in parts):
+    if not 1 <= len(parts) <= 3 or not all(map(_is_number, parts)):
         raise CniError(f"failed to parse config version {version!r}", code=DECODING_FAILURE)
-    numbers = [int(part) for part in parts] + [0, 0]
+    numbers = [int(part) for part in parts] + [0, 0]  # signs too, as Go reads them: -1 is older than all
     return numbers[0], numbers[1], numbers[2]
+
+
+def _is_number(text: str) -> bool:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isascii() and digits.isdigit()
 
 
 def at_least(version: str, minimum: str) -> bool:

@@ -3,12 +3,14 @@
 The reference is Debian's containernetworking-plugins 1.1.1; PODNET_REFERENCE_DIR names another build.
 """
 
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 
+from linux.execute import execute
 from tests.lab.cni.conftest import Host, PluginFailed
 from tests.lab.cni.host_state import differences, result, snapshot
 
@@ -230,3 +232,59 @@ def test_same_call_same_outcome(pair, case):
     ours, theirs = (run(host, CASES[case]) for host in pair)
     found = differences(ours, theirs)
     assert [line for line in found if not any(re.search(pattern, line) for pattern in KNOWN)] == []
+
+
+# --- refusals, by what stands before the plugin's own work
+
+GOOD = {"cniVersion": "1.0.0", "name": "n1", "type": "static", "ipam": {"type": "static", "addresses": []}}
+ENVIRONMENT = {
+    "CNI_COMMAND": "ADD",
+    "CNI_CONTAINERID": "c1",
+    "CNI_NETNS": "/some/where",
+    "CNI_IFNAME": "eth0",
+    "CNI_PATH": "/p",
+}
+
+
+def refusals():
+    """Environment and standard input of calls that are wrong in one thing."""
+    for verb in ("ADD", "DEL", "CHECK", "BOGUS"):
+        yield {"CNI_COMMAND": verb}, GOOD
+        for name in ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"):
+            yield {"CNI_COMMAND": verb, name: ""}, GOOD
+        yield {"CNI_COMMAND": verb, "CNI_CONTAINERID": "", "CNI_NETNS": "", "CNI_IFNAME": ""}, GOOD
+        for version in ("", "0.1.0", "0.4.0", "9.9.9", "x", "1.0", "1.0.0.0", "-1"):
+            yield {"CNI_COMMAND": verb}, {**GOOD, "cniVersion": version}
+        for name in (None, "", "-x", "a b", 5):
+            yield {"CNI_COMMAND": verb}, {**GOOD, "name": name}
+        for raw in (b"", b"{", b"null", b"[]", b'"x"', b'{"name":"n1"} x', b"\xff"):
+            yield {"CNI_COMMAND": verb}, raw
+    for container in ("-a", "a/b", "a b", "a" * 300, "..", "a:b"):
+        yield {"CNI_CONTAINERID": container}, GOOD
+    for ifname in ("a" * 16, ".", "..", "a/b", "a:b", "a b", "a\u00a0b"):
+        yield {"CNI_IFNAME": ifname}, GOOD
+    for args in ("IP=10.0.0.5/24", "IP", "IP=a=b", "X=1", "X=1;IgnoreUnknown=1", "IgnoreUnknown=maybe", ";"):
+        yield {"CNI_ARGS": args}, GOOD
+
+
+def answer(folder, env, stdin):
+    """Exit status and code, and the words of codes 1, 4 and 7, which runtimes and people know."""
+    data = stdin if isinstance(stdin, bytes) else json.dumps(stdin).encode()
+    done = execute([f"{folder}/static"], stdin=data, env={**ENVIRONMENT, **env}, timeout_s=30)
+    error = json.loads(done.stdout) if done.code else {}
+    code = error.get("code")
+    return done.code, code, (error["msg"], error.get("details", "")) if code in (1, 4, 7) else None
+
+
+def test_what_is_refused_is_refused_alike(pair):
+    ours, theirs = pair
+    is_old = (
+        theirs.bin_dir == "/usr/lib/cni"
+    )  # Debian's lists three versions fewer, and looks before it knows the verb
+    for env, stdin in refusals():
+        if is_old and env.get("CNI_COMMAND") == "BOGUS" and len(env) > 1:
+            continue
+        found, wanted = (answer(host.bin_dir, env, stdin) for host in (ours, theirs))
+        if is_old and found[2] and wanted[2]:
+            found, wanted = ((*each[:2], each[2][0]) for each in (found, wanted))
+        assert found == wanted, (env, stdin)

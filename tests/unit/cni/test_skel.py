@@ -171,6 +171,7 @@ def test_a_bad_name_is_shown_in_the_details():
         ("CHECK", "9.9.9", "plugin version does not allow CHECK"),
         ("GC", "1.0.0", "config version does not allow GC"),
         ("STATUS", "1.0.0", "config version does not allow STATUS"),
+        ("STATUS", "-1", "config version does not allow STATUS"),
     ],
 )
 def test_versions_that_do_not_go_with_the_verb(command, version, message):
