@@ -16,7 +16,8 @@ _AGAIN_S = 10.0  # another daemon may end
 class CniDaemon:
     """Until the service is there the executables do their work themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, again_s: float = _AGAIN_S) -> None:
+        self._again_s = again_s
         self._service: Service | None = None
 
     async def run(self, configured: asyncio.Event) -> None:
@@ -42,7 +43,7 @@ class CniDaemon:
             if why != told:
                 logger.info("no CNI daemon of our own", reason=why)
                 told = why
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(self._again_s)
 
     def _try(self) -> str:
         """The reason if it may not be, else ""."""
