@@ -96,9 +96,11 @@ def _given(ready: Sequence[Endpoint], parts: Mapping[str, float]) -> dict[tuple[
     count = len(ready)
     for one in homeless:
         held[min(parts, key=lambda zone: (len(held[zone]) - parts[zone] * count, zone))].append(one)
+    least = {zone: _least(part, count) for zone, part in parts.items()}
     for zone in sorted(parts):
-        while len(held[zone]) < _least(parts[zone], count):
-            giver = max(parts, key=lambda other: (len(held[other]) - parts[other] * count, other))
+        while len(held[zone]) < least[zone]:
+            able = (other for other in parts if len(held[other]) > least[other])
+            giver = max(able, key=lambda other: (len(held[other]) - parts[other] * count, other))
             held[zone].append(held[giver].pop())
     return {_name(one): zone for zone, endpoints in held.items() for one in endpoints}
 
