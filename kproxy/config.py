@@ -209,6 +209,8 @@ def validate(config: Configuration) -> None:
     _one_of("mode", config.mode, MODES)
     _one_of("detectLocalMode", config.detect_local_mode, DETECT_LOCAL_MODES)
     _check_logging(config.logging or {})
+    _check_durations(config)
+    _check_detector(config)
     if canonical_ip(config.bind_address) is None:
         raise ConfigError(f"bindAddress: {config.bind_address!r} is no IP address")
     for name, address in (
@@ -236,9 +238,51 @@ def _check_logging(written: Mapping[str, Any]) -> None:
         raise ConfigError(f"logging.verbosity: {verbosity!r} is no number from 0 on")
 
 
+def _check_durations(config: Configuration) -> None:
+    """All can be read, and none is negative; 0 of configSyncPeriod is its default."""
+    tracked, ipvs = config.conntrack, config.ipvs
+    for name, written in (
+        ("configSyncPeriod", config.config_sync_period),
+        ("conntrack.tcpEstablishedTimeout", tracked.tcp_established_timeout),
+        ("conntrack.tcpCloseWaitTimeout", tracked.tcp_close_wait_timeout),
+        ("conntrack.udpTimeout", tracked.udp_timeout),
+        ("conntrack.udpStreamTimeout", tracked.udp_stream_timeout),
+        ("ipvs.tcpTimeout", ipvs.tcp_timeout),
+        ("ipvs.tcpFinTimeout", ipvs.tcp_fin_timeout),
+        ("ipvs.udpTimeout", ipvs.udp_timeout),
+    ):
+        try:
+            seconds = parse_duration_s(written or "0")
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        if seconds < 0:
+            raise ConfigError(f"{name}: {written!r} is negative")
+
+
+def _check_detector(config: Configuration) -> None:
+    """The two modes that ask for an interface need its name."""
+    for mode, field, name in (
+        ("BridgeInterface", "bridgeInterface", config.detect_local.bridge_interface),
+        ("InterfaceNamePrefix", "interfaceNamePrefix", config.detect_local.interface_name_prefix),
+    ):
+        if config.detect_local_mode == mode and not name:
+            raise ConfigError(f"detectLocal.{field}: must be set with detectLocalMode {mode}")
+
+
 def _check_numbers(config: Configuration) -> None:
-    if not 0 <= config.masquerade_bit <= 31:
-        raise ConfigError(f"masqueradeBit: {config.masquerade_bit} is not within 0 to 31")
+    for name, bit in (
+        ("iptables.masqueradeBit", config.iptables.masquerade_bit),
+        ("nftables.masqueradeBit", config.nftables.masquerade_bit),
+    ):
+        if bit is not None and not 0 <= bit <= 31:
+            raise ConfigError(f"{name}: {bit} is not within 0 to 31")
+    for name, number in (
+        ("conntrack.maxPerCore", config.conntrack.max_per_core),
+        ("conntrack.min", config.conntrack.min),
+        ("clientConnection.burst", config.client_connection.burst),
+    ):
+        if number is not None and number < 0:
+            raise ConfigError(f"{name}: {number} is less than 0")
     if config.oom_score_adj is not None and not -1000 <= config.oom_score_adj <= 1000:
         raise ConfigError(f"oomScoreAdj: {config.oom_score_adj} is not within -1000 to 1000")
     for name, section in (

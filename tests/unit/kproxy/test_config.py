@@ -13,7 +13,7 @@ from kproxy.config import (
     split_address,
     validate,
 )
-from kproxy.flags import apply_flags, go_style, overrides_of_file, parser
+from kproxy.flags import apply_flags, go_style, logging_of, overrides_of_file, parser
 from kproxy.sysctls import Setting, settings
 
 _HEAD = {"apiVersion": API_VERSION, "kind": KIND}
@@ -107,6 +107,20 @@ def test_another_kind_is_refused() -> None:
         ({"nodePortAddresses": ["primary", "10.0.0.0/8"]}, "alone"),
         ({"nodePortAddresses": ["eth0"]}, "nodePortAddresses"),
         ({"ipvs": {"excludeCIDRs": ["x"]}}, "excludeCIDRs"),
+        ({"configSyncPeriod": "-1s"}, "configSyncPeriod: '-1s' is negative"),
+        (
+            {"conntrack": {"tcpEstablishedTimeout": "x"}},
+            "conntrack.tcpEstablishedTimeout: 'x' is no duration",
+        ),
+        ({"conntrack": {"udpTimeout": "-1s"}}, "conntrack.udpTimeout"),
+        ({"conntrack": {"maxPerCore": -1}}, "conntrack.maxPerCore: -1"),
+        ({"conntrack": {"min": -1}}, "conntrack.min: -1"),
+        ({"clientConnection": {"burst": -1}}, "clientConnection.burst"),
+        ({"mode": "ipvs", "ipvs": {"tcpTimeout": "-3s"}}, "ipvs.tcpTimeout"),
+        ({"iptables": {"masqueradeBit": 40}}, "iptables.masqueradeBit: 40"),
+        ({"detectLocalMode": "BridgeInterface"}, "detectLocal.bridgeInterface"),
+        ({"detectLocalMode": "InterfaceNamePrefix"}, "detectLocal.interfaceNamePrefix"),
+        ({"logging": {"format": "yaml"}}, "logging.format: 'yaml' is unknown"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(fields: dict[str, Any], words: str) -> None:
@@ -177,3 +191,21 @@ def test_connection_tracking_is_sized_by_cores() -> None:
     assert Setting("net/netfilter/nf_conntrack_tcp_be_liberal", 1) in found
     assert Setting("net/netfilter/nf_conntrack_udp_timeout", 10) in found
     assert not any(s.key.endswith("_max") for s in found)
+
+
+@pytest.mark.parametrize(
+    ("flags", "written", "wanted"),
+    [
+        ([], {}, ("info", "text")),
+        (["-v", "4"], {}, ("debug", "text")),
+        (["--v=2", "--logging-format=json"], {}, ("info", "json")),
+        ([], {"verbosity": 5, "format": "json"}, ("debug", "json")),
+        (["-v=0", "--logging-format", "text"], {"verbosity": 5, "format": "json"}, ("info", "text")),
+        (["--log-level", "error", "-v", "9"], {}, ("error", "text")),
+    ],
+)
+def test_logging_flags_count_before_the_file(
+    flags: list[str], written: dict[str, Any], wanted: tuple[str, str]
+) -> None:
+    config = Configuration(logging=written)
+    assert logging_of(config, parser().parse_args(go_style(flags))) == wanted
