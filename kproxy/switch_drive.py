@@ -40,6 +40,9 @@ _AT_START = (
 class Draining(Protocol):
     """A backend whose connections end with it."""
 
+    def drain(self) -> None:
+        """Take no new ones."""
+
     @property
     def connection_count(self) -> int: ...
 
@@ -149,14 +152,18 @@ class Switch:
 
     async def _retire(self, old: Mapping[int, Backend], mode: str) -> None:
         """Connections that end with their backend may end first; rules go at once, they would only grow stale."""
+        draining = [backend for backend in old.values() if isinstance(backend, Draining)]
         try:
+            for backend in draining:
+                backend.drain()
             async with asyncio.timeout(_DRAIN_MAX_S):
-                while any(isinstance(b, Draining) and b.connection_count for b in old.values()):  # noqa: ASYNC110 - the count is another thread's
+                while any(backend.connection_count for backend in draining):  # noqa: ASYNC110 - the count is another thread's
                     await asyncio.sleep(_DRAIN_LOOK_S)
         except TimeoutError:
             _log.warning("connections of the old mode are ended", waited_s=_DRAIN_MAX_S)
-        for backend in old.values():
-            backend.close()
+        finally:
+            for closing in old.values():
+                closing.close()
         if mode == self.mode:
             await self.clean_others()
 

@@ -37,7 +37,7 @@ _LOOK_S = 4.0 if _IN_GUEST else 0.8
 _RULES = {"nftables": "table ip kproxy", "iptables": "KUBE-SVC"}
 _WAYS = (
     ("nftables", "iptables", "nftables"),
-    ("nftables", "userspace", "nftables"),
+    ("nftables", "userspace", "nftables", "userspace"),
     ("iptables", "userspace", "iptables"),
 )
 VIP, NODE_PORT, ECHO_PORT = "10.96.0.50", 30080, 9100

@@ -90,7 +90,7 @@ def proxied() -> Iterator[Proxied]:
 
 
 def _servers(place: Place, ip: str, port: int, count: int = 30) -> Counter[str]:
-    return Counter(ask(place, ip, port).server for _ in range(count))
+    return Counter(ask(place, ip, port, timeout_s=10).server for _ in range(count))
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -132,7 +132,7 @@ def test_datagrams_follow_their_endpoints(proxied: Proxied, family: int) -> None
     proxied.put(pod.ips, protocol="UDP")
 
     def asked() -> str:
-        return ask(proxied.town.client, vip, 80, udp=True, source_port=4444).server
+        return ask(proxied.town.client, vip, 80, udp=True, source_port=4444, timeout_s=10).server
 
     assert {asked() for _ in range(3)} == {pod.name}
     proxied.put(other.ips, protocol="UDP")

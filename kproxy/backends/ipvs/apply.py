@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from socket import AF_INET, AF_INET6
 from threading import Lock
 from typing import ClassVar
@@ -33,6 +34,7 @@ from linux.rtnl import Rtnl
 _log = get_logger("kproxy.ipvs")
 _AF = {IPV4: AF_INET, IPV6: AF_INET6}
 _BITS = {IPV4: 32, IPV6: 128}
+_CONNECTIONS = Path("/proc/thread-self/net/ip_vs_conn")
 _MODULES = ("ip_vs", "ip_vs_rr", "nf_conntrack", "ip_set", "xt_set", "dummy")
 
 
@@ -223,6 +225,18 @@ class IpvsBackend:
         except (ServersError, ipset.IpsetFailed, IptablesFailed, ProgramFailed, OSError) as error:
             _log.warning("what the kernel has could not be read", error=str(error))
             return True
+
+    def drain(self) -> None:
+        """Nothing to do: another mode's rules take new connections before they come to IPVS."""
+
+    @property
+    def connection_count(self) -> int:
+        """Streams that would end with the virtual servers."""
+        try:
+            known = _CONNECTIONS.read_text()
+        except OSError:
+            return 0
+        return sum(line.startswith("TCP") and " ESTABLISHED " in line for line in known.splitlines())
 
     def watch(self) -> Watch | None:
         return None

@@ -102,6 +102,10 @@ class UserspaceBackend:
         with Rtnl() as rtnl:
             return self._routed <= _our_routes(rtnl, self._node.family)
 
+    def drain(self) -> None:
+        if self._engine is not None:
+            self._engine.stop_accepting()
+
     @property
     def connection_count(self) -> int:
         """Streams that would end with this backend."""

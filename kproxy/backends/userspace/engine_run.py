@@ -106,6 +106,15 @@ class Engine:
     def stream_count(self) -> int:
         return len(self._streams)
 
+    def stop_accepting(self) -> None:
+        """Streams go on, new ones are somebody else's; datagrams are relayed until the end."""
+
+        def command() -> None:
+            for key in [key for key in self._listeners if key.protocol == "TCP"]:
+                self._close(self._listeners.pop(key))
+
+        self._send(command)
+
     def stop(self) -> None:
         def command() -> None:
             self._stopping = True

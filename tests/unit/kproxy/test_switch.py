@@ -24,6 +24,10 @@ class Named(FakeBackend):
         self.name = name
         self.closed = False
         self.connection_count = 0
+        self.drained = False
+
+    def drain(self) -> None:
+        self.drained = True
 
     def close(self) -> None:
         self.closed = True
@@ -120,6 +124,7 @@ def test_connections_that_end_with_their_backend_end_first() -> None:
         stage.old.connection_count = 1
         stage.switch.take_up(lambda: Configuration(mode="iptables"))
         await asyncio.sleep(0.1)
+        assert stage.old.drained
         assert not stage.old.closed
         stage.old.connection_count = 0
         await _until(lambda: stage.old.closed)
