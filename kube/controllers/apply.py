@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kube.client import ApiError, Client, NotFound, PatchKind
+from kube.client import ApiError, Client, Conflict, NotFound, PatchKind
+from kube.controllers import owners
+from kube.controllers.claims import Claims
 from kube.controllers.discovery import ACCEPT, PATHS, ServedKind, served_kinds
 from kube.controllers.mirror import Mirror
 from kube.events import timestamp
@@ -114,6 +116,16 @@ class Writer:
             self._gone(obj)
         else:
             self._saw(decode(type(obj), reply.body))
+
+    async def claim(self, owner: Object, claimed: Claims) -> list[Pod]:
+        """Adopts and releases as told; the owner's pods after that."""
+        adopted = [await self.patch(pod, owners.adopted(pod, owner)) for pod in claimed.adopt]
+        for pod in claimed.release:
+            try:
+                await self.patch(pod, owners.without_owners(pod, (owner.metadata.uid,)))
+            except (NotFound, Conflict):
+                continue
+        return [*claimed.owned, *adopted]
 
     def _gone(self, obj: Object) -> None:
         mirror = self._mirror_of(type(obj))

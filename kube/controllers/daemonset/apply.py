@@ -5,6 +5,7 @@ from __future__ import annotations
 from kube.client import Forbidden
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once
+from kube.controllers.claims import claims
 from kube.controllers.context import Context
 from kube.controllers.daemonset import plan
 from kube.controllers.daemonset.template import Fitness, fitness, node_of, pod_body, wishes
@@ -15,6 +16,7 @@ from kube.objects import DaemonSet, NamespacedName, Node, Pod, key_of
 from kube.watch import WorkQueue
 
 _OWNED = "controlled by"
+_ORPHANS = "orphans in"
 _BACKOFF_S, _BACKOFF_MAX_S = 1.0, 900.0
 _KEPT_ZEROS = frozenset(
     {"currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"}
@@ -30,6 +32,8 @@ class DaemonSets:
         self._pods = context.mirror(Pod)
         self._nodes = context.mirror(Node)
         self._pods.add_index(_OWNED, owners.controlled_by)
+        self._pods.add_index(_ORPHANS, owners.orphan_in)
+        self._sets.add_index("namespace", lambda one: (one.metadata.namespace,))
         self._sets.add_index("uid", lambda one: (one.metadata.uid,))
         self._history = History(context)
         self._failures: dict[tuple[str, str], tuple[int, float]] = {}  # (uid, node) → count, last at
@@ -47,6 +51,10 @@ class DaemonSets:
             ref = owners.controller_of(pod) if pod is not None else None
             for one in self._sets.by("uid", ref.uid) if ref is not None else ():
                 self.queue.add(key_of(one))
+        if new is not None and owners.controller_of(new) is None:
+            for one in self._sets.by("namespace", key.namespace):
+                if one.spec.selector.matches(new.metadata.labels):
+                    self.queue.add(key_of(one))
 
     def _on_node(self, key: NamespacedName, old: Node | None, new: Node | None) -> None:
         if old is not None and new is not None:
@@ -69,6 +77,10 @@ class DaemonSets:
         digest = revision.digest if revision is not None else ""
         pods = self._pods.by(_OWNED, daemon_set.metadata.uid)
         if revision is not None:
+            orphans = self._pods.by(_ORPHANS, daemon_set.metadata.namespace)
+            selector, uid = daemon_set.spec.selector, daemon_set.metadata.uid
+            claimed = claims(uid, selector, [*pods, *orphans], may_adopt=True)
+            pods = await self._context.write.claim(daemon_set, claimed)
             await self._carry_out(daemon_set, fits, pods, digest)
         await self._write_status(daemon_set, fits, digest)
         used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods} | {digest}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from kube.client import ApiError, Conflict, Forbidden, NotFound
+from kube.client import ApiError, Forbidden
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once, slow_start
 from kube.controllers.claims import Claims, claims
@@ -81,15 +81,7 @@ class _Replicators(Generic[R]):
             pods += self._pods.by(_ORPHANS, replica_set.metadata.namespace)
         may_adopt = _has_selector(replica_set)
         claimed: Claims = claims(uid, selector_of(replica_set), pods, may_adopt=may_adopt)
-        adopted: list[Pod] = [
-            await write.patch(pod, owners.adopted(pod, replica_set)) for pod in claimed.adopt
-        ]
-        for pod in claimed.release:
-            try:
-                await write.patch(pod, owners.without_owners(pod, (uid,)))
-            except (NotFound, Conflict):
-                continue
-        return [*claimed.owned, *adopted]
+        return await write.claim(replica_set, claimed)
 
     async def _create(self, replica_set: R, count: int) -> tuple[str, str] | None:
         context = self._context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kube.client import AlreadyExists, ApiError, Forbidden, NotFound
+from kube.client import AlreadyExists, ApiError, Forbidden
 from kube.controllers import owners
 from kube.controllers.apply import all_at_once
 from kube.controllers.claims import claims
@@ -26,7 +26,7 @@ from kube.objects import NamespacedName, PersistentVolumeClaim, Pod, key_of
 from kube.watch import WorkQueue
 
 _OWNED = "controlled by"
-_ORPHAN = "without controller in namespace"
+_ORPHANS = "orphans in"
 _KEPT_ZEROS = frozenset({"replicas", "availableReplicas", "collisionCount"})
 
 
@@ -38,7 +38,7 @@ class StatefulSets:
         self._sets = context.mirror(ClaimingStatefulSet)
         self._pods = context.mirror(Pod)
         self._pods.add_index(_OWNED, owners.controlled_by)
-        self._pods.add_index(_ORPHAN, owners.orphan_in)
+        self._pods.add_index(_ORPHANS, owners.orphan_in)
         self._sets.add_index("uid", lambda one: (one.metadata.uid,))
         self._sets.add_index("namespace", lambda one: (one.metadata.namespace,))
         self._claims = context.mirror(PersistentVolumeClaim)
@@ -99,21 +99,11 @@ class StatefulSets:
     async def _own(self, one: ClaimingStatefulSet) -> list[Pod]:
         """Our pods, after strangers of our labels and names were adopted and others let go."""
         orphans = [
-            pod for pod in self._pods.by(_ORPHAN, one.metadata.namespace) if ordinal_of(one, pod) is not None
+            pod for pod in self._pods.by(_ORPHANS, one.metadata.namespace) if ordinal_of(one, pod) is not None
         ]
         owned = self._pods.by(_OWNED, one.metadata.uid)
         whose = claims(one.metadata.uid, one.spec.selector, [*owned, *orphans], may_adopt=True)
-        write = self._context.write
-        failures = await all_at_once(
-            [
-                *(write.patch(pod, owners.adopted(pod, one)) for pod in whose.adopt),
-                *(write.patch(pod, owners.without_owners(pod, [one.metadata.uid])) for pod in whose.release),
-            ]
-        )
-        for failure in failures:
-            if not isinstance(failure, NotFound):
-                raise failure
-        return self._pods.by(_OWNED, one.metadata.uid)
+        return await self._context.write.claim(one, whose)
 
     async def _keep_claims(self, one: ClaimingStatefulSet, pods: Iterable[Pod]) -> None:
         """Before pods go: a claim that is to go with its pod must be the pod's by then."""

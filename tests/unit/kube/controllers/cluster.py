@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -19,7 +20,7 @@ from kube.client import ApiError, Client, NotFound, PatchKind, Reply, Stream, Tr
 from kube.controllers.drive import run as run_controllers
 from kube.controllers.options import ControllerOptions
 from kube.events import timestamp
-from kube.objects import NamespacedName, Node, Object, Pod, Resource
+from kube.objects import Condition, NamespacedName, Node, Object, Pod, Resource
 from kube.scheduler import SchedulerProfile
 from kube.scheduler import run as run_scheduler
 from kube.watch import Informer
@@ -148,8 +149,11 @@ class PretendNode:
             "spec": {"holderIdentity": self.name, "leaseDurationSeconds": 2},
         }
         await self._client.raw("POST", path, headers=JSON, body=msgspec.json.encode(lease))
-        while True:
+        for count in itertools.count(1):
             await asyncio.sleep(0.5)
+            if self.alive and count % 4 == 0:
+                with contextlib.suppress(NotFound):  # somebody deleted it
+                    await self._report()
             if self.alive:
                 at = f"{timestamp(self._wall_clock())[:-1]}.{int(self._wall_clock() * 1e6) % 1_000_000:06}Z"
                 body = msgspec.json.encode({"spec": {"renewTime": at}})
@@ -167,6 +171,8 @@ class PretendNode:
         elif uid not in self._known:
             self._known.add(uid)
             self._tasks.create_task(self._begin(new))
+        elif uid in self._running and _ready(new.status.conditions) != _said_ready(self._running[uid][1]):
+            self._tasks.create_task(self._write(*self._running[uid]))  # somebody took us for dead
 
     async def _begin(self, pod: Pod) -> None:
         await asyncio.sleep(self._start_s * (0.5 + self._rng.random()))
@@ -216,8 +222,16 @@ class PretendNode:
             await self._client.delete(Pod, meta.name, meta.namespace, grace_period_s=0, uid=meta.uid)
 
     async def _live(self) -> None:
-        while not self.alive:
+        while not self.alive:  # noqa: ASYNC110 - the tests set a plain flag
             await asyncio.sleep(0.1)
+
+
+def _ready(conditions: Iterable[Condition]) -> str:
+    return next((one.status for one in conditions if one.type == "Ready"), "False")
+
+
+def _said_ready(status: dict[str, Any]) -> str:
+    return str(status["conditions"][0]["status"])
 
 
 async def send(client: Client, cls: type[Object], namespace: str, body: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from kube.client import NotFound, PatchKind
@@ -44,9 +44,9 @@ def steps() -> st.SearchStrategy[list[Step]]:
             st.builds(Step, st.just("scale"), st.sampled_from(["web", "db"]), numbers),
             st.builds(Step, st.just("image"), st.sampled_from(list(KINDS)), st.integers(1, 3)),
             st.builds(Step, st.just("replace"), st.sampled_from(["web", "db"]), st.just(0)),
-            st.builds(
-                Step, st.sampled_from(["delete-pod", "release-pod"]), st.sampled_from(list(KINDS)), numbers
-            ),
+            st.builds(Step, st.just("delete-pod"), st.sampled_from(list(KINDS)), numbers),
+            # Not of the StatefulSet: a stray keeps its name, and the set waits until somebody deletes it.
+            st.builds(Step, st.just("release-pod"), st.sampled_from(["web", "agent"]), numbers),
             st.builds(Step, st.sampled_from(["silence", "revive"]), st.just(""), st.integers(0, 2)),
             st.builds(Step, st.just("crash"), st.just(""), numbers),
             st.builds(Step, st.just("wait"), st.just(""), st.integers(0, 12)),
@@ -70,6 +70,10 @@ class Declared:
         self.images = dict.fromkeys(KINDS, 1)
 
     async def begin(self) -> None:
+        async def nodes_are_there() -> bool:
+            return len((await self.one.client.list(Node)).items) == len(self.one.nodes)
+
+        await self.one.until(nodes_are_there)
         await send(self.one.client, Namespace, "", {"metadata": {"name": "demo"}})
         service = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
         await send(self.one.client, Service, "demo", {"metadata": {"name": "web"}, "spec": service})
@@ -211,7 +215,7 @@ async def walk(todo: list[Step], seed: int, late_s: float) -> None:
         for node in one.nodes:
             await node.revive()
         try:
-            await one.until(declared.is_reached, within_s=300)
+            await one.until(declared.is_reached, within_s=120)
         except AssertionError:
             assert await declared.state() == declared.goal()  # shows the difference
             raise
@@ -219,13 +223,18 @@ async def walk(todo: list[Step], seed: int, late_s: float) -> None:
         assert await declared.state() == declared.goal(), "it does not stay so"
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+# Without shrinking: a walk that does not end takes minutes of virtual time, each try of a shorter one again.
+@settings(
+    max_examples=12,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(steps(), st.integers(0, 1000), st.sampled_from([0.0, 0.02, 0.2]))
 @example(
     [Step("silence", "", 0), Step("wait", "", 12), Step("image", "agent", 2), Step("crash", "", 4)], 1, 0.02
 )
 @example(
-    [Step("release-pod", "db", 1), Step("replace", "web"), Step("scale", "db", 4), Step("crash", "", 0)],
+    [Step("release-pod", "agent", 1), Step("replace", "web"), Step("scale", "db", 4), Step("crash", "", 0)],
     2,
     0.2,
 )
