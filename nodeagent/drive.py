@@ -44,6 +44,7 @@ from nodeagent.static.drive import StaticPods
 from nodeagent.static.plan import StaticPod, mirrored_uid
 
 logger = get_logger("knode")
+_FETCHES = 8  # more would each want a connection, and the API server's time, for themselves
 _THREADS = 16  # container starts that may wait for the runtime at the same time
 _REFRESH_VOLUMES_S = 60.0  # tokens near their end, and what a lost watch may have missed
 _WORKER_RESTART_S = 2.0
@@ -206,6 +207,7 @@ class Agent:
             services=lambda: list(self.services.cache.values()),
             services_synced=self.services.wait_synced,
             watches=SourceWatches(self.client, self._spawn),
+            fetching=asyncio.Semaphore(_FETCHES),
             resize_refusal=lambda pod: resize_refusal(pod, self._room(), self._present()),
             rng=Random(),
         )

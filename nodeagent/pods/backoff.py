@@ -42,8 +42,12 @@ def restarted(delays: Delays, name: str, now_s: float) -> dict[str, Delay]:
 def delays_of_runs(records: Iterable[ContainerRecord]) -> dict[str, Delay]:
     """What the runs found on disk say about the delays that a former agent had in mind."""
     delays: dict[str, Delay] = {}
+    images: dict[str, str] = {}
     for record in sorted(records, key=lambda each: each.attempt):
-        if record.attempt:
+        if images.get(record.name, record.image) != record.image:
+            delays.pop(record.name, None)  # what another image did does not count
+        elif record.attempt:
             delay_s = min(FIRST_S * 2.0 ** min(record.attempt - 1, 30), LIMIT_S)
             delays[record.name] = Delay(delay_s, epoch(record.created_at))
+        images[record.name] = record.image
     return delays

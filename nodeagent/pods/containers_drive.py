@@ -150,12 +150,14 @@ class ContainersDrive:
 
     def _started(self, container: Container, record: ContainerRecord) -> None:
         live = self._live
-        again = live.runtime.latest(container.name) is not None
+        before = live.runtime.latest(container.name)
+        again = before is not None and before.image == record.image  # another image has not failed yet
+        kept = live.facts.delays if again or before is None else _without(live.facts.delays, container.name)
         live.put_record(record)
         live.note(
             images=_without(live.facts.images, container.name),
             waiting=_without(live.facts.waiting, container.name),
-            delays=restarted(live.facts.delays, container.name, time.time()) if again else live.facts.delays,
+            delays=restarted(kept, container.name, time.time()) if again else kept,
         )
         if record.exit is not None:
             live.tell("Warning", "Failed", f"Error: {record.exit.message}", container)

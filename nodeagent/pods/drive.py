@@ -44,7 +44,7 @@ class PodWorker:
         self, host: Host, pod: Pod, runtime: PodRuntime, *, gone: bool = False, static: bool = False
     ) -> None:
         self._live = LivePod(host, pod, runtime, gone=gone, static=static)
-        sources = SourceFetcher(host.client)
+        sources = SourceFetcher(host.client, host.fetching)
         self._sandbox = SandboxDrive(self._live, sources)
         self._containers = ContainersDrive(self._live, sources)
         self._status = StatusWriter(host.client, self._compute_status, self._written)

@@ -26,8 +26,9 @@ class _TokenReply(msgspec.Struct):
 class SourceFetcher:
     """For one pod; tokens are kept until they need renewal, the rest is asked for each time."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, gate: asyncio.Semaphore) -> None:
         self._client = client
+        self._gate = gate
         self._tokens: dict[Ref, tuple[Source, float]] = {}
 
     async def fetch(self, pod: Pod, refs: Iterable[Ref]) -> dict[Ref, Source | None]:
@@ -37,19 +38,23 @@ class SourceFetcher:
         return dict(zip(wanted, found, strict=True))
 
     async def _one(self, pod: Pod, ref: Ref) -> Source | None:
+        async with self._gate:
+            try:
+                return await self._asked(pod, ref)
+            except NotFound:
+                return None
+
+    async def _asked(self, pod: Pod, ref: Ref) -> Source:
         namespace = pod.metadata.namespace
-        try:
-            match ref.kind:
-                case "ConfigMap":
-                    return from_config_map(await self._client.get(ConfigMap, ref.name, namespace))
-                case "Secret":
-                    return from_secret(await self._client.get(Secret, ref.name, namespace))
-                case "Claim":
-                    return await self._volume(namespace, ref.name)
-                case _:
-                    return await self._token(pod, ref)
-        except NotFound:
-            return None
+        match ref.kind:
+            case "ConfigMap":
+                return from_config_map(await self._client.get(ConfigMap, ref.name, namespace))
+            case "Secret":
+                return from_secret(await self._client.get(Secret, ref.name, namespace))
+            case "Claim":
+                return await self._volume(namespace, ref.name)
+            case _:
+                return await self._token(pod, ref)
 
     async def _volume(self, namespace: str, claim_name: str) -> Source:
         """The volume behind a claim. Raises MissingSource while it is not bound."""

@@ -37,6 +37,7 @@ class Host(NamedTuple):
     services: Callable[[], Sequence[Service]]
     services_synced: Callable[[], Coroutine[Any, Any, None]]
     watches: SourceWatches
+    fetching: asyncio.Semaphore  # questions to the API about what pods refer to, at once
     resize_refusal: Callable[[Pod], Waiting | None]
     rng: Random
 

@@ -1,6 +1,7 @@
 """Noticing at once that a ConfigMap or Secret of a running pod has changed: one watch an object, shared by its pods."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,10 @@ from kube.watch import Informer
 from nodeagent.pods.sources import Ref
 
 _KINDS: dict[str, type[Object]] = {"ConfigMap": ConfigMap, "Secret": Secret}
+
+
+_STARTS = 4  # watches that begin at the same time
+_START_S = 5.0  # longer than this a beginning does not hold the next one up
 
 
 class _Key(NamedTuple):
@@ -28,6 +33,7 @@ class SourceWatches:
         self._spawn = spawn
         self._listeners: dict[_Key, dict[str, Callable[[], None]]] = {}
         self._tasks: dict[_Key, asyncio.Task[None]] = {}
+        self._starting = asyncio.Semaphore(_STARTS)
 
     def listen(self, uid: str, namespace: str, refs: Iterable[Ref], changed: Callable[[], None]) -> None:
         """Call `changed` after each change of one of the objects, for the pod `uid`."""
@@ -60,4 +66,12 @@ class SourceWatches:
             field_selector=f"metadata.name={key.name}",
             on_change=on_change,
         )
-        await informer.run()
+        running = asyncio.ensure_future(informer.run())
+        try:
+            async with self._starting:  # a pod may have hundreds of sources, each a connection
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_START_S):
+                        await informer.wait_synced()
+            await running
+        finally:
+            _ = running.cancel()

@@ -95,7 +95,11 @@ def pod(work: Workload, name: str) -> dict[str, object]:
     volumes = [{"name": "c", "configMap": {"name": "cfg"}}, {"name": "m", "emptyDir": {"medium": "Memory"}}]
     mounts = [{"name": "c", "mountPath": "/c"}, {"name": "m", "mountPath": "/m"}]
     return work.pod(
-        name, {"resources": limits, "volumeMounts": mounts}, volumes=volumes, terminationGracePeriodSeconds=1
+        name,
+        {"resources": limits, "volumeMounts": mounts},
+        volumes=volumes,
+        terminationGracePeriodSeconds=1,
+        tolerations=[{"operator": "Exists"}],  # however long its node seems away, it stays
     )
 
 

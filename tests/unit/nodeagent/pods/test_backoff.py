@@ -26,3 +26,8 @@ def test_the_runs_on_disk_tell_the_delay(record):
     assert delays_of_runs([record()]) == {}
     found = delays_of_runs([record(attempt=2, code=1), record(attempt=3)])
     assert found["main"].delay_s == 40.0
+
+
+def test_what_another_image_did_is_not_held_against_this_one(record):
+    found = delays_of_runs([record(attempt=2, code=1, image="old"), record(attempt=3)])
+    assert found == {}
