@@ -48,12 +48,16 @@ CHAPTERS = tuple(
     )
 )
 EVENTUALLY_S = 10.0
+_NAMESPACE = re.compile(r"(deleted) from \S+ namespace")
+KUBECTL = os.environ.get("KUBECTL", "kubectl")  # another version than the one on PATH
 
 
 @pytest.fixture(scope="module")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl IS NOT INSTALLED: put it on PATH to compare with what people type")
+    if shutil.which(KUBECTL) is None:
+        pytest.skip(
+            "kubectl IS NOT INSTALLED: put it on PATH, or set KUBECTL=path, to compare with what people type"
+        )
     folder = tmp_path_factory.mktemp("kcore")
     argv = [str(KCORE), "all", "--data-dir", str(folder), "--bind-address", "127.0.0.1"]
     argv += ["--secure-port", "0", "--advertise-address", "127.0.0.1", "--profile", "lab"]
@@ -75,7 +79,7 @@ class Kubectl:
 
     def __init__(self, kubeconfig: Path, namespace: str, folder: Path) -> None:
         self.folder = folder
-        self._argv = ["kubectl", "--namespace", namespace]
+        self._argv = [KUBECTL, "--namespace", namespace]
         self._env = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -100,7 +104,8 @@ class Kubectl:
             env=self._env | {"EDITOR": step.editor, "KUBECTL_EXTERNAL_DIFF": "diff -u -N"},
             check=False,
         )
-        out, err = done.stdout, done.stderr
+        # kubectl says since 1.34 from which namespace it deletes.
+        out, err = _NAMESPACE.sub(r"\1", done.stdout), done.stderr
         wrong = []
         if done.code != step.code:
             wrong.append(f"exit status {done.code}, not {step.code}")
