@@ -104,7 +104,7 @@ class Client:
             sock.close()
 
 
-def latency_us(port: int, packet: bytes, seconds: float) -> dict[str, float]:
+def latencies_us(port: int, packet: bytes, seconds: float) -> list[float]:
     """One question at a time."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect(("127.0.0.1", port))
@@ -118,8 +118,12 @@ def latency_us(port: int, packet: bytes, seconds: float) -> dict[str, float]:
         times.append((time.perf_counter() - began) * 1e6)
         time.sleep(0.0002)
     sock.close()
-    times.sort()
-    return {"p50": round(times[len(times) // 2], 1), "p99": round(times[int(len(times) * 0.99)], 1)}
+    return times
+
+
+def percentiles(times: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {"p50": round(ordered[len(ordered) // 2], 1), "p99": round(ordered[int(len(ordered) * 0.99)], 1)}
 
 
 def change_ms(port: int, control: int, changes: int = 100) -> dict[str, float]:
