@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,12 +29,13 @@ from kproxy.surroundings import Surroundings
 from kproxy.switch_drive import Switch
 from kube.client import Client
 from kube.events import Recorder
-from kube.objects import NamespacedName
+from kube.objects import NamespacedName, Node, ObjectMeta
 from linux import sysctl
 from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy")
 _BIND_RETRY_S = 5.0
+_EVENT_S = 1.0  # for the Event to be written before the end
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +103,16 @@ def prepare(config: Configuration) -> None:
 
 
 def run(options: Options) -> None:
-    """Until SIGTERM or SIGINT; the rules stay in force."""
-    asyncio.run(_main(options))
+    """Until SIGTERM or SIGINT; the rules stay in force. Raises BackendError where it cannot go on."""
+    try:
+        asyncio.run(_main(options))
+    except ExceptionGroup as group:
+        found = group.subgroup(BackendError)
+        while isinstance(found, ExceptionGroup):
+            found = found.exceptions[0]  # type: ignore[assignment]
+        if found is None:
+            raise
+        raise found from found.__cause__
 
 
 async def _main(options: Options) -> None:
@@ -141,8 +151,11 @@ async def _main(options: Options) -> None:
     _log.info("starting", node=node_name(config), mode=switch.mode, families=",".join(map(str, families)))
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_serve("healthz", config.healthz_address, partial(_health, proxy), config))
-            tasks.create_task(_serve("metrics", config.metrics_address, pages.answer, config))
+            report = partial(_report_server, recorder, node_name(config))
+            tasks.create_task(
+                _serve(_HEALTHZ, config.healthz_address, partial(_health, proxy), config, report)
+            )
+            tasks.create_task(_serve(_METRICS, config.metrics_address, pages.answer, config, report))
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
             tasks.create_task(recorder.run())
@@ -218,7 +231,29 @@ def client_of(config: Configuration) -> Client:
     raise ConfigError("no API server is known: pass --kubeconfig FILE, or run in a pod")
 
 
-async def _serve(what: str, address: str, handler: Handler, config: Configuration) -> None:
+class _Served(NamedTuple):
+    """A server's name, and the Event's reason when it cannot start."""
+
+    name: str
+    reason: str
+
+
+_HEALTHZ = _Served("healthz", "FailedToStartProxierHealthcheck")
+_METRICS = _Served("metrics", "FailedToStartMetricServer")
+
+
+def _report_server(recorder: Recorder, node: str, reason: str, text: str) -> None:
+    """On the Node, which need not be in the API yet."""
+    recorder.event(Node(metadata=ObjectMeta(name=node, uid=node)), "Warning", reason, text)
+
+
+async def _serve(
+    what: _Served,
+    address: str,
+    handler: Handler,
+    config: Configuration,
+    report: Callable[[str, str], None],
+) -> None:
     """Tried again every 5 s while the address is taken, as kube-proxy does; `bindAddressHardFail` ends it."""
     if not address:
         return
@@ -229,8 +264,10 @@ async def _serve(what: str, address: str, handler: Handler, config: Configuratio
             await server.start(host, port)
             break
         except OSError as error:
-            text = f"cannot serve {what} at {address}: {error.strerror}"
+            text = f"cannot serve {what.name} at {address}: {error.strerror}"
+            report(what.reason, text)
             if config.bind_address_hard_fail:
+                await asyncio.sleep(_EVENT_S)
                 raise BackendError(f"{text}; choose another address or unset bindAddressHardFail") from error
             _log.error(text, retry_s=_BIND_RETRY_S)
         await asyncio.sleep(_BIND_RETRY_S)

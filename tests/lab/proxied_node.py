@@ -151,9 +151,9 @@ class ProxiedNode:
             self._process.wait()
             self._process = None
 
-    def ended(self) -> bool:
-        """Without a fault, of itself."""
-        return self._process is not None and self._process.wait(20) == 0
+    def ended(self, *, with_status: int = 0) -> bool:
+        """Of itself."""
+        return self._process is not None and self._process.wait(20) == with_status
 
     @property
     def pid(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kube.client import Client
+from kube.objects import Event
 from linux import process
 from tests.lab.pod_town import Town, town
 from tests.lab.proxied_node import KPROXY, ProxiedNode, Server, make_node, make_service, until
@@ -22,6 +23,13 @@ _VIP, _HERE, _ELSEWHERE, _POD = "10.96.0.50", "10.244.1.101", "10.244.2.101", "1
 
 @pytest.fixture(scope="module")
 def streets() -> Iterator[Town]:
+    with town() as made:
+        yield made
+
+
+@pytest.fixture
+def alone() -> Iterator[Town]:
+    """Without a kproxy."""
     with town() as made:
         yield made
 
@@ -156,35 +164,35 @@ def test_top_shows_connections_that_live_and_counts_those_that_were(streets: Tow
     until(lambda: (row("default/held:p") or {"live": 0})["live"] == 0, "the end of the connection")
 
 
-def _tables(streets: Town) -> str:
-    return streets.node.run(lambda: process.run(["nft", "list", "tables"]).stdout)
+def _tables(alone: Town) -> str:
+    return alone.node.run(lambda: process.run(["nft", "list", "tables"]).stdout)
 
 
 @pytest.mark.parametrize("owner", ["auto", "never"])
-def test_cleanup_goes_through_the_kproxy_that_runs(streets: Town, tmp_path: Path, owner: str) -> None:
+def test_cleanup_goes_through_the_kproxy_that_runs(alone: Town, tmp_path: Path, owner: str) -> None:
     """And without one it does it itself, an orphaned table included."""
-    made = ProxiedNode(streets, tmp_path, f"--nftables-owner={owner}")
+    made = ProxiedNode(alone, tmp_path, f"--nftables-owner={owner}")
 
     def cleanup() -> None:
-        done = streets.node.run(lambda: process.run([str(KPROXY), "cleanup"], check=False))
+        done = alone.node.run(lambda: process.run([str(KPROXY), "cleanup"], check=False))
         assert (done.code, done.stderr) == (0, "")
-        assert "kproxy" not in _tables(streets)
+        assert "kproxy" not in _tables(alone)
 
     try:
         made.call(make_node)
         made.start()
-        assert "table ip kproxy" in _tables(streets)
+        assert "table ip kproxy" in _tables(alone)
         cleanup()
         assert made.ended()
         made.start()
         made.kill()
-        assert "table ip kproxy" in _tables(streets)
+        assert "table ip kproxy" in _tables(alone)
         cleanup()
     finally:
         made.end()
 
 
-def test_init_only_sets_sysctls_and_writes_no_rules(streets: Town) -> None:
+def test_init_only_sets_sysctls_and_writes_no_rules(alone: Town) -> None:
     def timeout_s() -> str:
         return Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait").read_text().strip()
 
@@ -198,7 +206,26 @@ def test_init_only_sets_sysctls_and_writes_no_rules(streets: Town) -> None:
         process.run(argv)
         return timeout_s()
 
-    before = _tables(streets)
-    assert streets.client.run(init) == str(42 * 60)
-    assert _tables(streets) == before
-    assert streets.client.run(lambda: process.run(["nft", "list", "tables"]).stdout) == ""
+    before = _tables(alone)
+    assert alone.client.run(init) == str(42 * 60)
+    assert _tables(alone) == before
+    assert alone.client.run(lambda: process.run(["nft", "list", "tables"]).stdout) == ""
+
+
+def test_a_taken_address_is_said_and_ends_kproxy_if_it_should(alone: Town, tmp_path: Path) -> None:
+    made = ProxiedNode(alone, tmp_path, bindAddressHardFail=True)
+
+    async def reasons(client: Client) -> set[str]:
+        return {event.reason for event in (await client.list(Event)).items}
+
+    taken = alone.node.run(lambda: socket.create_server(("0.0.0.0", 10256)))
+    try:
+        made.call(make_node)
+        made.start(wait=False)
+        assert made.ended(with_status=1)
+        said = made.log.read_text().splitlines()[-1]
+        assert said.startswith("kproxy: cannot serve healthz at 0.0.0.0:10256: Address already in use; ")
+        assert "FailedToStartProxierHealthcheck" in made.call(reasons)
+    finally:
+        taken.close()
+        made.end()
