@@ -55,10 +55,7 @@ SUPPORT: Mapping[str, Fields] = {
         **_elsewhere(
             "automountServiceAccountToken priorityClassName serviceAccount", "admission of the API server"
         ),
-        "runtimeClassName": (
-            ELSEWHERE,
-            "admission adds its overhead; every handler is the node's one OCI runtime",
-        ),
+        "runtimeClassName": (YES, "a handler other than the node's own runtime: FailedCreatePodSandBox"),
         **_refused("false: the pod fails with UserNamespacesNotSupported", "hostUsers"),
         **_refused("the pod fails: the node has no devices to give", "resourceClaims"),
     },

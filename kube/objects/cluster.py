@@ -130,6 +130,13 @@ class Lease(Object):
     spec: LeaseSpec = LeaseSpec()
 
 
+class RuntimeClass(Object):
+    resource: ClassVar[Resource] = Resource(
+        "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", namespaced=False
+    )
+    handler: str = ""
+
+
 class PriorityClass(Object):
     resource: ClassVar[Resource] = Resource(
         "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False

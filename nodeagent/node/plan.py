@@ -110,6 +110,10 @@ def node_status(machine: Machine, state: NodeState, before: dict[str, tuple[str,
             "systemUUID": machine.system_uuid,
         },
         "features": {"supplementalGroupsPolicy": True},
+        "runtimeHandlers": [
+            {"name": name, "features": {"recursiveReadOnlyMounts": True, "userNamespaces": False}}
+            for name in ("", state.runtime_version.partition(":")[0])
+        ],
         "images": [{"names": [name], "sizeBytes": size} for name, size in state.images],
     }
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from kube.client import ApiError
+from kube.client import ApiError, NotFound
+from kube.objects import RuntimeClass
 from linux.logging_kv import get_logger
 from nodeagent.cni.invocation import PluginError
 from nodeagent.images.builtin.apply import MissingProgram
@@ -47,6 +48,7 @@ class SandboxDrive:
     async def create(self, attempt: int) -> None:
         live = self._live
         try:
+            await self._check_handler()
             sources = await self._sources.fetch(live.pod, refs_of_volumes(live.pod))
             images = await self._image_volumes()
             if live.pod.spec.volumes:
@@ -68,6 +70,18 @@ class SandboxDrive:
             live.runtime = replace(live.runtime, sandbox=record)
             live.note(sandbox=None)
             self.follow()
+
+    async def _check_handler(self) -> None:
+        """The runtime that the pod's class names has to be this node's (KEP-585). Raises RuntimeFailed."""
+        name, own = self._live.pod.spec.runtime_class_name, self._live.host.status_facts.runtime_name
+        if not name:
+            return
+        try:
+            handler = (await self._live.host.client.get(RuntimeClass, name)).handler
+        except NotFound:
+            raise RuntimeFailed(f'RuntimeClass "{name}" not found') from None
+        if handler != own:
+            raise RuntimeFailed(f'no runtime for "{handler}" is configured: this node has "{own}"')
 
     def _access(self) -> sandbox_apply.Access:
         """What the pod's network is made of. Raises InvalidNetwork."""

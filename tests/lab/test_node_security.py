@@ -1,5 +1,6 @@
 """What the kernel enforces for a pod, and what the node refuses because it could not enforce it."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -131,3 +132,27 @@ def test_groups_of_the_image_stay_out_where_the_pod_wants_its_own_only(work: Wor
     assert proc_status(work, "strict", "Groups").split() == ["4000"]
     shown = work.status("strict")["user"]["linux"]
     assert (shown["uid"], shown["supplementalGroups"]) == (0, [4000])
+
+
+def test_a_runtime_class_names_the_nodes_own_runtime_or_none(work: Workload) -> None:
+    own = json.loads(work.kubectl("get", "node", work.node, "-o", "json").stdout)["status"]["nodeInfo"]
+    handler = own["containerRuntimeVersion"].partition(":")[0]
+    names = {"own-runtime": handler, "other-runtime": "kata"}
+    try:
+        for name, each in names.items():
+            body = {
+                "apiVersion": "node.k8s.io/v1",
+                "kind": "RuntimeClass",
+                "metadata": {"name": name},
+                "handler": each,
+            }
+            work.apply({**body, "overhead": {"podFixed": {"cpu": "10m"}}})
+        assert work.run("classy", runtimeClassName="own-runtime")["spec"]["overhead"] == {"cpu": "10m"}
+        work.apply(work.pod("foreign", runtimeClassName="other-runtime"))
+        until(
+            lambda: any(r == "FailedCreatePodSandBox" and '"kata"' in m for r, m in work.events("foreign")),
+            "an event says why",
+        )
+        assert work.get("foreign")["status"]["phase"] == "Pending"
+    finally:
+        work.kubectl("delete", "runtimeclass", *names, "--ignore-not-found")
