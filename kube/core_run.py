@@ -17,6 +17,7 @@ from kube.certs import Pki
 
 if TYPE_CHECKING:
     from kube.client import Client
+    from kube.measures import Measures
     from kube.store.etcd.options import EtcdOptions
 
 _log = logging.getLogger(__name__)
@@ -155,16 +156,21 @@ async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
     from kube.apiserver.local import LocalTransport
     from kube.apiserver.request import User
     from kube.client import Client
+    from kube.measures import Measures
 
     await asyncio.sleep(0)
     name_of_user = "system:kube-scheduler" if name == "scheduler" else "system:kube-controller-manager"
     user = User(name_of_user, ("system:authenticated",))
     client = Client(LocalTransport(server, user, user_agent=f"kcore-{name}"))
+    measures = Measures()
+    server.api.metrics.parts[name] = measures.lines
     run_part = _elected if plan.etcd_servers else _loop  # alone on a store there is nobody to elect from
-    await run_part(plan, name, client, pki.ca.read_text())
+    await run_part(plan, name, client, pki.ca.read_text(), measures)
 
 
-async def _elected(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
+async def _elected(
+    plan: Plan, name: str, client: "Client", ca_pem: str, measures: "Measures | None" = None
+) -> None:
     """The loop, while this process leads among those that share the API."""
     from uuid import uuid4
 
@@ -176,14 +182,16 @@ async def _elected(plan: Plan, name: str, client: "Client", ca_pem: str) -> None
         "ingress": "podnet-ingress",
     }
     elector = Elector(client, leases[name], f"{socket.gethostname()}_{uuid4()}")
-    await elector.run(partial(_loop, plan, name, client, ca_pem))
+    await elector.run(partial(_loop, plan, name, client, ca_pem, measures))
 
 
-async def _loop(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
+async def _loop(
+    plan: Plan, name: str, client: "Client", ca_pem: str, measures: "Measures | None" = None
+) -> None:
     if name == "scheduler":
         from kube import scheduler
 
-        await scheduler.run(client, scheduler.SchedulerProfile.named(plan.profile))
+        await scheduler.run(client, scheduler.SchedulerProfile.named(plan.profile), measures=measures)
         return
     if name == "ingress":
         await _ingress(plan, client)
@@ -201,7 +209,7 @@ async def _loop(plan: Plan, name: str, client: "Client", ca_pem: str) -> None:
         load_balancer_pool=plan.load_balancer_pool,
         root_ca_pem=ca_pem,
     )
-    await run_controllers(client, options)
+    await run_controllers(client, options, measures=measures)
 
 
 async def _ingress(plan: Plan, client: "Client") -> None:

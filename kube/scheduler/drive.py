@@ -17,6 +17,7 @@ import msgspec
 
 from kube.client import AlreadyExists, ApiError, Client, Conflict, NotFound, PatchKind
 from kube.events import Recorder
+from kube.measures import Measures
 from kube.objects import (
     Namespace,
     NamespacedName,
@@ -33,7 +34,9 @@ from kube.objects import (
     key_of,
 )
 from kube.scheduler import binding, volumes
+from kube.scheduler.changes import node_happenings, same_to_scheduler
 from kube.scheduler.decide import Bind, LocalMemo, Unschedulable, decide
+from kube.scheduler.metrics import SchedulerMetrics
 from kube.scheduler.pods import PodInfo, pod_info
 from kube.scheduler.preempt import Budget, NoPreemption, Preempt, preempt
 from kube.scheduler.profile import SchedulerProfile
@@ -52,38 +55,17 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def node_happenings(old: Node | None, new: Node | None) -> tuple[Happening, ...]:
-    """What a change of a node may mean for pods that no node would take."""
-    if new is None:
-        return (Happening.NODE_DELETED,)
-    if old is None:
-        return (Happening.NODE_ADDED,)
-    found = []
-    if old.status.allocatable != new.status.allocatable or old.status.capacity != new.status.capacity:
-        found.append(Happening.NODE_RESOURCES)
-    if old.metadata.labels != new.metadata.labels:
-        found.append(Happening.NODE_LABELS)
-    if old.spec.taints != new.spec.taints or old.spec.unschedulable != new.spec.unschedulable:
-        found.append(Happening.NODE_TAINTS)
-    return tuple(found)
-
-
-def same_to_scheduler(old: Pod, new: Pod) -> bool:
-    """Status updates are most of a pod's changes; only its start time (preemption) matters of them."""
-    return (
-        old.spec == new.spec
-        and old.metadata.uid == new.metadata.uid
-        and old.metadata.labels == new.metadata.labels
-        and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
-        and old.status.start_time == new.status.start_time
-    )
-
-
 class Scheduler:
     """`wall_clock` gives Unix seconds; waiting is in loop time."""
 
     def __init__(
-        self, client: Client, profile: SchedulerProfile, *, wall_clock: Callable[[], float], rng: Random
+        self,
+        client: Client,
+        profile: SchedulerProfile,
+        *,
+        wall_clock: Callable[[], float],
+        rng: Random,
+        measures: Measures | None = None,
     ) -> None:
         self._client = client
         self._profile = profile
@@ -98,6 +80,7 @@ class Scheduler:
             flush_s=profile.unschedulable_flush_s,
             on_ready=self._wakeup.set,
         )
+        self._metrics = SchedulerMetrics(measures or Measures(), profile.scheduler_name, self.queue.counts)
         self._memo = LocalMemo()
         self._assumed: dict[NamespacedName, PodInfo] = {}
         self._nominated: dict[NamespacedName, PodInfo] = {}
@@ -154,8 +137,9 @@ class Scheduler:
         self._tasks.create_task(work)
 
     def _try(self, waiting: Waiting) -> None:
-        pod = waiting.pod
+        pod, begun_at = waiting.pod, self._now()
         decision = decide(pod, self._state_for(pod), self._profile, self._rng, self._memo)
+        self._metrics.decided(self._now() - begun_at)
         match decision:
             case Bind(node=node):
                 placed = msgspec.structs.replace(pod, node_name=node)
@@ -165,6 +149,7 @@ class Scheduler:
                 self._start(self._bind(waiting, placed))
             case Unschedulable():
                 self.queue.refused(waiting, decision.plugins)
+                self._metrics.attempted("unschedulable", self._now() - begun_at)
                 self._refused(pod, decision)
 
     def _state_for(self, pod: PodInfo) -> ClusterState:
@@ -202,10 +187,13 @@ class Scheduler:
             self._forget(pod)  # gone or bound by someone else: the watch tells which
             self.queue.drop(pod.key)
         except ApiError as error:
+            self._metrics.attempted("error", self._now() - waiting.tried_at)
             self._forget(pod)
             self.queue.failed(waiting, self._now())
             self._say(pod, "Warning", "FailedScheduling", f"binding rejected: {error}")
         else:
+            self._metrics.attempted("scheduled", self._now() - waiting.tried_at)
+            self._metrics.placed(waiting.attempts, self._now() - waiting.added_at)
             self.queue.drop(pod.key)
             self._say(pod, "Normal", "Scheduled", f"Successfully assigned {pod.key} to {node}")
 
@@ -239,6 +227,7 @@ class Scheduler:
             match preemption:
                 case Preempt(node=node, victims=victims):
                     nominated = node
+                    self._metrics.preempted(len(victims))
                     self._nominated[pod.key] = msgspec.structs.replace(pod, node_name=node)
                     for victim in victims:
                         self._start(self._evict(victim, pod, node))
@@ -394,6 +383,8 @@ async def run(
     *,
     wall_clock: Callable[[], float] = time.time,
     rng: Random | None = None,
+    measures: Measures | None = None,
 ) -> None:
-    """Schedule until cancelled."""
-    await Scheduler(client, profile, wall_clock=wall_clock, rng=rng or Random()).run()
+    """Schedule until cancelled; `measures` is where it counts."""
+    rng = rng or Random()
+    await Scheduler(client, profile, wall_clock=wall_clock, rng=rng, measures=measures).run()
