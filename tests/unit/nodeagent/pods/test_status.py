@@ -128,3 +128,29 @@ def test_a_lost_sandbox_shows_the_old_run_as_the_last_one(pod, runtime, record):
     main = status["containerStatuses"][0]
     assert main["restartCount"] == 1
     assert main["lastState"]["terminated"]["exitCode"] == 137
+
+
+def test_resources_in_the_status_are_those_the_container_has(pod, runtime, record):
+    new, old = {"requests": {"cpu": "2"}}, {"requests": {"cpu": "1"}}
+    made = pod(containers=[{"name": "main", "image": "podnet/toolbox", "resources": new}])
+    had = pod(containers=[{"name": "main", "resources": old}]).spec.containers[0].resources
+    shown = pod_status(made, runtime(record(resources=had)), Facts(), NODE, NOW)["containerStatuses"][0]
+    assert (shown["resources"], shown["allocatedResources"]) == (old, {"cpu": "1"})
+    facts = Facts(resize=Waiting(reason="Infeasible", message="too much"))
+    conditions = pod_status(made, runtime(record(resources=had)), facts, NODE, NOW)["conditions"]
+    assert [c["reason"] for c in conditions if c["type"] == "PodResizePending"] == ["Infeasible"]
+
+
+def test_an_evicted_pod_says_who_ended_it(pod, runtime, record):
+    facts = Facts(evicted=Waiting(reason="Evicted", message="full"))
+    status = pod_status(pod(), runtime(record(code=137)), facts, NODE, NOW)
+    assert (status["phase"], status["reason"]) == ("Failed", "Evicted")
+    target = next(c for c in status["conditions"] if c["type"] == "DisruptionTarget")
+    assert target["reason"] == "TerminationByKubelet"
+
+
+def test_ephemeral_containers_have_a_list_of_their_own(pod, runtime, record):
+    made = pod(ephemeralContainers=[{"name": "look", "image": "podnet/toolbox"}])
+    status = pod_status(made, runtime(record(), record("look", code=3)), Facts(), NODE, NOW)
+    assert status["ephemeralContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
+    assert status["phase"] == "Running"
