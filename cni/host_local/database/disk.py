@@ -10,7 +10,7 @@ import os
 
 from cni.host_local.choose import Cursor
 from cni.host_local.database import schema
-from cni.host_local.database.sqlite import DatabaseError, connect
+from cni.host_local.database.sqlite_disk import DatabaseError, connect
 from cni.spec.addresses import IP, from_packed
 
 TYPE_CHECKING = False

@@ -52,7 +52,7 @@ def test_a_plugin_loads_no_slow_module():
 def test_sqlite_works_with_the_stand_in_for_functools():
     program = (
         f"import sys; sys.path.append({root()!r})\n"
-        "from cni.host_local.database.sqlite import connect\n"
+        "from cni.host_local.database.sqlite_disk import connect\n"
         "db = connect(':memory:')\n"
         "print([db.execute('SELECT ?', (n,)).fetchone()[0] for n in (1, 2)], 'functools' in sys.modules)\n"
         "import functools\n"
