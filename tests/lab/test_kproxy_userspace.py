@@ -14,6 +14,8 @@ from kproxy.intake import Intake
 from kproxy.node import LocalCIDR, NodeRules
 from kproxy.policy import Place as ProxyPlace
 from kube.objects import EndpointSlice, Service, key_of
+from linux.nft.socket import NftSocket
+from linux.nft.values import Table
 from tests.lab.pod_town import NODE, PORT, Place, Town, ask, town
 
 pytestmark = pytest.mark.lab
@@ -113,7 +115,7 @@ def test_an_endpoint_that_refuses_is_followed_by_the_next(proxied: Proxied, fami
     assert set(_servers(proxied.town.client, _VIPS[family == 6], 80, 20)) == {pod.name}
     proxied.put(nobody)
     with pytest.raises((ConnectionRefusedError, ConnectionResetError)):
-        ask(proxied.town.client, _VIPS[family == 6], 80)
+        ask(proxied.town.client, _VIPS[family == 6], 80, timeout_s=10)
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -122,7 +124,7 @@ def test_without_endpoints_and_on_unknown_ports_it_refuses(proxied: Proxied, fam
     for place in (proxied.town.pods[0], proxied.town.client, proxied.town.node):
         for port in (80, 81):
             with pytest.raises(ConnectionRefusedError):
-                ask(place, _VIPS[family == 6], port)
+                ask(place, _VIPS[family == 6], port, timeout_s=10)
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -137,6 +139,28 @@ def test_datagrams_follow_their_endpoints(proxied: Proxied, family: int) -> None
     assert {asked() for _ in range(3)} == {pod.name}
     proxied.put(other.ips, protocol="UDP")
     assert {asked() for _ in range(3)} == {other.name}
+
+
+def test_no_packet_filter_has_a_part_in_it(proxied: Proxied) -> None:
+    """Every question to netfilter would be refused here: nobody may ask one, and all is served."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("netfilter is not to be used")
+
+    pod = proxied.town.pods[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("linux.nft.socket.NftSocket.__init__", refused)
+        patch.setattr("linux.conntrack.socket.Conntrack.__init__", refused)
+        proxied.put(pod.ips)
+        for family in (4, 6):
+            assert set(_servers(proxied.town.client, _VIPS[family == 6], 80, 4)) == {pod.name}
+    rules = proxied.town.node.run(lambda: [table.name for table in _tables()])
+    assert rules == []
+
+
+def _tables() -> list[Table]:
+    with NftSocket() as socket:
+        return socket.tables()
 
 
 def test_affinity_keeps_a_client_at_its_endpoint(proxied: Proxied) -> None:
@@ -162,7 +186,7 @@ def test_a_large_stream_passes_whole_and_ends_on_both_sides(proxied: Proxied) ->
     ready = threading.Event()
     server = threading.Thread(target=serve)
     server.start()
-    ready.wait(5)
+    ready.wait(30)
     proxied.put(proxied.town.remote.ips)
     item = next(iter(proxied.intake.tables[4].values()))
     large = msgspec.structs.replace(
@@ -181,7 +205,7 @@ def test_a_large_stream_passes_whole_and_ends_on_both_sides(proxied: Proxied) ->
             return client.recv(100), time.monotonic() - started_s
 
     answer, took_s = proxied.town.pods[0].run(send)
-    server.join(10)
+    server.join(30)
     assert answer == b"all of it"
     assert received[0] == size
     print(f"{size * 8 / took_s / 1e9:.1f} Gbit/s")
