@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     """The first argument where it is a boolean."""
 
 
-class BadMessage(ValueError):
+class BadMessage(OSError):
     """Not what a message bus would send."""
 
 

@@ -41,7 +41,7 @@ def is_running(env: Mapping[str, str]) -> bool:
     try:
         with Firewalld(env) as firewalld:
             return firewalld.has_owner()
-    except (OSError, CniError, wire.BadMessage):
+    except (OSError, CniError):
         return False
 
 

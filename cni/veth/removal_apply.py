@@ -11,7 +11,6 @@ import os
 from _thread import allocate_lock
 
 from linux.netlink.codec import attr_u32
-from linux.netlink.socket import NetlinkError
 from linux.rtnl import constants, requests
 
 TYPE_CHECKING = False
@@ -27,7 +26,7 @@ class _Wish:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.error: NetlinkError | None = None
+        self.error: OSError | None = None
         self.done = False
         self.turn = allocate_lock()
         self.turn.acquire()
@@ -76,19 +75,19 @@ class Removals:
 def _delete(host: Rtnl, batch: list[_Wish], group: int) -> None:
     if len(batch) > 1:
         marks = [(constants.RTM_NEWLINK, 0, requests.link_changes(wish.index, group=group)) for wish in batch]
-        host.socket.batch(marks)  # one that is gone already cannot be marked, and need not be
         try:
+            host.socket.batch(marks)  # one that is gone already cannot be marked, and need not be
             host.socket.request(
                 constants.RTM_DELLINK, requests.link_header() + attr_u32(constants.IFLA_GROUP, group)
             )
-        except NetlinkError:
+        except OSError:
             pass  # whatever it was: one by one tells whose
         else:
             return
     for wish in batch:
         try:
             host.delete_link(wish.index)
-        except NetlinkError as error:
+        except OSError as error:
             wish.error = error
 
 
