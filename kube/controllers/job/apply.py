@@ -18,6 +18,7 @@ from kube.watch import WorkQueue
 
 _OWNED = "controlled by"
 _ORPHANS = "orphans in"
+_OURSELVES = "kubernetes.io/job-controller"
 _NAMESPACE = "namespace"
 
 
@@ -55,6 +56,8 @@ class Jobs:
         job = self._jobs.objects.get(key)
         if job is None:
             await self._release_lost(key)
+            return
+        if job.spec.managed_by not in (None, _OURSELVES):
             return
         context = self._context
         pods = await self._claim(job)

@@ -25,6 +25,7 @@ class TrackedSpec(JobSpec):
     success_policy: dict[str, Any] | None = None
     backoff_limit_per_index: int | None = None
     max_failed_indexes: int | None = None
+    managed_by: str | None = None  # another controller's name: the Job is none of our business (KEP-4368)
 
 
 class TrackedJob(Job):

@@ -251,6 +251,20 @@ def test_a_job_takes_its_orphan_back_and_lets_a_stranger_go() -> None:
     virtual.run(main())
 
 
+@pytest.mark.parametrize(
+    ("name", "ours"), [("kubernetes.io/job-controller", True), ("example.com/other", False)]
+)
+def test_a_job_managed_by_another_controller_is_left_alone(name: str, ours: bool) -> None:
+    async def main() -> None:
+        async with cluster() as one:
+            await start_job(one, managedBy=name)
+            await asyncio.sleep(20)
+            found = await one.client.get(Job, "x", "demo")
+            assert bool(found.status.succeeded) == ours == bool(await one.pods())
+
+    virtual.run(main())
+
+
 def test_an_indexed_job_does_each_index_once() -> None:
     async def main() -> None:
         async with cluster() as one:
