@@ -73,22 +73,24 @@ class Removals:
 
 
 def _delete(host: Rtnl, batch: list[_Wish], group: int) -> None:
-    if len(batch) > 1:
-        marks = [(constants.RTM_NEWLINK, 0, requests.link_changes(wish.index, group=group)) for wish in batch]
-        try:
-            host.socket.batch(marks)  # one that is gone already cannot be marked, and need not be
-            host.socket.request(
-                constants.RTM_DELLINK, requests.link_header() + attr_u32(constants.IFLA_GROUP, group)
-            )
-        except OSError:
-            pass  # whatever it was: one by one tells whose
-        else:
-            return
-    for wish in batch:
+    """All that can be marked as one group in one go; what is left over, or refused, one by one."""
+    left = _delete_group(host, batch, group) if len(batch) > 1 else batch
+    for wish in left:
         try:
             host.delete_link(wish.index)
         except OSError as error:
             wish.error = error
+
+
+def _delete_group(host: Rtnl, batch: list[_Wish], group: int) -> list[_Wish]:
+    marks = [(constants.RTM_NEWLINK, 0, requests.link_changes(wish.index, group=group)) for wish in batch]
+    try:
+        refused = host.socket.batch(marks)  # those that are gone already, for instance
+        everyone = requests.link_header() + attr_u32(constants.IFLA_GROUP, group)
+        host.socket.request(constants.RTM_DELLINK, everyone)
+    except OSError:
+        return batch
+    return [wish for wish, error in zip(batch, refused, strict=True) if error is not None]
 
 
 _removals: dict[int, Removals] = {}
