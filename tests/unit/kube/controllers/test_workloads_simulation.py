@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from kube.client import PatchKind
 from kube.controllers.history.kinds import ControllerRevision
 from kube.controllers.job.plan import FINALIZER
