@@ -19,7 +19,8 @@ from dns.wire.passage import Asked, passed_on
 from dns.wire.query import Query, parse
 
 if TYPE_CHECKING:
-    from dns.handlers.cache import Cache, Key
+    from dns.handlers.cache import Cache
+    from dns.handlers.cache_items import Key
     from dns.handlers.forward import Forward
 
 # Handlers that a Lane stands in for, and those that see no question.

@@ -21,8 +21,8 @@ from dns import disk
 from dns.build import Configuration, Place, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
-from dns.handlers.site import HttpRoute, World
-from dns.http.serve import HttpServer
+from dns.handlers.site import World
+from dns.http.serve import HttpServers
 from dns.metrics import Registry
 from dns.process_disk import connection_limit, fit_memory, watch_process
 from dns.responder import Responder
@@ -73,7 +73,7 @@ class ServerProcess:
         self._secret = os.urandom(32)
         self._listeners: dict[Place, Listener] = {}
         self._crowd = Crowd(connection_limit())
-        self._http: dict[str, HttpServer] = {}
+        self._http = HttpServers()
         self._configuration: Configuration | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._late: set[asyncio.Task[None]] = set()
@@ -167,7 +167,7 @@ class ServerProcess:
                 if place not in self._listeners:
                     opened[place] = await self._open(place, new)
                     opened[place].datagrams.router = opened[place].streams.router = router
-            await self._take_http(new)
+            await self._http.take(world.routes)
         except BaseException:
             for task in tasks:
                 task.cancel()
@@ -248,33 +248,6 @@ class ServerProcess:
             raise OSError(problem.errno, f"cannot listen on {what}: {hint}") from problem
         return Listener(udp, datagrams, streams, tcp)
 
-    async def _take_http(self, new: Configuration) -> None:
-        """On an error the endpoints stay as they were."""
-        wanted: dict[str, list[HttpRoute]] = {}
-        for route in new.world.routes:
-            wanted.setdefault(route.address, []).append(route)
-        opened: dict[str, HttpServer] = {}
-        for address, routes in wanted.items():
-            if address in self._http:
-                continue
-            server = HttpServer(address, routes)
-            try:
-                await server.start()
-            except OSError as problem:
-                for one in opened.values():
-                    one.stop()
-                what = f"cannot listen on {address} for {routes[0].plugin}"
-                raise OSError(
-                    problem.errno,
-                    f"{what}: {(problem.strerror or '').lower()}: give the plugin another address",
-                ) from problem
-            opened[address] = server
-        for address in [address for address in self._http if address not in wanted]:
-            self._http.pop(address).stop()
-        for address, server in self._http.items():
-            server.routes = {route.path: route for route in wanted[address]}
-        self._http |= opened
-
     @staticmethod
     def _close(listener: Listener) -> None:
         if listener.udp is not None:
@@ -323,9 +296,7 @@ class ServerProcess:
         """Lame duck, then close. Answers on their way are waited for."""
         configuration = self._configuration
         if configuration is not None:
-            for server in self._http.values():
-                if "/ready" in server.routes:
-                    server.stop()
+            self._http.stop("/ready")
             if configuration.world.lameduck_s:
                 _logger.info("shutting down", lameduck_s=configuration.world.lameduck_s)
                 await asyncio.sleep(configuration.world.lameduck_s)
@@ -333,8 +304,7 @@ class ServerProcess:
             self._close(listener)
         if self._late:
             await asyncio.wait(self._late, timeout=2.0)
-        for server in self._http.values():
-            server.stop()
+        self._http.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

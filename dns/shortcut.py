@@ -7,9 +7,9 @@ is which kind a question is, always from the zone as it is now; so nothing learn
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -276,9 +276,9 @@ def _address(namespace: str, name: str, addresses: tuple[str, ...], kind: int) -
         return Finding(Verdict.EMPTY, b"", namespace, name)
     if len(found) > 1:
         return None  # their order changes
-    family = socket.AF_INET6 if colon else socket.AF_INET
+    family = AF_INET6 if colon else AF_INET
     try:
-        return Finding(Verdict.FOUND, socket.inet_pton(family, found[0]), namespace, name)
+        return Finding(Verdict.FOUND, inet_pton(family, found[0]), namespace, name)
     except OSError:
         return None
 

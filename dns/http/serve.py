@@ -70,6 +70,46 @@ class HttpServer:
         return head.encode() + (b"" if method == "HEAD" else body)
 
 
+class HttpServers:
+    """The servers of all addresses."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, HttpServer] = {}
+
+    async def take(self, routes: Sequence[HttpRoute]) -> None:
+        """Serve these from now on. On an error everything stays as it was; raises OSError."""
+        wanted: dict[str, list[HttpRoute]] = {}
+        for route in routes:
+            wanted.setdefault(route.address, []).append(route)
+        opened: dict[str, HttpServer] = {}
+        for address, own in wanted.items():
+            if address in self._servers:
+                continue
+            server = HttpServer(address, own)
+            try:
+                await server.start()
+            except OSError as problem:
+                for one in opened.values():
+                    one.stop()
+                why = (problem.strerror or "").lower()
+                what = (
+                    f"cannot listen on {address} for {own[0].plugin}: {why}: give the plugin another address"
+                )
+                raise OSError(problem.errno, what) from problem
+            opened[address] = server
+        for address in [address for address in self._servers if address not in wanted]:
+            self._servers.pop(address).stop()
+        for address, server in self._servers.items():
+            server.routes = {route.path: route for route in wanted[address]}
+        self._servers |= opened
+
+    def stop(self, path: str = "") -> None:
+        """Stop all, or those that have the path."""
+        for server in self._servers.values():
+            if not path or path in server.routes:
+                server.stop()
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self, server: HttpServer) -> None:
         self._server = server

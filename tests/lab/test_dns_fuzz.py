@@ -1,7 +1,8 @@
-"""A million broken packets to a real kdns: it lives, answers on, and does not grow. Bounded to a minute."""
+"""A million broken packets to a real kdns: it lives, answers on, and does not grow. Bounded to half a minute."""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 
 from dns.wire import encode, message, numbers
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 COUNT = 1_000_000
-LIMIT_S = 60.0
+# On a quiet machine all are sent in 15 s. KDNS_FUZZ_SECONDS=600 gives a busy one the time it needs.
+LIMIT_S = float(os.environ.get("KDNS_FUZZ_SECONDS", "30"))
 IN_FLIGHT = 128
 GROWTH_MB = 48.0
 NAME = "a.example."

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dns.handlers.cache import with_ttl
+from dns.handlers.cache_items import with_ttl
 from dns.handlers.forward import forwarded
 from dns.handlers.request import Request
 from dns.server import reply_bytes

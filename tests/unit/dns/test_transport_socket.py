@@ -10,7 +10,7 @@ from dns.fakes.objects import example_cluster
 from dns.fakes.serve import FakeApi
 from dns.handlers.kubernetes import Source
 from dns.metrics import Registry
-from dns.transport import Measured, transport_of
+from dns.transport_socket import Measured, transport_of
 from kube.client.errors import Unreachable
 from kube.client.kubeconfig_disk import KubeconfigError
 
