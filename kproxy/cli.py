@@ -70,7 +70,15 @@ def _proxy(given: list[str]) -> int:
     if parsed.init_only:
         return 0
     own = parsed.nftables_owner == "auto"
-    run.run(run.Options(config=config, own_table=own, config_file=parsed.config or "", flags=shown(parsed)))
+    run.run(
+        run.Options(
+            config=config,
+            own_table=own,
+            config_file=parsed.config or "",
+            flags=shown(parsed),
+            state_dir=parsed.state_dir,
+        )
+    )
     return 0
 
 

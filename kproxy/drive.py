@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from typing import Any
 
 from kproxy import garbage, node_socket, surroundings
 from kproxy.addresses_drive import follow_addresses
@@ -29,6 +30,7 @@ from kube.objects import (
     Node,
     Service,
 )
+from kube.objects.value import Object
 from kube.watch import Informer
 from linux.logging_kv import get_logger
 
@@ -66,6 +68,7 @@ class Proxy:
             bridge_filtered=node_socket.bridge_filtered(),
         )
         self._node_now: Node | None = None
+        self.on_listed: Callable[[], None] = lambda: None
         self.intake = Intake(tuple(backends), surroundings.place(config, self._around))
         self._services = Informer(
             client,
@@ -129,12 +132,12 @@ class Proxy:
         if new is None:
             _log.warning("the Node is gone from the API: balancers are told to send nothing here")
         self._node_now = new  # addresses and labels of one that went go on counting, as in kube-proxy
-        self._look_around(node=new)
+        self.look_around(node=new)
 
     def _ranges_changed(self, ranges: tuple[str, ...]) -> None:
-        self._look_around(service_cidrs=ranges)
+        self.look_around(service_cidrs=ranges)
 
-    def _look_around(self, *, node: Node | None = None, service_cidrs: tuple[str, ...] | None = None) -> None:
+    def look_around(self, *, node: Node | None = None, service_cidrs: tuple[str, ...] | None = None) -> None:
         around = self._around
         self._around = Surroundings(
             node_name=around.node_name,
@@ -191,6 +194,16 @@ class Proxy:
             except OSError as error:
                 _log.warning("session affinity begins anew", family=_FAMILY_NAMES[family], error=str(error))
 
+    def known(self) -> list[Object]:
+        """All objects that the API server has told of."""
+        informed: tuple[Informer[Any], ...] = (
+            self._services,
+            self._slices,
+            self._node,
+            self._ranges.informer,
+        )
+        return [item for informer in informed for item in list(informer.cache.values())]
+
     # Syncs go out.
 
     async def run(self) -> None:
@@ -199,7 +212,7 @@ class Proxy:
             for informer in (self._services, self._slices, self._node):
                 tasks.create_task(informer.run())
             tasks.create_task(self._ranges.run())
-            tasks.create_task(follow_addresses(self._look_around))
+            tasks.create_task(follow_addresses(self.look_around))
             tasks.create_task(self._keep_synced(tasks))
 
     async def _keep_synced(self, tasks: asyncio.TaskGroup) -> None:
@@ -207,6 +220,7 @@ class Proxy:
             waits.create_task(self._services.wait_synced())
             waits.create_task(self._slices.wait_synced())
             waits.create_task(self._wait_for_others())
+        self.on_listed()
         tasks.create_task(self._look_regularly())
         last_s = float("-inf")
         self._wake.set()
@@ -338,7 +352,7 @@ class Proxy:
         last_full_s = time.monotonic()
         while True:
             await asyncio.sleep(self.config.sync_period_s)
-            self._look_around()
+            self.look_around()
             for family, backend in self._backends.items():
                 if not await asyncio.to_thread(backend.is_intact):
                     _log.warning("our rules are gone, they are written again", family=_FAMILY_NAMES[family])

@@ -169,6 +169,12 @@ examples:
         default="auto",
         help="auto: kproxy alone can change its table while it runs, where the kernel has that (6.9)",
     )
+    made.add_argument(
+        "--state-dir",
+        default="/run/podnet/kproxy",
+        metavar="DIR",
+        help="where userspace mode keeps what it served last, for a start without an API server",
+    )
     made.add_argument("--log-level", choices=logging_kv.LEVELS, help="info unless told; debug with -v 4")
     made.add_argument(
         "--logging-format", "--log-format", choices=("text", "json"), help="of the log; text unless told"

@@ -18,12 +18,12 @@ class ServiceRanges:
     def __init__(self, client: Client, on_change: Callable[[tuple[str, ...]], None]) -> None:
         self._client = client
         self._on_change = on_change
-        self._informer = Informer(client, ServiceCIDR, on_change=self._changed)
+        self.informer = Informer(client, ServiceCIDR, on_change=self._changed)
         self.known = asyncio.Event()
 
     def _changed(self, _key: NamespacedName, _old: ServiceCIDR | None, _new: ServiceCIDR | None) -> None:
         self._on_change(
-            tuple(sorted({cidr for item in self._informer.cache.values() for cidr in item.spec.cidrs}))
+            tuple(sorted({cidr for item in self.informer.cache.values() for cidr in item.spec.cidrs}))
         )
 
     async def run(self) -> None:
@@ -34,8 +34,8 @@ class ServiceRanges:
                     _log.info("no ServiceCIDRs: unused cluster addresses are not told apart", reason=refusal)
                 self.known.set()
                 await asyncio.sleep(_RETRY_S)
-            tasks.create_task(self._informer.run())
-            await self._informer.wait_synced()
+            tasks.create_task(self.informer.run())
+            await self.informer.wait_synced()
             self.known.set()
 
     async def _refusal(self) -> str | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kproxy import garbage, node_socket, process_disk, surroundings, sysctls
+from kproxy import garbage, last_known_disk, node_socket, process_disk, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
 from kproxy.cleanup_socket import CleanupRequests
 from kproxy.config import ConfigError, Configuration, split_address
@@ -20,6 +20,7 @@ from kproxy.conntrack_socket import Cleaner
 from kproxy.counters_run import count_connections, count_invalid
 from kproxy.drive import Proxy
 from kproxy.health import Answer
+from kproxy.last_known_drive import LastKnown
 from kproxy.measured_socket import measured
 from kproxy.metrics import ProxyMetrics
 from kproxy.node import NodeRules
@@ -46,6 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Configuration
     flags: Mapping[str, str] = {}
+    state_dir: str = "/run/podnet/kproxy"
     own_table: bool = True
     master: str = ""
     config_file: str = ""
@@ -158,6 +160,9 @@ async def _main(options: Options) -> None:
             tasks.create_task(_serve(_METRICS, config.metrics_address, pages.answer, config, report))
             tasks.create_task(proxy.run())
             tasks.create_task(cleaner.run())
+            if switch.mode == "userspace":
+                path = last_known_disk.path_of(node_name(config), Path(options.state_dir))
+                tasks.create_task(LastKnown(proxy, path).run())
             tasks.create_task(recorder.run())
             tasks.create_task(switch.run())
             tasks.create_task(_announce(proxy, recorder))

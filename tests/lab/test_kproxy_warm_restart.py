@@ -30,11 +30,12 @@ def streets() -> Iterator[Town]:
         yield made
 
 
-@pytest.fixture(params=["nftables", "iptables"])
+@pytest.fixture
 def node(request: pytest.FixtureRequest, streets: Town, tmp_path: Path) -> Iterator[ProxiedNode]:
     if request.param == "iptables" and process.find("iptables") is None:
         pytest.skip("RESTARTS IN IPTABLES MODE ARE NOT TESTED: apt-get install iptables")
-    made = ProxiedNode(streets, tmp_path, mode=request.param, nodePortAddresses=["192.168.0.0/16"])
+    state = f"--state-dir={tmp_path}"
+    made = ProxiedNode(streets, tmp_path, state, mode=request.param, nodePortAddresses=["192.168.0.0/16"])
     servers = [Server(streets.pods[0]), Server(streets.remote)]
     try:
         for server, ip in zip(servers, (_HERE, _ELSEWHERE), strict=True):
@@ -61,6 +62,17 @@ def _reached(place: Place, ip: str = _VIP, port: int = 80) -> str:
     return ask(place, ip, port, timeout_s=4).server
 
 
+def _is_served(client: Place) -> bool:
+    try:
+        return {_reached(client) for _ in range(30)} == {_HERE, _ELSEWHERE}
+    except OSError:
+        return False
+
+
+def _mode(node: ProxiedNode) -> str:
+    return node.page(10249, "/proxyMode")[1]
+
+
 def _connections(node: ProxiedNode) -> float:
     """Counted in the kernel, as the metrics say; 0 while they say nothing."""
     for line in node.page(10249, "/metrics")[1].splitlines():
@@ -69,6 +81,7 @@ def _connections(node: ProxiedNode) -> float:
     return 0
 
 
+@pytest.mark.parametrize("node", ["nftables", "iptables"], indirect=True)
 def test_kill_and_start_lose_no_connection_and_keep_affinity_and_counters(
     streets: Town, node: ProxiedNode
 ) -> None:
@@ -90,26 +103,28 @@ def test_kill_and_start_lose_no_connection_and_keep_affinity_and_counters(
     assert [found["slow"] for found in outcomes] == [0, 0]
     assert {_reached(client, _STICKY) for _ in range(10)} == chosen
     answered = sum(found["answered"] for found in outcomes)
-    if "nftables" in node.page(10249, "/proxyMode")[1]:
+    if _mode(node) == "nftables":
         node.kill()  # counters are read at the start
         node.start()
         until(lambda: _connections(node) >= answered, f"{answered} connections in the metrics")
 
 
-def test_started_without_the_api_it_leaves_what_serves_and_catches_up(
-    streets: Town, node: ProxiedNode
+@pytest.mark.parametrize("node", ["nftables", "iptables", "userspace"], indirect=True)
+def test_started_without_the_api_it_serves_the_last_known_state_and_catches_up(
+    streets: Town, node: ProxiedNode, tmp_path: Path
 ) -> None:
     client = streets.pods[1]
+    if _mode(node) == "userspace":
+        until((tmp_path / "node.jsonl").exists, "the last known state on disk")
     node.kill()
     node.kcore.end(signal.SIGKILL)
     node.start(wait=False)
     until(lambda: node.page(10256, "/livez")[0] == 200, "kproxy serves /livez")
     assert node.page(10256, "/healthz")[0] == 503  # it does not know its node: no new traffic from balancers
+    until(lambda: _is_served(client), "the service")
     storm = Storm(client, 100, [f"{_VIP}:80"])
     try:
-        assert {_reached(client) for _ in range(30)} == {_HERE, _ELSEWHERE}
         assert _reached(streets.client, NODE[0], _NODE_PORT) in (_HERE, _ELSEWHERE)
-        assert node.page(10249, "/metrics")[1].count("sync_proxy_rules_last_timestamp_seconds{") == 0
         streets.node.run(node.kcore.start)
         until(lambda: node.page(10256, "/healthz")[0] == 200, "the first sync")
         node.call(lambda api: set_endpoints(api, "web", [_ELSEWHERE]))
