@@ -98,14 +98,14 @@ class IpvsBackend:
                 kernel = self._read(self._kernel())
                 self._leaving = self._plan.leaving(kernel)
                 work = self._plan.full(table, kernel)
-                self._write_rules()
+                self._carry_out_whole(work)
             else:
                 assert only is not None
                 moved = self._plan.node != self._node
                 work = self._plan.partial(table, only, self._node)
                 if moved:
-                    self._write_rules()
-            self._carry_out(work)
+                    self._write_rules(self._programs.save())
+                self._carry_out(work)
         self._in_step = True
         return SyncReport(full=full, operations=work.size, elements=len(work.add_entries))
 
@@ -151,9 +151,20 @@ class IpvsBackend:
             found = rtnl.addresses(device.ifindex, _AF[self._node.family])
         return frozenset(a.ip for a in found if not a.ip.startswith("fe80:"))
 
-    def _write_rules(self) -> None:
-        """Whole: they do not depend on services. Chains that only the iptables mode fills are emptied."""
+    def _carry_out_whole(self, work: Work) -> None:
+        """Rules come first, so that nothing is served without being masqueraded; but rules of the iptables mode, in
+        the same chains, serve until all else is there.
+        """
         saved = self._programs.save()
+        if any(c.startswith(iptables_names.OWN_PREFIXES) for known in saved.values() for c in known.chains):
+            self._carry_out(work)
+            self._write_rules(saved)
+        else:
+            self._write_rules(saved)
+            self._carry_out(work)
+
+    def _write_rules(self, saved: Mapping[str, Saved]) -> None:
+        """Whole: they do not depend on services. Chains that only the iptables mode fills are emptied."""
         edits = []
         for table, wanted in chains(self._node).items():
             known = saved.get(table, Saved({}))
