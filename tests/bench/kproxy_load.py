@@ -105,6 +105,7 @@ async def _measure(program: Program, service_count: int, endpoint_count: int) ->
         try:
             with _running(program, config) as (running, spawned_at):
                 start_s = await _synced_at(running) - spawned_at
+                start_cpu_s = _cpu_s(running.pid)
                 figures = await _changes(program, served, running.pid)
                 figures["new_connections_per_s"] = await asyncio.to_thread(_connections, service_ip(0), 80)
             with _running(program, config) as (running, spawned_at):
@@ -114,6 +115,7 @@ async def _measure(program: Program, service_count: int, endpoint_count: int) ->
     return {
         "endpoints": service_count * endpoint_count,
         "start_s": round(start_s, 2),
+        "start_cpu_s": round(start_cpu_s, 2),
         "start_over_own_rules_s": round(again_s, 2),
         **figures,
     }
