@@ -91,6 +91,17 @@ def _kcore(fsync: str, *options: str) -> Iterator[Server]:
             yield Server(Path(name) / "kubeconfig" / "admin.kubeconfig", started_s, pids)
 
 
+def _public(key: Path) -> str:
+    """kube-apiserver reads EC keys of PKCS #8 for signing, but not for checking."""
+    from cryptography.hazmat.primitives import serialization
+
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    path = key.with_suffix(".pub")
+    path.write_bytes(private.public_key().public_bytes(serialization.Encoding.PEM, form))
+    return str(path)
+
+
 @contextmanager
 def _reference(apiserver: str, etcd: str) -> Iterator[Server]:
     """kube-apiserver on an etcd of its own, with our certificates."""
@@ -107,7 +118,12 @@ def _reference(apiserver: str, etcd: str) -> Iterator[Server]:
         server += ["--bind-address", "127.0.0.1", "--service-cluster-ip-range", "10.96.0.0/16"]
         server += ["--tls-cert-file", str(pki.certificate("server"))]
         server += ["--tls-private-key-file", str(pki.key("server")), "--client-ca-file", str(pki.ca)]
-        server += ["--service-account-key-file", key, "--service-account-signing-key-file", key]
+        server += [
+            "--service-account-key-file",
+            _public(pki.service_account_key),
+            "--service-account-signing-key-file",
+            key,
+        ]
         server += ["--service-account-issuer", "https://kubernetes.default.svc"]
         server += ["--authorization-mode", "AlwaysAllow", "--disable-admission-plugins", "ServiceAccount"]
         started_s = time.monotonic()

@@ -75,10 +75,12 @@ def test_others_are_served_while_one_lists_without_end(tmp_path: Path, flood: Fl
                 await client.raw("POST", PATH, headers=JSON, body=msgspec.json.encode(body))
 
         await asyncio.gather(*(fill(client, start) for start, client in enumerate(greedy)))
+        alone_s = await slowest_s(me)
         async with flooded(flood, greedy):
             took_s = await slowest_s(me)
-        print(flood.__name__, round(took_s, 3))
-        assert took_s < 1.0
+        print(flood.__name__, round(took_s, 3), "alone", round(alone_s, 3))
+        # A flood's own work is done in turns of some milliseconds; what else the machine does, alone_s tells.
+        assert took_s < 1.0 + 20 * alone_s
         for client in (me, *greedy):
             await client.close()
 

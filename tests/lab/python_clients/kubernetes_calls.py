@@ -138,7 +138,7 @@ def patches(core: client.CoreV1Api, apps: client.AppsV1Api) -> None:
     )
     assert "FieldManagerConflict" in conflict
     refused(
-        400,
+        422,
         lambda: core.patch_namespaced_config_map(
             "ssa", NAMESPACE, {"data": {}}, _content_type="application/apply-patch+yaml"
         ),
