@@ -44,8 +44,7 @@ def _load_sandbox(places: Places, uid: str) -> SandboxRecord | None:
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     lost = record.netns and not pinned(record.netns)
-    half_made = not record.ips  # the agent died while it was attached
-    return None if not record.torn_down and (lost or half_made) else record
+    return None if not record.torn_down and (lost or not record.made) else record
 
 
 def _load_containers(places: Places, uid: str) -> tuple[ContainerRecord, ...]:

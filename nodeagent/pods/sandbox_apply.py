@@ -44,7 +44,8 @@ def create_sandbox(
     """
     uid, spec = pod.metadata.uid, pod.spec
     pins = {kind: node.places.namespace(uid, kind) for kind in mounts.own_namespaces(pod)}
-    _release_namespaces(node, uid, f"{uid}-{attempt - 1}")
+    # Of the attempt before, and of this one where an agent died in it.
+    _release_namespaces(node, uid, f"{uid}-{attempt - 1}", f"{uid}-{attempt}")
     sysctls = {s.name: s.value for s in spec.security_context.sysctls} if spec.security_context else {}
     name = fqdn(pod, node.cluster_domain) if spec.set_hostname_as_fqdn else ""
     sandbox_apply.create_namespaces(
@@ -67,6 +68,7 @@ def create_sandbox(
         network=_WITHOUT_CNI.get(type(access.mode), ""),
         ips=node.node_ips if spec.host_network else access.other.ips if access.other else (),
         port_mappings=_port_mappings(pod) if isinstance(access.mode, Attached) else (),
+        made=False,
     )
     if node.cgroup_root:
         cgroups_apply.make(mounts.pod_cgroup(node.cgroup_root, uid), pod_limits(pod, node.pids_max))
@@ -76,11 +78,11 @@ def create_sandbox(
         assert access.cni is not None
         result = node.cni.add(access.cni, _attachment(record))
         record = msgspec.structs.replace(record, ips=addresses(result, record.netns))
-        disk.save_sandbox(node.places, record)
     if pause is not None:
         record = msgspec.structs.replace(record, shared_pid=_start_pause(node, record, pause, pins))
-        disk.save_sandbox(node.places, record)
     _write_etc(node, pod, record)
+    record = msgspec.structs.replace(record, made=True)
+    disk.save_sandbox(node.places, record)
     return record
 
 
@@ -92,8 +94,8 @@ def _start_pause(node: NodeSetup, record: SandboxRecord, image: Image, pins: Map
     )
 
 
-def _release_namespaces(node: NodeSetup, uid: str, sandbox_id: str) -> None:
-    stop_pause(node.runtime, node.places.pause(uid), f"{sandbox_id}-pause")
+def _release_namespaces(node: NodeSetup, uid: str, *sandbox_ids: str) -> None:
+    stop_pause(node.runtime, node.places.pause(uid), [f"{each}-pause" for each in sandbox_ids])
     sandbox_apply.remove(f"{node.places.pod_run(uid)}/ns")
 
 

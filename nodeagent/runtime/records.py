@@ -19,6 +19,7 @@ class SandboxRecord(Value):
     shared_pid: str = ""  # where the containers' common PID namespace is pinned
     ips: tuple[str, ...] = ()
     port_mappings: tuple[dict[str, object], ...] = ()
+    made: bool = True  # False until all of it is there: what an agent that died left half made is made anew
     torn_down: bool = False  # the pod has ended; kept because its status still shows the addresses
 
 

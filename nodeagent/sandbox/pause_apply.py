@@ -1,6 +1,7 @@
 """The process that stays for a pod whose containers share one PID namespace: that namespace ends with its first process."""
 
 import os
+from collections.abc import Sequence
 
 from linux import mounts
 from nodeagent.images.builtin.content import PERL_PATH
@@ -44,9 +45,10 @@ def start_pause(
     return pin
 
 
-def stop_pause(runtime: OciRuntime, folder: str, container_id: str) -> None:
+def stop_pause(runtime: OciRuntime, folder: str, container_ids: Sequence[str]) -> None:
     """Absent is fine."""
     if os.path.isdir(folder):
-        runtime.delete(container_id)
+        for container_id in container_ids:
+            runtime.delete(container_id)
         mounts.umount_tree(folder)
         remove_bundle(folder, f"{folder}/layer")

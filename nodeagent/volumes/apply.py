@@ -85,17 +85,23 @@ def _current(folder: str) -> dict[str, tuple[bytes, int]] | None:
 
 
 def make_empty_dir(folder: str, *, memory: bool, size_bytes: int | None, group: int | None) -> None:
-    """An empty folder that every container may write to; in memory it is a tmpfs."""
-    if not os.path.isdir(folder):
-        os.makedirs(folder)
-        os.chmod(folder, 0o777)  # noqa: S103  core/v1 EmptyDir
-        if memory:
-            size = f",size={size_bytes}" if size_bytes else ""
-            mounts.mount("tmpfs", folder, "tmpfs", 0, f"mode=1777{size}")
-        if group is not None:
-            os.chown(folder, -1, group)
-            mode = stat.S_IMODE(os.stat(folder).st_mode) | stat.S_ISGID
-            os.chmod(folder, mode)  # new files belong to the group; the sticky bit of a tmpfs stays
+    """An empty folder that every container may write to; in memory it is a tmpfs. There as it shall be, or not at all."""
+    if memory:
+        os.makedirs(folder, exist_ok=True)
+        size = f",size={size_bytes}" if size_bytes else ""
+        owner = "mode=1777" if group is None else f"mode=3777,gid={group}"
+        if not mounts.is_mount_point(folder):
+            mounts.mount("tmpfs", folder, "tmpfs", 0, owner + size)
+        return
+    if os.path.isdir(folder):
+        return
+    scratch = f"{folder}.new"  # no volume is named so: their names have no dots
+    os.makedirs(scratch, exist_ok=True)
+    os.chmod(scratch, 0o777 if group is None else 0o2777)
+    if group is not None:
+        os.chown(scratch, -1, group)
+        os.chmod(scratch, 0o2777)  # noqa: S103  chown may have taken the bit away
+    os.rename(scratch, folder)
 
 
 def check_host_path(path: str, kind: str) -> None:

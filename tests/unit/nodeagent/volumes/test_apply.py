@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from nodeagent.volumes.apply import VolumeFailed, check_host_path, sub_path, write_files
+from nodeagent.volumes.apply import VolumeFailed, check_host_path, make_empty_dir, sub_path, write_files
 from nodeagent.volumes.files import File
 
 
@@ -60,3 +60,15 @@ def test_host_paths_are_made_or_checked(tmp_path):
         check_host_path(str(tmp_path / "d"), "File")
     with pytest.raises(VolumeFailed, match="is not a directory"):
         check_host_path(str(tmp_path / "absent"), "Directory")
+
+
+def test_an_empty_dir_appears_with_its_mode_and_keeps_what_its_users_made_of_it(tmp_path):
+    folder = tmp_path / "v"
+    (tmp_path / "v.new").mkdir(mode=0o700)  # of an agent that died
+    make_empty_dir(str(folder), memory=False, size_bytes=None, group=None)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o777
+    folder.chmod(0o700)
+    make_empty_dir(str(folder), memory=False, size_bytes=None, group=None)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    make_empty_dir(str(tmp_path / "g"), memory=False, size_bytes=None, group=os.getgid())
+    assert stat.S_IMODE((tmp_path / "g").stat().st_mode) == 0o2777
