@@ -164,4 +164,10 @@ def _add_loops(parser: argparse.ArgumentParser) -> None:
         help="serve Ingress there; needs the program haproxy when the first Ingress is made",
     )
     add("--ingress-ports", default="80,443", metavar="HTTP,HTTPS", help="(%(default)s)")
+    add(
+        "--scheduler-config",
+        default="",
+        metavar="FILE",
+        help="a KubeSchedulerConfiguration: weights, bin packing, name, back-off",
+    )
     add("--profile", choices=("default", "lab"), default="default", help="timings; lab waits for nothing")

@@ -157,6 +157,9 @@ def _run(arguments: argparse.Namespace) -> None:
         raise UsageError("ingress needs --ingress-address IP[,IP]: where to listen")
     from kube import core_run, logs
 
+    core_run.scheduler_profile(
+        plan.profile, plan.scheduler_config
+    )  # a bad file is told before anything starts
     logs.setup(arguments.level)
     pki = listener = None
     if plan.command in ("all", "apiserver"):
@@ -209,6 +212,7 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
             _address(text, "--ingress-address") for text in filter(None, arguments.ingress_address.split(","))
         ),
         ingress_ports=_two_ports(arguments.ingress_ports),
+        scheduler_config=arguments.scheduler_config,
         profile=arguments.profile,
         authorization_modes=_modes(arguments.authorization_mode),
     )

@@ -18,6 +18,7 @@ from kube.certs import Pki
 if TYPE_CHECKING:
     from kube.client import Client
     from kube.measures import Measures
+    from kube.scheduler import SchedulerProfile
     from kube.store.etcd.options import EtcdOptions
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Plan(NamedTuple):
     load_balancer_pool: tuple[str, ...] = ()
     ingress_addresses: tuple[str, ...] = ()
     ingress_ports: tuple[int, int] = (80, 443)
+    scheduler_config: str = ""  # a file
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -191,7 +193,7 @@ async def _loop(
     if name == "scheduler":
         from kube import scheduler
 
-        await scheduler.run(client, scheduler.SchedulerProfile.named(plan.profile), measures=measures)
+        await scheduler.run(client, scheduler_profile(plan.profile, plan.scheduler_config), measures=measures)
         return
     if name == "ingress":
         await _ingress(plan, client)
@@ -210,6 +212,27 @@ async def _loop(
         root_ca_pem=ca_pem,
     )
     await run_controllers(client, options, measures=measures)
+
+
+def scheduler_profile(name: str, config: str) -> "SchedulerProfile":
+    """The named profile with what the file says. Raises ValueError and OSError."""
+    from kube.scheduler import SchedulerProfile
+
+    profile = SchedulerProfile.named(name)
+    if not config:
+        return profile
+    import yaml
+
+    from kube.scheduler.config import parse_config
+
+    try:
+        document = yaml.safe_load(Path(config).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{config}: not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return parse_config(document, profile)
+    except ValueError as error:
+        raise ValueError(f"{config}: {error}") from error
 
 
 async def _ingress(plan: Plan, client: "Client") -> None:
