@@ -279,7 +279,7 @@ def _address(namespace: str, name: str, addresses: tuple[str, ...], kind: int) -
     family = AF_INET6 if colon else AF_INET
     try:
         return Finding(Verdict.FOUND, inet_pton(family, found[0]), namespace, name)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -106,7 +106,7 @@ def address_key(ip: str) -> AddressKey:
         if ":" in ip:
             return int.from_bytes(inet_pton(AF_INET6, ip), "big") | _WIDE
         return int.from_bytes(inet_pton(AF_INET, ip), "big")
-    except OSError:
+    except (OSError, ValueError):
         return ip
 
 
@@ -133,7 +133,7 @@ def slice_record(
     try:
         packed = b"".join(inet_pton(AF_INET6 if wide else AF_INET, text) for text in texts)
         texts = ()
-    except OSError:
+    except (OSError, ValueError):
         packed = b""
     names = tuple(one.name for one in endpoints)
     zones = tuple(one.zone for one in endpoints)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dns.cluster.records import (
@@ -23,6 +23,9 @@ zones = st.sampled_from(("", "zone-a"))
 
 
 @given(st.one_of(v4, v6, st.text(max_size=20)))
+@example("1.2.3.4\0")
+@example("::1\0")
+@example("\ud800")
 def test_an_address_is_found_again_by_its_key(text: str) -> None:
     again = address_text(address_key(text))
     assert again == text or canonical(text) == canonical(again)
