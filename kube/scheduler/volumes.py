@@ -132,10 +132,11 @@ def _choices(
     """Free volumes that would do; None where one can be made on any node."""
     if storage_class.provisioner != _NO_PROVISIONER:
         return None
-    return tuple(_reach(volume) for volume in storage.volumes.values() if _suits(claim, volume))
+    return tuple(_reach(volume) for volume in storage.volumes.values() if suits(claim, volume))
 
 
-def _suits(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
+def suits(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
+    """Of the claim's class, size, modes and labels, and not another claim's."""
     spec, wanted, meta = volume.spec, claim.spec, claim.metadata
     ref = spec.claim_ref
     if ref is not None and (ref.namespace, ref.name) != (meta.namespace, meta.name):
@@ -144,12 +145,12 @@ def _suits(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
         spec.storage_class_name == (wanted.storage_class_name or "")
         and spec.volume_mode == wanted.volume_mode
         and set(wanted.access_modes) <= set(spec.access_modes)
-        and _size(spec.capacity) >= _size(wanted.resources.requests)
+        and size_bytes(spec.capacity) >= size_bytes(wanted.resources.requests)
         and (wanted.selector is None or wanted.selector.matches(volume.metadata.labels))
     )
 
 
-def _size(amounts: Mapping[str, object]) -> int:
+def size_bytes(amounts: Mapping[str, object]) -> int:
     return int(parse(str(amounts.get("storage", "0"))))
 
 

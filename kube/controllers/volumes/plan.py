@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 
 from kube.objects import Node, PersistentVolume, PersistentVolumeClaim, StorageClass
-from kube.scheduler import selectors
-from kube.scheduler.quantity import parse
+from kube.scheduler import selectors, volumes
 
 PROVISIONER = "podnet.internal/host-path"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
@@ -62,14 +61,14 @@ def default_class(classes: Iterable[StorageClass]) -> StorageClass | None:
 
 def plan(
     claim: PersistentVolumeClaim,
-    volumes: Mapping[str, PersistentVolume],
+    known: Mapping[str, PersistentVolume],
     classes: Mapping[str, StorageClass],
     nodes: Mapping[str, Node],
 ) -> Bind | Provision | Adopt | Wait | Lost | None:
     """None: the claim is as it should be."""
     named = claim.spec.volume_name
     if named:
-        return _named(claim, volumes.get(named))
+        return _named(claim, known.get(named))
     selected = nodes.get(claim.metadata.annotations.get(SELECTED_NODE, ""))
     class_name = claim.spec.storage_class_name
     if class_name is None:
@@ -77,12 +76,12 @@ def plan(
         if chosen is not None:
             return Adopt(storage_class=chosen)
     storage_class = classes.get(class_name or "")
-    reserved = [one for one in volumes.values() if _is_for(one, claim)]
+    reserved = [one for one in known.values() if _is_for(one, claim)]
     waits = storage_class is not None and storage_class.volume_binding_mode == "WaitForFirstConsumer"
     if waits and selected is None and not reserved:
         message = "waiting for first consumer to be created before binding"
         return Wait(type="Normal", reason="WaitForFirstConsumer", message=message)
-    free = reserved or [one for one in volumes.values() if suits(claim, one, selected)]
+    free = reserved or [one for one in known.values() if _may_have(claim, one, selected)]
     if free:
         return Bind(volume=min(free, key=_smallest))
     if storage_class is None:
@@ -124,23 +123,15 @@ def _is_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
     return ref.uid in ("", meta.uid)
 
 
-def suits(claim: PersistentVolumeClaim, volume: PersistentVolume, node: Node | None) -> bool:
-    """A free volume of the claim's class, size, modes and labels, that `node` reaches."""
-    spec, wanted = volume.spec, claim.spec
-    if spec.claim_ref is not None or volume.metadata.deletion_timestamp is not None:
+def _may_have(claim: PersistentVolumeClaim, volume: PersistentVolume, node: Node | None) -> bool:
+    """A free volume that suits the claim and that `node` reaches."""
+    if volume.spec.claim_ref is not None or volume.metadata.deletion_timestamp is not None:
         return False
-    if spec.storage_class_name != (wanted.storage_class_name or "") or spec.volume_mode != wanted.volume_mode:
-        return False
-    if not set(wanted.access_modes) <= set(spec.access_modes):
-        return False
-    if _bytes(spec.capacity) < _bytes(wanted.resources.requests):
-        return False
-    if wanted.selector is not None and not wanted.selector.matches(volume.metadata.labels):
-        return False
-    return node is None or reaches(volume, node.metadata.name, node.metadata.labels)
+    within = node is None or _reaches(volume, node.metadata.name, node.metadata.labels)
+    return within and volumes.suits(claim, volume)
 
 
-def reaches(volume: PersistentVolume, node: str, labels: Mapping[str, str]) -> bool:
+def _reaches(volume: PersistentVolume, node: str, labels: Mapping[str, str]) -> bool:
     affinity = volume.spec.node_affinity
     if affinity is None or affinity.required is None:
         return True
@@ -148,12 +139,8 @@ def reaches(volume: PersistentVolume, node: str, labels: Mapping[str, str]) -> b
     return any(selectors.node_matches(term, node, labels) for term in terms)
 
 
-def _bytes(amounts: Mapping[str, Any]) -> int:
-    return int(parse(str(amounts.get("storage", "0"))))
-
-
 def _smallest(volume: PersistentVolume) -> tuple[int, str]:
-    return (_bytes(volume.spec.capacity), volume.metadata.name)
+    return (volumes.size_bytes(volume.spec.capacity), volume.metadata.name)
 
 
 def claim_reference(claim: PersistentVolumeClaim) -> dict[str, Any]:
