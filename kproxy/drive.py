@@ -16,11 +16,11 @@ from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.health import Answer, ProxyHealth, listen_addresses, node_eligible
 from kproxy.intake import Changes, Intake
 from kproxy.metrics import ProxyMetrics
-from kproxy.nowhere_near import NowhereNear
 from kproxy.policy import Place
 from kproxy.programming import Triggers
 from kproxy.ranges_drive import ServiceRanges
 from kproxy.surroundings import Surroundings
+from kproxy.without_local import WithoutLocal
 from kube.client import Client
 from kube.objects import (
     HEADLESS_LABEL,
@@ -88,7 +88,7 @@ class Proxy:
         self._dirty: dict[int, set[ServicePortName] | None] = dict.fromkeys(backends)  # None: everything
         self._failures = 0
         self._triggers = Triggers(time.time())
-        self._nowhere_near = {family: NowhereNear() for family in backends}
+        self._without_local = {family: WithoutLocal() for family in backends}
         self._distrusted: set[int] = set()
         self._check_servers = CheckServers(lambda: self.health.is_healthy(time.time()))
         self._checks_due: set[ServicePortName] = set()
@@ -264,7 +264,7 @@ class Proxy:
                 dirty |= changes.forwarding[family]
             backend.set_node(surroundings.node_rules(self.config, self._around, family))
             good = self._sync_family(family, backend, now) and good
-            counts = self._nowhere_near[family].take(self.intake.tables[family], changes.forwarding[family])
+            counts = self._without_local[family].take(self.intake.tables[family], changes.forwarding[family])
             for policy, count in counts.items():
                 self.metrics.no_local_endpoints.set(count, _FAMILY_NAMES[family], policy)
             self._checks_due |= changes.known[family].keys()

@@ -13,7 +13,7 @@ def without_local_endpoints(service: ServiceForwarding) -> tuple[bool, bool]:
     return isinstance(service.internal, Drop), external and isinstance(service.external, Drop)
 
 
-class NowhereNear:
+class WithoutLocal:
     """Of one IP family."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from kproxy.forwarding import ServicePortName
-from kproxy.nowhere_near import NowhereNear
+from kproxy.without_local import WithoutLocal
 from tests.flows.kproxy_rows import (
     EXTERNAL_LOCAL,
     EXTERNAL_LOCAL_EMPTY,
@@ -28,12 +28,12 @@ _NAME = ServicePortName("ns", "svc", "p", "TCP")
     ],
 )
 def test_what_counts(setup: Setup, counts: tuple[int, int]) -> None:
-    found = NowhereNear().take(intake_of(setup, 4).tables[4], [_NAME])
+    found = WithoutLocal().take(intake_of(setup, 4).tables[4], [_NAME])
     assert (found["internal"], found["external"]) == counts
 
 
 def test_a_service_that_changed_or_went_counts_no_more() -> None:
-    counted = NowhereNear()
+    counted = WithoutLocal()
     assert counted.take(intake_of(INTERNAL_LOCAL_NONE_HERE, 4).tables[4], [_NAME])["internal"] == 1
     assert counted.take({}, [])["internal"] == 1
     assert counted.take({}, [_NAME])["internal"] == 0
