@@ -82,6 +82,8 @@ def podman(room, tmp_path, bin_dir, missing):
     if shutil.which("podman") is None:
         missing("podman (apt-get install podman)")
     made = Podman(room, tmp_path, bin_dir)
+    if made("info", "--format", "{{.Host.NetworkBackend}}", check=False) != "cni\n":
+        missing("a podman with CNI (4.x: later ones have netavark alone)")
     archive = tmp_path / "root.tar"
     archive.write_bytes(root_file_system())
     made("import", str(archive), "box")
