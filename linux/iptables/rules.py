@@ -80,9 +80,11 @@ def _not(negated: bool) -> str:
 
 
 def render(rule: Rule) -> str:
-    """Without `-A CHAIN`."""
+    """Without `-A CHAIN`. The conditions' order is that of kube-proxy's jumps, which it finds by their very text."""
     parts: list[str] = []
     add = parts.append
+    if rule.states:
+        add(f"-m conntrack {_not(rule.states_not)}--ctstate {','.join(rule.states)}")
     if rule.comment:
         text = rule.comment.replace("\\", "").replace('"', "")
         add(f'-m comment --comment "{text}"')
@@ -103,8 +105,6 @@ def render(rule: Rule) -> str:
         add(f"-m addrtype {kinds.strip()}")
     if rule.mark:
         add(f"-m mark {_not(rule.mark_not)}--mark {rule.mark:#x}/{rule.mark:#x}")
-    if rule.states:
-        add(f"-m conntrack {_not(rule.states_not)}--ctstate {','.join(rule.states)}")
     if rule.chance is not None:
         add(f"-m statistic --mode random --probability {rule.chance:.10f}")
     if rule.recent_seen is not None:

@@ -6,6 +6,7 @@ The real one: `KUBE_PROXY=path` names its program, of any version from 1.33 on.
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -187,3 +188,16 @@ def test_kproxy_takes_over(before: str, after: str, alive: bool, stage: Stage) -
     finally:
         traffic.end()
     assert traffic.failed == []
+
+
+def test_kube_proxy_cleans_up_after_kproxy(stage: Stage) -> None:
+    """The way back: it finds a jump by its very text, and fails at one that it does not know."""
+    stage.make_objects()
+    running = stage.start(str(_KPROXY), "iptables")
+    _until(lambda: _served(stage), lambda: stage.log(str(_KPROXY)))
+    running.terminate()
+    running.wait(20)
+    done = stage.town.node.run(lambda: process.run([_PEER, "--cleanup"], check=False))
+    assert done.code == 0, done.stderr
+    left = set(re.findall(r"chain (KUBE-\S+)", stage.rules()))
+    assert left <= {"KUBE-FIREWALL", "KUBE-HAIRPIN"}  # the one is kubelet's, too; nothing leads to the other

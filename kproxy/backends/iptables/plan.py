@@ -33,7 +33,7 @@ JUMPS: tuple[tuple[str, str, Rule], ...] = (
     (
         FILTER,
         "INPUT",
-        Rule(Jump(n.EXTERNAL_SERVICES), states=_NEW, comment="kubernetes externally-visible services"),
+        Rule(Jump(n.EXTERNAL_SERVICES), states=_NEW, comment="kubernetes externally-visible service portals"),
     ),
     (FILTER, "INPUT", Rule(Jump(n.PROXY_FIREWALL), states=_NEW, comment="kubernetes load balancer firewall")),
     (FILTER, "INPUT", Rule(Jump(n.FIREWALL))),
@@ -42,7 +42,7 @@ JUMPS: tuple[tuple[str, str, Rule], ...] = (
     (
         FILTER,
         "FORWARD",
-        Rule(Jump(n.EXTERNAL_SERVICES), states=_NEW, comment="kubernetes externally-visible services"),
+        Rule(Jump(n.EXTERNAL_SERVICES), states=_NEW, comment="kubernetes externally-visible service portals"),
     ),
     (
         FILTER,
@@ -50,11 +50,6 @@ JUMPS: tuple[tuple[str, str, Rule], ...] = (
         Rule(Jump(n.PROXY_FIREWALL), states=_NEW, comment="kubernetes load balancer firewall"),
     ),
     (FILTER, "OUTPUT", Rule(Jump(n.SERVICES), states=_NEW, comment=_PORTALS)),
-    (
-        FILTER,
-        "OUTPUT",
-        Rule(Jump(n.EXTERNAL_SERVICES), states=_NEW, comment="kubernetes externally-visible services"),
-    ),
     (
         FILTER,
         "OUTPUT",
@@ -230,6 +225,11 @@ class Plan:
                     Rule(RETURN, mark=mark, mark_not=True),
                     Rule(MarkXor(mark)),
                     Rule(Masquerade(), comment="kubernetes service traffic requiring SNAT"),
+                )
+            case "filter", n.SERVICES:
+                # For what the node itself sends: a jump from OUTPUT would be one that kube-proxy does not know to remove.
+                return (
+                    Rule(Jump(n.EXTERNAL_SERVICES), comment="kubernetes externally-visible service portals"),
                 )
             case "filter", n.FORWARD:
                 return self._forward_rules(mark)
