@@ -23,7 +23,7 @@ pytestmark = [
     ),
 ]
 _EVERY = int(
-    os.environ.get("PODNET_GUEST_ROWS_STEP", "3")
+    os.environ.get("PODNET_GUEST_ROWS_STEP", "4")
 )  # emulated, a row takes a second; 1 tries them all
 _TRIES = 20
 
