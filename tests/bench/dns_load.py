@@ -165,19 +165,18 @@ def started(
             process.wait()
 
 
-def wait_answered(port: int, packet: bytes, limit_s: float = 30.0) -> float:
+def wait_answered(port: int, packet: bytes, limit_s: float = 60.0) -> float:
     """Until the question has an answer with records; how long that was."""
     began = time.monotonic()
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(0.1)
-    while time.monotonic() - began < limit_s:
-        try:
-            sock.sendto(packet, ("127.0.0.1", port))
-            if sock.recv(4096)[6:8] != b"\0\0":
-                sock.close()
-                return time.monotonic() - began
-        except OSError:
-            time.sleep(0.02)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.1)
+        while time.monotonic() - began < limit_s:
+            try:
+                sock.sendto(packet, ("127.0.0.1", port))
+                if sock.recv(4096)[6:8] != b"\0\0":
+                    return time.monotonic() - began
+            except OSError:
+                time.sleep(0.02)
     raise SystemExit("dns_load: the server did not become ready")
 
 
