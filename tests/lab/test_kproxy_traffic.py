@@ -122,7 +122,7 @@ def proxied(streets: Town) -> Iterator[Proxied]:
 
 
 def _servers(place: Place, ip: str, port: int, count: int = 40) -> Counter[str]:
-    return Counter(ask(place, ip, port).server for _ in range(count))
+    return Counter(ask(place, ip, port, timeout_s=5).server for _ in range(count))
 
 
 @pytest.mark.parametrize("family", [4, 6])
