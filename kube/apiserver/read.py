@@ -18,6 +18,7 @@ from kube.store.entries import Entry
 from kube.store.watchers import View
 
 WAIT_FOR_REVISION_S = 3.0
+_DECODED_A_TURN = 100  # objects decoded before others get their turn in the loop
 _ROWS_A_TURN = 500  # rows rendered before others get their turn in the loop
 _INCONSISTENT = (
     "The continue parameter is too old for a consistent list: list again without it, or go on with the token of "
@@ -50,9 +51,12 @@ async def list_(api: Api, kind: Kind, target: Target, request: Request) -> Answe
     shown = negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
     selection = ObjectSelection(target.namespace, "", options.labels, options.fields)
     snapshot = await _snapshot(api, kind, options)
-    found = selected(snapshot, selection, options.start)
     if conversion_drive.asks(kind):
         found = iter(await converted(api, kind, snapshot, selection, options.start))
+    elif selection.decodes:
+        found = iter(await _selected_in_turns(snapshot, selection, options.start))
+    else:
+        found = selected(snapshot, selection, options.start)
     limit = 0 if options.revision == 0 and options.match != "Exact" else options.limit
     if not limit:
         rows = await _render(shown, list(found))
@@ -68,14 +72,29 @@ async def list_(api: Api, kind: Kind, target: Target, request: Request) -> Answe
 
 def selected(snapshot: Snapshot, selection: ObjectSelection, start: str = "") -> Iterator[Entry]:
     """Entries of the snapshot that the selection matches, in key order."""
+    found = selected_candidates(snapshot, selection, start)
+    if selection.empty:
+        return iter(found)
+    return (entry for entry in found if selection.matches(View(entry)))
+
+
+def selected_candidates(snapshot: Snapshot, selection: ObjectSelection, start: str) -> Iterable[Entry]:
+    """Entries that the selection's namespace and name allow."""
     if selection.name and selection.namespace:
         key = f"{selection.namespace}/{selection.name}"
-        found: Iterable[Entry] = (snapshot.entries[key],) if key in snapshot.entries and key > start else ()
-    else:
-        found = snapshot.after(start, selection.namespace)
-        if selection.empty:
-            return iter(found)
-    return (entry for entry in found if selection.matches(View(entry)))
+        return (snapshot.entries[key],) if key in snapshot.entries and key > start else ()
+    return snapshot.after(start, selection.namespace)
+
+
+async def _selected_in_turns(snapshot: Snapshot, selection: ObjectSelection, start: str) -> list[Entry]:
+    """As selected(), where objects have to be decoded to be judged: others get their turn in the loop between them."""
+    candidates = list(selected_candidates(snapshot, selection, start))
+    found: list[Entry] = []
+    for at in range(0, len(candidates), _DECODED_A_TURN):
+        if at:
+            await asyncio.sleep(0)
+        found += (entry for entry in candidates[at : at + _DECODED_A_TURN] if selection.matches(View(entry)))
+    return found
 
 
 async def converted(

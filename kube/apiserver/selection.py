@@ -28,6 +28,11 @@ class ObjectSelection:
         self._needles = tuple(row.value.encode() for row in rest if row.equal and _is_plain(row.value))
         self.empty = self._labels is None and self._fields is None and not self.name
 
+    @property
+    def decodes(self) -> bool:
+        """Whether an object may have to be decoded to know."""
+        return self._fields is not None
+
     def matches(self, view: View) -> bool:
         entry = view.entry
         if not self._in_scope(entry):
