@@ -61,13 +61,16 @@ class HAProxy:
     async def stop(self) -> None:
         """Requests under way are cut; harmless when it does not run."""
         self._runs = None
-        pid = await self._master_pid()
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+            return
+        pid = await self._master_pid()  # of an earlier life
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        if self._process is not None:
-            await self._process.wait()
-            self._process = None
 
     # The files.
 
@@ -177,6 +180,7 @@ class HAProxy:
                 reader, writer = await asyncio.open_unix_connection(str(self._folder / name))
                 try:
                     writer.write(command.encode() + b"\n")
+                    writer.write_eof()  # or the master would wait for another command
                     return (await reader.read()).decode(errors="replace")
                 finally:
                     writer.close()

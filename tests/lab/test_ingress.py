@@ -1,7 +1,9 @@
 """Ingress on a lab of its own: what a browser would see, and that nobody is cut off by changes."""
 
+import asyncio
 import base64
 import http.client
+import http.server
 import json
 import os
 import shutil
@@ -17,9 +19,12 @@ from pathlib import Path
 import pytest
 
 from kube.ingress.haproxy_run import HAProxy, ProxyFailed
-from kube.ingress.proxy import Listen, Proxy
+from kube.ingress.proxy import Listen, Proxy, plan_proxy
+from kube.ingress.routes import BackendRef, Routes
+from kube.ingress.servers import Servers
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.demo.steps_run import EXAMPLES, MANIFESTS
+from tests.lab.etcd_server import free_ports
 
 pytestmark = [
     pytest.mark.lab,
@@ -311,9 +316,63 @@ def test_a_proxy_that_is_killed_comes_back(site: Cluster) -> None:
     wait_for(lambda: get(site, "/login")[0] == 200)
 
 
-def test_without_haproxy_it_says_what_to_install(tmp_path: Path) -> None:
-    import asyncio
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the headers it got."""
 
+    def do_GET(self) -> None:
+        body = json.dumps(dict(self.headers)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None: ...
+
+
+def test_pods_learn_who_asks_and_the_client_cannot_say_so(tmp_path: Path) -> None:
+    """On loopback, without a cluster: what a server behind the proxy sees."""
+    ref = BackendRef("demo", "echo", "80")
+    routes = Routes(sites=frozenset({"*"}), prefix={"*/": ref})
+    port = free_ports(1)[0]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    proxy = plan_proxy(
+        Listen(addresses=("127.0.0.1",), http_port=port),
+        routes,
+        {ref: Servers((f"127.0.0.1:{server.server_port}",))},
+        (),
+        None,
+    )
+
+    async def main() -> dict[str, str]:
+        haproxy = HAProxy(tmp_path / "i")
+        assert await haproxy.apply(proxy) == "started"
+        assert await haproxy.apply(proxy) == "unchanged"
+        try:
+            return await asyncio.to_thread(ask)
+        finally:
+            await haproxy.stop()
+
+    def ask() -> dict[str, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        lies = {"Host": "shop.example", "X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https"}
+        connection.request("GET", "/", headers=lies)
+        seen: dict[str, str] = json.loads(connection.getresponse().read())
+        connection.close()
+        return seen
+
+    try:
+        seen = {name.lower(): value for name, value in asyncio.run(main()).items()}
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-forwarded-proto"] == "http"
+    assert seen["x-forwarded-host"] == "shop.example" == seen["host"]
+    assert seen["x-forwarded-port"] == str(port)
+
+
+def test_without_haproxy_it_says_what_to_install(tmp_path: Path) -> None:
     absent = HAProxy(tmp_path / "ingress", program="haproxy-that-is-not-there")
     with pytest.raises(ProxyFailed, match="not installed: apt-get install haproxy"):
         asyncio.run(absent.apply(Proxy(listen=Listen(addresses=("127.0.0.1",)))))
