@@ -38,8 +38,15 @@ def forwarded(api: Api, one: Extension, request: Request) -> Relay:
     except Unresolved as error:
         raise status.service_unavailable("service unavailable") from error
     target = f"{request.path}?{request.raw_query}" if request.raw_query else request.path
-    identity = tuple(headers_of(request.user or ANONYMOUS))
+    identity = tuple((name, _in_header(value)) for name, value in headers_of(request.user or ANONYMOUS))
     return Relay(place.host, place.port, target, tls="none", headers=identity, place=place)
+
+
+def _in_header(value: str) -> str:
+    """As UTF-8 on the wire. StatusError 400 for a name that would end the header and begin another."""
+    if any(char < " " or char == "\x7f" for char in value):
+        raise status.bad_request("the user's name or groups have characters that no header can hold")
+    return value.encode().decode("latin-1")
 
 
 def headers_of(user: User) -> Iterator[tuple[str, str]]:

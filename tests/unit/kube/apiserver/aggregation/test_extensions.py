@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from kube.apiserver.aggregation.availability_drive import Availability
-from kube.apiserver.aggregation.forwarding import extension_of, headers_of
+from kube.apiserver.aggregation.forwarding import extension_of, forwarded, headers_of
 from kube.apiserver.aggregation.own_drive import wanted
 from kube.apiserver.kinds import KINDS
-from kube.apiserver.request import User
+from kube.apiserver.request import Request, User
+from kube.apiserver.status import StatusError
 from tests.unit.kube.apiserver.conftest import Caller, run
 from tests.unit.kube.apiserver.far_servers import FarServers, Object
 
@@ -135,6 +136,25 @@ def test_who_asks_is_said_in_headers() -> None:
         ("X-Remote-Group", "b"),
         ("X-Remote-Extra-example.com%2Fscope", "x"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("jörg", "jörg".encode().decode("latin-1")), ("a\r\nX-Remote-Group: b", None)]
+)
+def test_a_name_stays_in_its_header(run: Any, name: str, shown: str | None) -> None:
+    async def body(call: Caller) -> None:
+        await register(call)
+        await state(call)
+        one = extension_of(call.api, f"{PATH}/flunders")
+        assert one is not None
+        request = Request("GET", f"{PATH}/flunders", user=User(name, ("system:masters",)))
+        if shown is None:
+            with pytest.raises(StatusError):
+                forwarded(call.api, one, request)
+        else:
+            assert ("X-Remote-User", shown) in forwarded(call.api, one, request).headers
+
+    run(body, calls=FarServers({PATH: lambda _: RESOURCES}))
 
 
 def test_every_group_served_here_has_an_api_service() -> None:
