@@ -348,10 +348,18 @@ def test_pods_learn_who_asks_and_the_client_cannot_say_so(tmp_path: Path) -> Non
         haproxy = HAProxy(tmp_path / "i")
         assert await haproxy.apply(proxy) == "started"
         assert await haproxy.apply(proxy) == "unchanged"
+        heir = HAProxy(tmp_path / "i")  # as after a crash of the controller
         try:
-            return await asyncio.to_thread(ask)
+            seen = await asyncio.to_thread(ask)
+            assert await heir.survived()
+            assert await heir.apply(proxy) == "reloaded", "what it runs is not known"
+            assert await heir.apply(proxy) == "unchanged"
+            assert await asyncio.to_thread(ask) == seen
+            return seen
         finally:
+            await heir.stop()
             await haproxy.stop()
+            assert not await heir.survived()
 
     def ask() -> dict[str, str]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
