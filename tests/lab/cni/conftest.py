@@ -309,7 +309,7 @@ def world(host):
 def place(host, tmp_path):
     """A host whose /run/podnet and /var/lib/podnet are its own: a process that holds the mount namespace."""
     script = (
-        "mount --make-rprivate / && mkdir -p /run/podnet /var/lib/podnet && "
+        "mount --make-rprivate / && mkdir -p /run/podnet /run/netns /var/lib/podnet && mount -t tmpfs tmpfs /run/netns && "
         "mount -t tmpfs tmpfs /run/podnet && mount -t tmpfs tmpfs /var/lib/podnet && echo ready && exec sleep 600"
     )
     holder = host.run(
