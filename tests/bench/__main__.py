@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 
-PARTS = ("lab", "cluster", "node", "api", "etcd", "kproxy", "userspace", "cni", "dns")
+PARTS = ("lab", "cluster", "node", "api", "etcd", "kproxy", "iptables", "userspace", "cni", "dns")
 
 
 def main() -> int:
