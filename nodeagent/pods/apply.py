@@ -299,6 +299,15 @@ def _layers(node: NodeSetup, uid: str, record: ContainerRecord) -> tuple[str, st
     )
 
 
+def discard_run(node: NodeSetup, uid: str, record: ContainerRecord) -> None:
+    """Undo a run whose start an agent did not live to see: as if it had never been."""
+    node.runtime.delete(record.id)
+    bundle = node.places.container(uid, record.name, record.attempt)
+    for layer in _layers(node, uid, record):
+        runtime_apply.remove_bundle(bundle, layer)
+    remove_log(record.log_path)
+
+
 def remove_run(node: NodeSetup, uid: str, record: ContainerRecord) -> None:
     """Forget an ended run with its log."""
     shutil.rmtree(node.places.container(uid, record.name, record.attempt), ignore_errors=True)

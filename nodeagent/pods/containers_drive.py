@@ -180,6 +180,14 @@ class ContainersDrive:
             live.tell("Warning", "FailedPostStartHook", f"PostStartHook failed: {error}", container)
             self.begin_kill(KillContainer(record.id, container.name, 30, "FailedPostStartHook"))
 
+    async def discard_unstarted(self) -> None:
+        """Runs that a former agent created and did not start, or did not see started: they begin anew."""
+        live = self._live
+        for record in live.runtime.containers:
+            if record.exit is None and not record.started_at:
+                await asyncio.to_thread(apply.discard_run, live.host.setup, live.uid, record)
+                live.drop_record(record.id)
+
     # watching
 
     def watch(self, record: ContainerRecord, *, agent_restarted: bool) -> None:

@@ -124,6 +124,7 @@ class PodWorker:
             self._live.enter(group)
             status = group.create_task(self._status.run())
             self._sandbox.follow()
+            await self._containers.discard_unstarted()
             for record in self.runtime.containers:
                 if record.exit is None:
                     self._containers.watch(record, agent_restarted=True)
