@@ -128,6 +128,8 @@ async def _many(client: Client, objects: Sequence[dict[str, object]]) -> None:
                 name = obj["metadata"]["name"]  # type: ignore[index]
                 body = {"status": status}
                 await client.patch(cls, name, "", body, kind=PatchKind.MERGE, subresource="status")
+                # A new node is tainted not-ready, and no controllers run that would take that away.
+                await client.patch(cls, name, "", {"spec": {"taints": None}}, kind=PatchKind.MERGE)
 
     await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
 
