@@ -1,8 +1,6 @@
 """The official Python client and lightkube against `kcore all`, each in an environment of its own."""
 
-import hashlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,41 +9,18 @@ from pathlib import Path
 import pytest
 
 from linux import process
+from tests.lab.environments import interpreter_with
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "python_clients"
 KCORE = ROOT / ".venv" / "bin" / "kcore"
-UV = ROOT / ".venv-uv" / "bin" / "uv"
 
 
 @pytest.fixture(scope="module")
 def interpreter() -> Path:
-    """Of an environment with the clients, made once for each list of versions, beside the project's own."""
-    wanted = SCRIPTS / "requirements.txt"
-    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]
-    folder = UV.parents[1] / f"clients-{digest}"
-    python = folder / "bin" / "python"
-    if python.exists():
-        return python
-    if not UV.exists():
-        pytest.skip(f"{UV} IS MISSING: make setup")
-    making = folder.with_name(f"{folder.name}.{os.getpid()}")
-    environment = {**os.environ, "UV_NO_PROGRESS": "1"}
-    try:
-        process.run([str(UV), "venv", "-q", "--python", "/usr/bin/python3", str(making)], env=environment)
-        process.run(
-            [str(UV), "pip", "install", "-q", "--python", str(making / "bin/python"), "-r", str(wanted)],
-            env=environment,
-            timeout_s=100,
-        )
-        making.rename(folder)
-    except process.ProgramFailed as error:
-        pytest.skip(f"THE PYTHON CLIENTS CANNOT BE INSTALLED, no package index in reach? {error}")
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    return python
+    return interpreter_with(SCRIPTS / "requirements.txt", "THE PYTHON CLIENTS")
 
 
 def _serve(folder: Path) -> "subprocess.Popen[bytes]":
