@@ -39,7 +39,7 @@ class LocalTransport:
         match response:
             case Answer(code, content, content_type, more):
                 return Reply(code, {"content-type": content_type, **_lower(more)}, content)
-            case Streaming(content_type, chunks):
+            case Streaming(content_type, chunks, _):
                 content = b"".join([chunk async for chunk in chunks])
                 return Reply(200, {"content-type": content_type}, content)
             case Relay(place=Place() as place):
@@ -77,7 +77,7 @@ class LocalTransport:
     ) -> AsyncIterator[Stream]:
         response = await self._server.handle(self._request("GET", path, query, headers, b""))
         match response:
-            case Streaming(_, chunks):
+            case Streaming(_, chunks, _):
                 try:
                     yield Stream(200, _Lines(chunks))
                 finally:

@@ -25,6 +25,7 @@ class ServerMetrics:
         self._latency: dict[tuple[str, str, str, str], _Latency] = {}
         self.inflight = 0
         self.watches: dict[tuple[str, str, str], int] = {}
+        self._watch_events: dict[tuple[str, str, str], int] = {}
         self.watch_terminated = 0
         self.parts: dict[str, Callable[[], Iterable[str]]] = {}  # what else this process counts, by part
 
@@ -47,6 +48,9 @@ class ServerMetrics:
     def watch_ended(self, gvr: tuple[str, str, str]) -> None:
         self.watches[gvr] -= 1
 
+    def watch_sent(self, gvr: tuple[str, str, str], events: int) -> None:
+        self._watch_events[gvr] = self._watch_events.get(gvr, 0) + events
+
     def render(self, object_counts: Mapping[str, int], more: Iterable[str] = ()) -> str:
         lines = ["# TYPE apiserver_request_total counter"]
         for (verb, group, version, resource, sub, code), count in sorted(self._requests.items()):
@@ -63,6 +67,10 @@ class ServerMetrics:
         for (group, version, resource), count in sorted(self.watches.items()):
             labels = _labels(group=group, resource=resource, verb="WATCH", version=version)
             lines.append(f"apiserver_longrunning_requests{labels} {count}")
+        lines.append("# TYPE apiserver_watch_events_total counter")
+        for (group, version, resource), count in sorted(self._watch_events.items()):
+            labels = _labels(group=group, resource=resource, version=version)
+            lines.append(f"apiserver_watch_events_total{labels} {count}")
         lines.append("# TYPE apiserver_terminated_watchers_total counter")
         lines.append(f"apiserver_terminated_watchers_total {self.watch_terminated}")
         lines.append("# TYPE apiserver_storage_objects gauge")

@@ -1,6 +1,6 @@
 """What goes into the server's core and what comes out of it, independent of any transport."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -82,10 +82,15 @@ class Answer(NamedTuple):
 
 
 class Streaming(NamedTuple):
-    """A response whose end is not known: `chunks` is closed when the client goes."""
+    """A response whose end is not known: `chunks` is closed when the client goes.
+
+    `push_to`, where there is one, takes a function that writes a chunk at once, or says False when the client is
+    behind: while the iterator waits, chunks may come that way. One that never calls it misses nothing.
+    """
 
     content_type: str
     chunks: AsyncIterator[bytes]
+    push_to: Callable[[Callable[[bytes], bool]], None] | None = None
 
 
 class Relay(NamedTuple):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kube.apiserver import compression, http, status
@@ -168,8 +168,8 @@ class Connection(asyncio.Protocol):
                 await self._answer_in_parts(head, response)
             case Answer():
                 self._answer(head, response)
-            case Streaming(content_type, chunks):
-                await self._stream(head, content_type, chunks)
+            case Streaming():
+                await self._stream(head, response)
             case Relay():
                 await self._relay(raw, response)
 
@@ -200,13 +200,22 @@ class Connection(asyncio.Protocol):
         if not head.keep_alive:
             self.finish()
 
-    async def _stream(self, head: http.Head, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+    def _push(self, data: bytes) -> bool:
+        """A chunk of the stream, unless the client is behind or gone."""
+        if self._writable is not None or self._closing or self.transport is None:
+            return False
+        self.transport.write(http.chunk(data))
+        return True
+
+    async def _stream(self, head: http.Head, response: Streaming) -> None:
         """Chunked; waits while the client does not read, so that its watcher's queue fills and not our memory."""
-        transport = self.transport
+        transport, chunks = self.transport, response.chunks
         try:
             if transport is None or head.method == "HEAD":
                 return
-            transport.write(http.response_head(200, content_type, (), None))
+            transport.write(http.response_head(200, response.content_type, (), None))
+            if response.push_to is not None:
+                response.push_to(self._push)
             async for data in chunks:
                 if self._closing:
                     return

@@ -35,9 +35,13 @@ async def watch(api: Api, kind: Kind, target: Target, request: Request) -> Strea
         if conversion_drive.asks(kind):
             snapshot = api.cache.collection(kind.storage_key).at(api.cache.revision)
             entries = snapshot.revision, await converted(api, kind, snapshot, selection)
-        return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_now(entries))
+        return _streaming(_Watch(api, kind, shown, selection, options).from_now(entries))
     after = options.revision or api.cache.revision
-    return Streaming(JSON, _Watch(api, kind, shown, selection, options).from_revision(after))
+    return _streaming(_Watch(api, kind, shown, selection, options).from_revision(after))
+
+
+def _streaming(chunks: AsyncIterator[bytes]) -> Streaming:
+    return Streaming(JSON, chunks, chunks.push_to if isinstance(chunks, _Stream) else None)
 
 
 class _Watch:
@@ -130,6 +134,18 @@ class _Stream:
         period_s = self._api.settings.bookmark_period_s
         return self._loop.time() + period_s * self._api.rng.uniform(0.9, 1.0)
 
+    def push_to(self, write: Callable[[bytes], bool]) -> None:
+        """Events go to `write` while the stream waits for some."""
+
+        def push(lines: Sequence[bytes]) -> bool:
+            written = write(b"".join(lines))
+            if written:
+                self._api.metrics.watch_sent(self._gvr, len(lines))
+            return written
+
+        if not isinstance(self._watcher, ConvertingWatcher):
+            self._watcher.push_to(push, self._api.cache.deliveries)
+
     def __aiter__(self) -> "_Stream":
         return self
 
@@ -142,6 +158,7 @@ class _Stream:
         while not self._closed:
             lines = await self._lines()
             if lines:
+                self._api.metrics.watch_sent(self._gvr, len(lines))
                 return b"".join(lines)
             now = self._loop.time()
             if self._watcher.overflowed:

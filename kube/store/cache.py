@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kube.store.contract import Change, Compacted, Store
 from kube.store.entries import Entry, entry
-from kube.store.watchers import Event, FanOut, Watcher
+from kube.store.watchers import Deliveries, Event, FanOut, Watcher
 
 PREFIX = "/registry/"
 RING_EVENTS = 10_000
@@ -112,6 +112,7 @@ class WatchCache:
     def __init__(self, store: Store, *, ring_events: int = RING_EVENTS) -> None:
         self.store = store
         self.revision = 0
+        self.deliveries = Deliveries()
         self._ring_events = ring_events
         self._collections: dict[str, Collection] = {}
         self._base = 0

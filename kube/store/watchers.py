@@ -2,12 +2,18 @@
 
 import asyncio
 from collections import deque
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from kube.store.entries import Entry, with_revision
 
 MAX_QUEUED_BYTES = 16 << 20
 MAX_QUEUED_LINES = 50_000
+_DELIVERIES_A_TURN = 64  # about a millisecond; requests are served between
+
+Push: TypeAlias = Callable[
+    [Sequence[bytes]], bool
+]  # writes at once, or False: the client does not read fast enough
 
 
 class View:
@@ -93,6 +99,25 @@ class FanOut:
         return self._gone
 
 
+class Deliveries:
+    """Watchers that have lines for an idle reader, served together: one turn of the loop for many clients."""
+
+    def __init__(self) -> None:
+        self._due: deque[Watcher] = deque()
+
+    def add(self, watcher: "Watcher") -> None:
+        """Each watcher once, until it was served."""
+        if not self._due:
+            asyncio.get_running_loop().call_soon(self._serve)
+        self._due.append(watcher)
+
+    def _serve(self) -> None:
+        for _ in range(min(len(self._due), _DELIVERIES_A_TURN)):
+            self._due.popleft().deliver()
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._serve)
+
+
 class Watcher:
     """A queue of encoded lines that one client drains."""
 
@@ -104,6 +129,13 @@ class Watcher:
         self._lines: deque[bytes] = deque()
         self._queued_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._push: Push | None = None
+        self._deliveries: Deliveries | None = None
+        self._due = False
+
+    def push_to(self, push: Push, deliveries: Deliveries) -> None:
+        """While the reader waits, lines go to push without waking it: a task's switch costs more than the write."""
+        self._push, self._deliveries = push, deliveries
 
     def offer(self, fan_out: FanOut) -> None:
         if fan_out.event.revision <= self.after or self.overflowed:
@@ -116,7 +148,22 @@ class Watcher:
         if self._queued_bytes > MAX_QUEUED_BYTES or len(self._lines) > MAX_QUEUED_LINES:
             self.overflowed = True  # the client comes back with the last revision it saw
             self._lines.clear()
-        self.wake()
+        if self._deliveries is None:
+            self.wake()
+        elif not self._due and self._waiter is not None:  # a reader at work finds the line itself
+            self._due = True
+            self._deliveries.add(self)
+
+    def deliver(self) -> None:
+        """Push what is queued, or wake the reader where that cannot be."""
+        self._due = False
+        if self._waiter is None or self._waiter.done() or not self._lines:
+            self.wake()
+        elif self._push is not None and self._push(self._lines):
+            self._lines.clear()
+            self._queued_bytes = 0
+        else:
+            self.wake()
 
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

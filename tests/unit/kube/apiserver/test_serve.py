@@ -315,7 +315,8 @@ def test_a_large_list_is_compressed_for_who_asks(place: Place) -> None:
             content = await http.reader.readexactly(int(headers["content-length"]))
             assert (code, headers["content-encoding"], headers["vary"]) == (200, "gzip", "accept-encoding")
             assert len(content) < 10_000
-            assert msgspec.json.decode(gzip.decompress(content)) == plain
+            # the revision goes on meanwhile: the server writes its roles after it began to answer
+            assert msgspec.json.decode(gzip.decompress(content))["items"] == plain["items"]
             assert (await http.ask("GET", f"{path}/one"))[0] == 200  # and the connection goes on
 
     run(place, body)

@@ -1,6 +1,8 @@
 """The watch cache: what it holds is what the store held, now and at any kept revision."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,81 @@ def test_one_event_is_encoded_once_for_all_watchers() -> None:
         taken = [watcher.take() for watcher in watchers]
         assert lines == ["ADDED"]
         assert all(line is taken[0][0] for (line,) in taken)
+
+    asyncio.run(main())
+
+
+def test_lines_are_pushed_while_the_reader_waits_and_kept_while_the_client_is_behind() -> None:
+    async def main() -> None:
+        cache = WatchCache(MemoryStore())
+        await cache.start()
+        watcher = Watcher(Everything(), Everything(), 0)
+        cache.watch("things", watcher)
+        pushed: list[bytes] = []
+        behind = False
+        wakes = 0
+
+        def push(lines: Sequence[bytes]) -> bool:
+            if not behind:
+                pushed.extend(lines)
+            return not behind
+
+        async def read() -> None:
+            nonlocal wakes
+            while True:
+                await watcher.wait()
+                wakes += 1
+                if watcher.take():
+                    return
+
+        watcher.push_to(push, cache.deliveries)
+        await cache.store.txn([Put(store_key("things", "", "early"), value("early"))])
+        assert watcher.take() == [b"ADDED early 1\n"]  # nobody waited: it stays for the reader
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        for name in "abc":
+            await cache.store.txn([Put(store_key("things", "", name), value(name))])
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert pushed == [b"ADDED a 2\n", b"ADDED b 3\n", b"ADDED c 4\n"]
+        assert not wakes
+        behind = True
+        await cache.store.txn([Put(store_key("things", "", "d"), value("d"))])
+        await asyncio.wait_for(reader, 5)
+        assert wakes == 1
+        assert len(pushed) == 3
+
+    asyncio.run(main())
+
+
+def test_many_watchers_are_served_in_turns_and_each_once() -> None:
+    async def main() -> None:
+        cache = WatchCache(MemoryStore())
+        await cache.start()
+        pushes: list[int] = []
+
+        def served(number: int, lines: Sequence[bytes]) -> bool:
+            pushes.append(number)
+            assert len(lines) == 2
+            return True
+
+        readers = []
+        for number in range(200):
+            watcher = Watcher(Everything(), Everything(), 0)
+            watcher.push_to(partial(served, number), cache.deliveries)
+            cache.watch("things", watcher)
+            readers.append(asyncio.create_task(watcher.wait()))
+        await asyncio.sleep(0)
+        puts = [Put(store_key("things", "", name), value(name)) for name in "ab"]
+        await cache.store.txn(puts)
+        seen = {len(pushes)}
+        while len(pushes) < 200:
+            await asyncio.sleep(0)
+            seen.add(len(pushes))
+        assert pushes == list(range(200))
+        assert len(seen) > 3  # others had their turn between
+        for reader in readers:
+            reader.cancel()
 
     asyncio.run(main())
 
