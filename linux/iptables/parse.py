@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from linux.iptables.restore import Saved
+
 _BUILTINS = frozenset({"ACCEPT", "DROP", "RETURN"})
 _MODULES = frozenset(
     {"addrtype", "comment", "conntrack", "mark", "recent", "set", "statistic", "tcp", "udp", "sctp"}
@@ -67,6 +69,21 @@ def parse(line: str) -> Rule:
     if "target" not in fields:
         raise NotUnderstood("no target")
     return Rule(**_settled(fields))
+
+
+def understood(saved: Saved | None) -> tuple[dict[str, tuple[Rule, ...]], int]:
+    """A table's rules by chain, and how many of others' were left out because nothing here can tell what they do."""
+    chains: dict[str, tuple[Rule, ...]] = {}
+    foreign = 0
+    for chain, lines in (saved.chains if saved is not None else {}).items():
+        rules = []
+        for line in lines:
+            try:
+                rules.append(parse(line))
+            except NotUnderstood:
+                foreign += 1
+        chains[chain] = tuple(rules)
+    return chains, foreign
 
 
 def _settled(fields: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from kproxy.backends.ipvs.apply import IpvsBackend, clean
 from kproxy.backends.ipvs.explain import traced
+from kproxy.backends.ipvs.trace_socket import TRACER
 from kproxy.forwarding import ForwardingTable
 from kproxy.node import NodeRules
 from kproxy.walk import is_local_address
@@ -79,6 +80,13 @@ def test_flow_through_ipvs(flow: Flow, family: int, balanced: dict[int, Balanced
     there = balanced[family]
     node, packet = there.show(flow.setup), packet_of(flow, family)
     planned = traced(there.table, node, packet)
+    live = netns.run_in(there.ground.node, lambda: TRACER.live(node, packet))
+    assert live is not None
+    assert (live.verdict, live.targets, live.masquerade) == (
+        planned.verdict,
+        planned.targets,
+        planned.masquerade,
+    )
     ends = (packet.source, packet.destination, packet.protocol, packet.port)
 
     def once() -> list[Seen]:

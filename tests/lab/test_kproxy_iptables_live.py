@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from kproxy.backends.iptables.apply import IptablesBackend
-from kproxy.backends.iptables.trace_socket import TRACER, understood
+from kproxy.backends.iptables.trace_socket import TRACER
 from linux import netns, process
+from linux.iptables.parse import understood
 from linux.iptables.run import Iptables
 from tests.flows.kproxy_rows import ROWS, Flow, Setup, intake_of, node_of, packet_of
 from tests.lab.environments import interpreter_with

@@ -2,7 +2,7 @@
 
 from kproxy.addresses import IPV6
 from kproxy.backends.iptables import names as n
-from kproxy.backends.iptables.explain import Chains, traced, traced_rules
+from kproxy.backends.iptables.explain import traced, traced_rules
 from kproxy.backends.iptables.pieces import FILTER, NAT
 from kproxy.backends.registry import BackendError
 from kproxy.backends.traced import Traced
@@ -10,25 +10,8 @@ from kproxy.explain import RulesSay
 from kproxy.forwarding import ForwardingTable
 from kproxy.node import NodeRules
 from kproxy.walk import Packet
-from linux.iptables.parse import NotUnderstood, parse
-from linux.iptables.restore import Saved
-from linux.iptables.rules import Rule
+from linux.iptables.parse import understood
 from linux.iptables.run import IptablesFailed, of_host
-
-
-def understood(saved: Saved | None) -> tuple[Chains, int]:
-    """Rules by chain, and how many of others' were left out because nothing here can tell what they do."""
-    chains: dict[str, tuple[Rule, ...]] = {}
-    foreign = 0
-    for chain, lines in (saved.chains if saved is not None else {}).items():
-        rules = []
-        for line in lines:
-            try:
-                rules.append(parse(line))
-            except NotUnderstood:
-                foreign += 1
-        chains[chain] = tuple(rules)
-    return chains, foreign
 
 
 def _say(seen: Traced, where: str) -> RulesSay:

@@ -1,11 +1,9 @@
 """Carries out plans: virtual servers by netlink, sets by ipset, rules by iptables, addresses by rtnetlink."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from socket import AF_INET, AF_INET6
 from threading import Lock
 from typing import ClassVar
 
@@ -13,11 +11,12 @@ from kproxy.addresses import IPV4, IPV6
 from kproxy.backends.iptables import names as iptables_names
 from kproxy.backends.ipvs import names as n
 from kproxy.backends.ipvs import settings
-from kproxy.backends.ipvs.pieces import Entry, Real, Virtual
-from kproxy.backends.ipvs.plan import Plan, State, Work
+from kproxy.backends.ipvs.pieces import Real, Virtual
+from kproxy.backends.ipvs.plan import Plan, Work
 from kproxy.backends.ipvs.removal_run import remove_rules
 from kproxy.backends.ipvs.rules import JUMPS, chains
 from kproxy.backends.ipvs.servers_socket import Servers, ServersError
+from kproxy.backends.ipvs.state_socket import read_state
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
 from kproxy.forwarding import ForwardingTable, ServicePortName
 from kproxy.node import NodeRules
@@ -32,7 +31,6 @@ from linux.process import ProgramFailed
 from linux.rtnl import Rtnl
 
 _log = get_logger("kproxy.ipvs")
-_AF = {IPV4: AF_INET, IPV6: AF_INET6}
 _BITS = {IPV4: 32, IPV6: 128}
 _CONNECTIONS = Path("/proc/thread-self/net/ip_vs_conn")
 _MODULES = ("ip_vs", "ip_vs_rr", "nf_conntrack", "ip_set", "xt_set", "dummy")
@@ -95,7 +93,7 @@ class IpvsBackend:
             if full:
                 self._plan = Plan(self._node)
                 self._prepare()
-                kernel = self._read(self._kernel())
+                kernel = read_state(self._kernel(), self._node.family)
                 self._leaving = self._plan.leaving(kernel)
                 work = self._plan.full(table, kernel)
                 self._carry_out_whole(work)
@@ -135,21 +133,6 @@ class IpvsBackend:
 
     def _set(self, what: str) -> str:
         return n.set_name(what, self._node.family)
-
-    def _read(self, servers: Servers) -> State:
-        saved = ipset.save()
-        entries = {
-            Entry(what, _canonical(text)) for what in n.KINDS for text in saved.get(self._set(what), ())
-        }
-        return State(servers.read(), frozenset(entries), self._addresses())
-
-    def _addresses(self) -> frozenset[str]:
-        with Rtnl() as rtnl:
-            device = rtnl.link(n.DEVICE)
-            if device is None:
-                return frozenset()
-            found = rtnl.addresses(device.ifindex, _AF[self._node.family])
-        return frozenset(a.ip for a in found if not a.ip.startswith("fe80:"))
 
     def _carry_out_whole(self, work: Work) -> None:
         """Rules come first, so that nothing is served without being masqueraded; but rules of the iptables mode, in
@@ -229,7 +212,7 @@ class IpvsBackend:
                 return False
             servers = Servers(self._node.family)
             try:
-                kernel = self._read(servers)
+                kernel = read_state(servers, self._node.family)
                 return self._syncs != syncs or plan.agrees(wanted, kernel)
             finally:
                 servers.close()
@@ -258,13 +241,6 @@ class IpvsBackend:
             self._servers.close()
             self._servers = None
         self._in_step = False
-
-
-_HOST_LENGTH = re.compile(r"/(32|128)\Z")
-
-
-def _canonical(text: str) -> str:
-    return _HOST_LENGTH.sub("", text)
 
 
 def make(rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]:

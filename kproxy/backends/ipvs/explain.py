@@ -1,8 +1,10 @@
-"""What planned IPVS does to a packet: the typed rules traced, once for every real server. Pure."""
+"""What IPVS does to a packet: the typed rules traced, once for every real server. Pure."""
+
+from collections.abc import Mapping
 
 from kproxy.backends.iptables.pieces import FILTER, NAT
 from kproxy.backends.ipvs import names as n
-from kproxy.backends.ipvs.plan import EMPTY, Plan
+from kproxy.backends.ipvs.plan import EMPTY, Plan, State
 from kproxy.backends.ipvs.rules import JUMPS, chains
 from kproxy.backends.traced import Traced
 from kproxy.forwarding import ForwardingTable
@@ -11,12 +13,18 @@ from kproxy.walk import Packet
 from linux.iptables.rules import Rule
 from linux.iptables.trace import Ipvs, Probe, trace
 
+Chains = Mapping[str, tuple[Rule, ...]]
+
 
 def traced(table: ForwardingTable, node: NodeRules, packet: Packet) -> Traced:
     """Through what a fresh start would write."""
     plan = Plan(node)
     plan.full(table, EMPTY)
-    state = plan.wanted()
+    return traced_state(plan.wanted(), _table(node, NAT), _table(node, FILTER), node, packet)
+
+
+def traced_state(state: State, nat: Chains, filters: Chains, node: NodeRules, packet: Packet) -> Traced:
+    """A real server of weight 0 is given no new connection."""
     sets: dict[str, set[str]] = {}
     for entry in state.entries:
         sets.setdefault(n.set_name(entry.of, node.family), set()).add(entry.text)
@@ -32,12 +40,14 @@ def traced(table: ForwardingTable, node: NodeRules, packet: Packet) -> Traced:
     members = {name: frozenset(texts) for name, texts in sets.items()}
     virtual = (packet.protocol, packet.destination, packet.port)
     server = next((s for v, s in state.servers.items() if tuple(v) == virtual), None)
-    reals = [""] if server is None or not server.reals else [str(real) for real in server.reals]
+    reals = [
+        str(real) for real, weight in (server.reals.items() if server is not None else ()) if weight
+    ] or [""]
     forwarded: dict[str, bool] = {}
     verdict = "pass"
     for real in reals:
         served = {} if server is None else {(protocol, packet.destination, packet.port): real}
-        seen = trace(_table(node, NAT), _table(node, FILTER), probe, Ipvs(members, served))[0]
+        seen = trace(nat, filters, probe, Ipvs(members, served))[0]
         verdict = seen.verdict
         if seen.verdict == "accept" and seen.translated:
             forwarded[seen.destination] = seen.masqueraded
