@@ -1,24 +1,28 @@
 """Who a request comes from: a client certificate, a bearer token of the file, a ServiceAccount's token."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Mapping
 from typing import Any
 
 from kube.apiserver import status
-from kube.apiserver.bound_tokens import AUTHENTICATED, BoundTokens
+from kube.apiserver.bound_tokens import AUTHENTICATED, CREDENTIAL_ID, BoundTokens
 from kube.apiserver.request import User
 from kube.apiserver.tokens import TokenError
 
 
-def user_of_certificate(certificate: Mapping[str, Any] | None) -> User | None:
-    """CN is the user, each O a group; `certificate` is what ssl's getpeercert() returns."""
+def user_of_certificate(certificate: Mapping[str, Any] | None, der: bytes | None = None) -> User | None:
+    """CN is the user, each O a group; `certificate` and `der` are what ssl's getpeercert() returns."""
     if not certificate:
         return None
     pairs = [pair for row in certificate.get("subject", ()) for pair in row]
     names = [value for field, value in pairs if field == "commonName"]
     groups = tuple(value for field, value in pairs if field == "organizationName")
-    return User(names[0], (*groups, AUTHENTICATED)) if names else None
+    if not names:
+        return None
+    extra = {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)} if der else {}
+    return User(names[0], (*groups, AUTHENTICATED), "", extra)
 
 
 def parse_token_file(text: str) -> dict[str, User]:

@@ -11,6 +11,7 @@ from kube.store.cache import WatchCache
 
 _REMEMBERED = 4096
 AUTHENTICATED = "system:authenticated"
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 
 class BoundTokens:
@@ -57,7 +58,7 @@ def user_of(claims: Object) -> User:
     namespace, account = bound.get("namespace", ""), bound.get("serviceaccount") or {}
     extra = {}
     if claims.get("jti"):
-        extra["authentication.kubernetes.io/credential-id"] = (f"JTI={claims['jti']}",)
+        extra[CREDENTIAL_ID] = (f"JTI={claims['jti']}",)
     for kind in ("pod", "node"):
         for field in ("name", "uid"):
             value = (bound.get(kind) or {}).get(field)

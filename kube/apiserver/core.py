@@ -5,15 +5,17 @@
 
 import logging
 
-from kube.apiserver import documents, status
+from kube.apiserver import component_statuses, documents, status
 from kube.apiserver.aggregation.forwarding import extension_of, forwarded
 from kube.apiserver.authorization import Attributes, exact_fields
 from kube.apiserver.binding import bind
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
 from kube.apiserver.eviction import evict
+from kube.apiserver.health import health
 from kube.apiserver.impersonation import impersonation
 from kube.apiserver.limits import too_deep
 from kube.apiserver.locations import pod_stream, proxy
+from kube.apiserver.metrics import Asked, request_kind
 from kube.apiserver.path import Target, parse
 from kube.apiserver.request import (
     ANONYMOUS,
@@ -49,7 +51,8 @@ class ApiServer:
         loop_time = self.api.clock
         started = loop_time()
         call: Call | None = None
-        self.api.metrics.inflight += 1
+        in_flight, kind_of_request = self.api.metrics.inflight, request_kind(request.method)
+        in_flight[kind_of_request] += 1
         try:
             request = await self._impersonated(request)
             elsewhere = extension_of(self.api, request.path)
@@ -71,13 +74,11 @@ class ApiServer:
             _log.exception("request failed: %s %s", request.method, request.path)
             response = refusal(status.internal_error(f"{type(error).__name__}: {error}"))
         finally:
-            self.api.metrics.inflight -= 1
+            in_flight[kind_of_request] -= 1
         if call is not None:
             response = _with_warning(call, response)
             code = response.status if isinstance(response, Answer) else 200
-            kind = call.kind
-            verb = "WATCH" if call.verb == "watch" else call.verb.upper()
-            self.api.metrics.observe(verb, kind.gvr, call.target.subresource, code, loop_time() - started)
+            self.api.metrics.observe(_asked(call), code, loop_time() - started)
         return response
 
     async def _resolve(self, request: Request) -> Call | None:
@@ -152,7 +153,7 @@ class ApiServer:
 
     async def _dispatch(self, call: Call | None, request: Request) -> Response:
         if call is None:
-            found = documents.document(self.api, request)
+            found = await health(self.api, request) or documents.document(self.api, request)
             if found is not None:
                 return found if request.method in ("GET", "HEAD") else _wrong_method()
             target = parse(request.path)
@@ -163,6 +164,8 @@ class ApiServer:
             return await self._subresource(call)
         if call.verb not in call.kind.verbs:
             raise status.method_not_allowed(call.kind.resource, call.verb)
+        if call.kind.key == component_statuses.KEY:
+            return await component_statuses.answer(self.api, call)
         if call.kind in METRICS:
             return await metrics(self.api, call)
         return await VERBS[call.verb](self.api, call)
@@ -213,6 +216,16 @@ def _with_warning(call: Call, response: Response) -> Response:
 
 def _wrong_method() -> Answer:
     return refusal(status.method_not_allowed_here())
+
+
+def _asked(call: Call) -> Asked:
+    """As the metrics name it; only names that this server serves get there."""
+    target, verb = call.target, call.verb
+    if verb == "patch" and "apply-patch" in call.request.headers.get("content-type", ""):
+        verb = "apply"
+    scope = "resource" if target.name or verb == "create" else "namespace" if target.namespace else "cluster"
+    dry_run = "All" if call.request.query.get("dryRun") == "All" else ""
+    return Asked(verb, *call.kind.gvr, target.subresource, scope, dry_run)
 
 
 def _verb(request: Request, target: Target) -> str:

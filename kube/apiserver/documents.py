@@ -1,4 +1,4 @@
-"""The paths that name no resource: discovery, OpenAPI, version, health, metrics."""
+"""The paths that name no resource: discovery, OpenAPI, version, metrics. health.py has the rest."""
 
 import platform
 import sys
@@ -7,7 +7,7 @@ from functools import cache
 
 import msgspec
 
-from kube.apiserver import health, openapi_v2, status
+from kube.apiserver import openapi_v2, process_disk, status
 from kube.apiserver.aggregation import documents as extension_documents
 from kube.apiserver.kinds import discovery, openapi
 from kube.apiserver.request import JSON, Answer, Object, Request, json_answer, text_answer
@@ -33,8 +33,6 @@ def document(api: Api, request: Request) -> Answer | None:
             return _openapi(api, request, "", version)
         case ["openapi", "v3", "apis", group, version]:
             return _openapi(api, request, group, version)
-        case ["healthz" | "livez" | "readyz" as endpoint, *_]:
-            return _health(endpoint, api, request)
         case _:
             return None
 
@@ -161,13 +159,8 @@ def _version(api: Api, request: Request) -> Answer:
     return json_answer(version(api))
 
 
-def _health(endpoint: str, api: Api, request: Request) -> Answer:
-    checks = [health.Check("ping"), health.Check("log"), health.Check("store")]
-    return health.answer(endpoint, checks, request.query)
-
-
 def _metrics(api: Api, request: Request) -> Answer:
-    body = api.metrics.render(api.cache.object_counts())
+    body = api.metrics.render(api.cache.object_counts(), process_disk.lines())
     return Answer(200, body.encode(), "text/plain; version=0.0.4; charset=utf-8")
 
 

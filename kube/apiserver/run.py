@@ -39,6 +39,7 @@ from kube.store.cache import WatchCache
 from kube.store.disk import SqliteStore
 from kube.store.etcd.options import EtcdOptions
 from kube.store.memory import MemoryStore
+from kube.store.timed import TimedStore
 
 
 class ServerOptions(NamedTuple):
@@ -67,6 +68,8 @@ async def open_api(
     extension_calls: Caller | None = None,
 ) -> Api:
     """The handlers' state on a store, bootstrap objects made; `alone`: no other server writes to the store."""
+    metrics = ServerMetrics()
+    store = TimedStore(store, metrics.observe_store)
     watch_cache = WatchCache(store)
     await watch_cache.start()
     rng = rng or SystemRandom()
@@ -74,7 +77,6 @@ async def open_api(
     allocation.follow(watch_cache, allocator)
     catalog = Catalog()
     catalog.follow(watch_cache)
-    metrics = ServerMetrics()
     authorizer, policy = authorizers(settings.authorization_modes, watch_cache)
     registrations = Registrations()
     registrations.follow(watch_cache)

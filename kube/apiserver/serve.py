@@ -63,7 +63,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert hasattr(transport, "write")
         self.transport = transport  # type: ignore[assignment] # uvloop's has no common class with asyncio's
-        self._peer = user_of_certificate(transport.get_extra_info("peercert"))
+        tls = transport.get_extra_info("ssl_object")
+        der = tls.getpeercert(binary_form=True) if tls is not None else None
+        self._peer = user_of_certificate(transport.get_extra_info("peercert"), der)
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from kube.apiserver import conversion_drive, status
 from kube.apiserver.kinds import Kind
+from kube.apiserver.metrics import Stream as Counted
 from kube.apiserver.options import ListOptions, list_options
 from kube.apiserver.path import Target
 from kube.apiserver.read import converted, selected, wait_for
@@ -94,6 +95,10 @@ class _Watch:
         return self._shown
 
     @property
+    def selection(self) -> ObjectSelection:
+        return self._selection
+
+    @property
     def bookmarks(self) -> bool:
         return self._options.bookmarks
 
@@ -118,7 +123,9 @@ class _Stream:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._api = api
-        self._gvr = kind.gvr
+        selection = request.selection
+        scope = "resource" if selection.name else "namespace" if selection.namespace else "cluster"
+        self._counted = Counted(*kind.gvr, kind.kind, scope)
         self._watcher = watcher
         self._request = request
         self._cancel = cancel
@@ -128,7 +135,7 @@ class _Stream:
         self._ends_at = self._loop.time() + request.timeout_s
         self._bookmark_at = self._next_bookmark()
         self._closed = False
-        api.metrics.watch_started(self._gvr)
+        api.metrics.watch_started(self._counted)
 
     def _next_bookmark(self) -> float:
         period_s = self._api.settings.bookmark_period_s
@@ -138,9 +145,10 @@ class _Stream:
         """Events go to `write` while the stream waits for some."""
 
         def push(lines: Sequence[bytes]) -> bool:
-            written = write(b"".join(lines))
+            data = b"".join(lines)
+            written = write(data)
             if written:
-                self._api.metrics.watch_sent(self._gvr, len(lines))
+                self._api.metrics.watch_sent(self._counted, len(lines), len(data))
             return written
 
         if not isinstance(self._watcher, ConvertingWatcher):
@@ -158,11 +166,12 @@ class _Stream:
         while not self._closed:
             lines = await self._lines()
             if lines:
-                self._api.metrics.watch_sent(self._gvr, len(lines))
-                return b"".join(lines)
+                data = b"".join(lines)
+                self._api.metrics.watch_sent(self._counted, len(lines), len(data))
+                return data
             now = self._loop.time()
             if self._watcher.overflowed:
-                self._api.metrics.watch_terminated += 1
+                self._api.metrics.watch_terminated(self._counted)
                 break
             if now >= self._ends_at:
                 break
@@ -203,7 +212,7 @@ class _Stream:
         if not self._closed:
             self._closed = True
             self._cancel()
-            self._api.metrics.watch_ended(self._gvr)
+            self._api.metrics.watch_ended(self._counted)
             self._watcher.wake()
 
 

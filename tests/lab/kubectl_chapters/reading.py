@@ -71,7 +71,7 @@ STEPS = (
     Step("get --raw /metrics", like=r"^apiserver_request_total"),
     Step("version -o json", like=r'"serverVersion"'),
     Step("cluster-info", like="control plane"),
-    Step("get componentstatuses", err="No resources found"),
+    Step("get componentstatuses", like=r"^etcd-0 +Healthy +ok"),
     Step("describe pod one", like=r"^Labels: +app=one\n[^\0]*^Containers:\n  c:\n[^\0]*^    Port: +8080/TCP"),
     Step("describe svc svc", like=r"^Selector: +app=one\nType: +ClusterIP"),
     Step("describe cm alpha", like=r"^rank:\n----\n3\n"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -101,9 +102,12 @@ def test_who_is_who(place: Place) -> None:
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         async with place.connect("node-n1") as http:
             _, found = await http.ask("POST", path, review)
+            pem = place.pki.certificate("node-n1").read_text().partition("-----END CERTIFICATE-----\n")
+            print_of_it = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem[0] + pem[1])).hexdigest()
             assert found["status"]["userInfo"] == {
                 "username": "system:node:n1",
                 "groups": ["system:nodes", "system:authenticated"],
+                "extra": {"authentication.kubernetes.io/credential-id": [f"X509SHA256={print_of_it}"]},
             }
         async with place.connect("") as http:
             assert (await http.ask("GET", "/healthz")) == (200, "ok")

@@ -188,7 +188,8 @@ def test_a_client_that_does_not_read_is_dropped_and_others_go_on(
                 await call.create(CMS, make.config_map(f"a{n}"))
                 assert await quick.pair() == ("ADDED", f"a{n}")
             assert await slow.ended()
-        assert call.api.metrics.watch_terminated == 1
+        ended = 'apiserver_terminated_watchers_total{group="",kind="ConfigMap",resource="configmaps",version="v1"} 1'
+        assert ended in call.api.metrics.render({})
 
     run(body)
 
