@@ -12,6 +12,7 @@ import msgspec
 
 from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import KINDS, Kind, disk
+from kube.apiserver.kinds.descriptions import described
 from kube.apiserver.kinds.patch import PATCH_TYPES
 from kube.apiserver.request import Object
 
@@ -23,7 +24,7 @@ _LENGTH_DELIMITED = 2
 def as_json(kinds: Sequence[Kind] = KINDS) -> bytes:
     """The document as every other client reads it."""
     info = {"title": "Kubernetes", "version": "v1.36.3"}
-    definitions = {**disk.definitions(), **_custom(kinds)}
+    definitions = {**_built_in(), **_custom(kinds)}
     paths = {path: item for kind in kinds for path, item in _paths(kind)}
     return msgspec.json.encode(
         {"swagger": "2.0", "info": info, "paths": paths, "definitions": dict(sorted(definitions.items()))}
@@ -113,7 +114,11 @@ def as_protobuf(customs: Iterable[Kind] = ()) -> bytes:
 @cache
 def _built_in_schemas() -> bytes:
     """20 ms, once."""
-    return _schemas(disk.definitions())
+    return _schemas(_built_in())
+
+
+def _built_in() -> Object:
+    return {name: described(name, definition) for name, definition in disk.definitions().items()}
 
 
 def _schemas(definitions: Object) -> bytes:
@@ -124,8 +129,9 @@ def _schemas(definitions: Object) -> bytes:
 
 
 def _schema(schema: Object) -> bytes:
-    """Schema{$ref 1, format 2, required 19, additionalProperties 21, type 22, items 23, properties 25, extensions 31}."""
+    """Schema{$ref 1, format 2, description 4, required 19, additionalProperties 21, type 22, items 23, properties 25, extensions 31}."""
     parts = [_text(1, schema.get("$ref", "")), _text(2, schema.get("format", ""))]
+    parts.append(_text(4, schema.get("description", "")))
     parts += [_text(19, name) for name in schema.get("required", ())]
     more = schema.get("additionalProperties")
     if isinstance(more, dict):

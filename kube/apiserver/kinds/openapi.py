@@ -14,7 +14,7 @@ import msgspec
 
 from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import disk
-from kube.apiserver.kinds.descriptions import described
+from kube.apiserver.kinds.descriptions import described, material
 from kube.apiserver.kinds.kind import Kind
 from kube.apiserver.kinds.rows import KINDS
 
@@ -69,7 +69,7 @@ def _customs(group: str, version: str, kinds: Sequence[Kind]) -> list[Kind]:
 
 @cache
 def _schema_hash() -> bytes:
-    return hashlib.sha512(disk.read("schema"), usedforsecurity=False).digest()
+    return hashlib.sha512(disk.read("schema") + material(), usedforsecurity=False).digest()
 
 
 def document(group: str, version: str, kinds: Sequence[Kind] = KINDS) -> bytes | None:
@@ -130,7 +130,11 @@ def _convert(name: str, definition: Object) -> Object:
 def _with_v3_references(value: Any) -> Any:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
-            return {**value, "$ref": value["$ref"].replace(_V2_PREFIX, _V3_PREFIX)}
+            reference = {"$ref": value["$ref"].replace(_V2_PREFIX, _V3_PREFIX)}
+            if "description" not in value:
+                return {**value, **reference}
+            # Beside a reference nothing counts (OpenAPI 3.0, Reference Object).
+            return {"description": value["description"], "allOf": [reference]}
         return {key: _with_v3_references(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_v3_references(item) for item in value]

@@ -1,7 +1,13 @@
-"""What `kubectl explain` says of the metadata that every object has; the other types are shown without words."""
+"""What `kubectl explain` says: of the metadata that every object has, and of the kinds that are asked for most.
+
+The words are our own, one row a field; types without rows are shown without words.
+"""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
+
+from kube.apiserver.kinds.descriptions import networking, pods, workloads
 
 Object = dict[str, Any]
 
@@ -27,16 +33,36 @@ _METADATA: Mapping[str, str] = {
 }
 
 
+_ANY_KIND = {
+    "apiVersion": API_VERSION,
+    "kind": KIND,
+    "metadata": "Name, labels and what else every object has.",
+}
+TYPES: Mapping[str, Mapping[str, str]] = {
+    OBJECT_META: {"": "ObjectMeta is what the server keeps about every object.", **_METADATA},
+    **pods.TYPES,
+    **workloads.TYPES,
+    **networking.TYPES,
+}
+
+
 def described(name: str, definition: Object) -> Object:
-    """The definition with its descriptions, if there are any."""
-    if name != OBJECT_META:
+    """The definition with its descriptions, if there are any; a new one."""
+    words = TYPES.get(name, {})
+    if "x-kubernetes-group-version-kind" in definition and "metadata" in definition.get("properties", ()):
+        words = {**_ANY_KIND, **words}
+    if not words:
         return definition
-    fields = definition["properties"]
-    return {
-        **definition,
-        "description": "ObjectMeta is what the server keeps about every object.",
-        "properties": {
-            field: {"description": _METADATA[field], **schema} if field in _METADATA else schema
-            for field, schema in fields.items()
-        },
+    fields = definition.get("properties", {})
+    about = {"description": words[""]} if "" in words else {}
+    properties = {
+        field: {"description": words[field], **schema} if field in words else schema
+        for field, schema in fields.items()
     }
+    return {**definition, **about, "properties": properties}
+
+
+@cache
+def material() -> bytes:
+    """All words, for hashes under which clients keep documents."""
+    return repr((_ANY_KIND, TYPES)).encode()

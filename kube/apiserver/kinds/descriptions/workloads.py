@@ -1,0 +1,158 @@
+"""Controllers' kinds, configuration, storage, nodes: type, field, words; "" is the type itself."""
+
+from collections.abc import Mapping
+
+_APPS = "io.k8s.api.apps.v1."
+_BATCH = "io.k8s.api.batch.v1."
+_CORE = "io.k8s.api.core.v1."
+
+TYPES: Mapping[str, Mapping[str, str]] = {
+    _APPS + "Deployment": {
+        "": "Keeps a number of equal pods running and replaces them step by step when the template changes.",
+        "spec": "How many pods, of what kind, and how they are replaced.",
+        "status": "How far that is.",
+    },
+    _APPS + "DeploymentSpec": {
+        "": "How many pods, of what kind, and how they are replaced.",
+        "minReadySeconds": "How long a new pod must be ready before it counts as available.",
+        "paused": "While true, changes of the template start nothing.",
+        "progressDeadlineSeconds": "Seconds without progress after which a rollout is reported as failed; 600 by default.",
+        "replicas": "How many pods; 1 by default.",
+        "revisionHistoryLimit": "How many old ReplicaSets are kept to go back to; 10 by default.",
+        "selector": "Which pods are its own; must match the template's labels and never changes.",
+        "strategy": "How old pods make way for new ones.",
+        "template": "What the pods look like.",
+    },
+    _APPS + "DeploymentStrategy": {
+        "": "How old pods make way for new ones.",
+        "rollingUpdate": "The steps of a RollingUpdate.",
+        "type": "RollingUpdate (default), or Recreate: all old ones end before a new one starts.",
+    },
+    _APPS + "RollingUpdateDeployment": {
+        "": "The steps of a rolling update.",
+        "maxSurge": "How many pods more than wanted there may be, as a number or percentage; 25% by default.",
+        "maxUnavailable": "How many pods fewer than wanted may be available; 25% by default.",
+    },
+    _APPS + "DeploymentStatus": {
+        "": "How far the pods are what the spec asks for.",
+        "availableReplicas": "Pods that have been ready for minReadySeconds.",
+        "conditions": "Available, Progressing and ReplicaFailure, each with its reason.",
+        "observedGeneration": "The generation of the spec that all this is about.",
+        "readyReplicas": "Pods that are ready.",
+        "replicas": "Pods that are there and not ending.",
+        "unavailableReplicas": "Pods that are still missing.",
+        "updatedReplicas": "Pods of the present template.",
+    },
+    _BATCH + "Job": {
+        "": "Runs pods until enough of them have succeeded.",
+        "spec": "What to run and how often.",
+        "status": "How many ran, succeeded and failed.",
+    },
+    _BATCH + "JobSpec": {
+        "": "What to run, how often, and when to give up.",
+        "activeDeadlineSeconds": "Seconds after which the job fails, whatever its pods do.",
+        "backoffLimit": "How many failed pods are replaced before the job fails; 6 by default.",
+        "completionMode": "NonIndexed (default), or Indexed: each pod has a number and every number must succeed.",
+        "completions": "How many pods must succeed.",
+        "manualSelector": "Leave the selector to the author instead of making a unique one.",
+        "parallelism": "How many pods run at the same time; 1 by default.",
+        "podFailurePolicy": "Which failures end the job at once, are ignored or counted.",
+        "podReplacementPolicy": "Whether a replacement waits until the failed pod is gone for good.",
+        "selector": "Which pods are its own; filled in by the server.",
+        "successPolicy": "When an Indexed job counts as done before all numbers are.",
+        "suspend": "While true no pods run; those that do are ended.",
+        "template": "What the pods look like; restartPolicy must be OnFailure or Never.",
+        "ttlSecondsAfterFinished": "Seconds after its end until the job is deleted by itself.",
+    },
+    _BATCH + "CronJob": {
+        "": "Makes a Job at given times.",
+        "spec": "The times, and what the jobs look like.",
+        "status": "When it ran last, and what runs now.",
+    },
+    _BATCH + "CronJobSpec": {
+        "": "The times, and what the jobs look like.",
+        "concurrencyPolicy": "When the last job still runs: Allow (default) another, Forbid it, or Replace the old one.",
+        "failedJobsHistoryLimit": "How many failed jobs are kept; 1 by default.",
+        "jobTemplate": "What the jobs look like.",
+        "schedule": "Minute, hour, day, month and weekday as cron writes them.",
+        "startingDeadlineSeconds": "How late a missed job may still start.",
+        "successfulJobsHistoryLimit": "How many finished jobs are kept; 3 by default.",
+        "suspend": "While true no new jobs are made; those that run go on.",
+        "timeZone": "The zone the schedule is meant in, by its name; the controller's own when empty.",
+    },
+    _CORE + "ConfigMap": {
+        "": "Configuration as keys and values, for pods to read; nothing in it is secret.",
+        "binaryData": "Values that are not text, in base64; keys must differ from those of data.",
+        "data": "Values that are text.",
+        "immutable": "Once true, the values can no longer change; only the whole object can go.",
+    },
+    _CORE + "Secret": {
+        "": "Passwords, tokens and keys, for pods to read.",
+        "data": "The values in base64.",
+        "immutable": "Once true, the values can no longer change.",
+        "stringData": "Values as plain text, to write with; never shown, they end up in data.",
+        "type": "What the keys mean, such as kubernetes.io/tls; Opaque by default, and it never changes.",
+    },
+    _CORE + "PersistentVolumeClaim": {
+        "": "A wish for storage that outlives pods.",
+        "spec": "How much, and of what kind.",
+        "status": "What it got.",
+    },
+    _CORE + "PersistentVolumeClaimSpec": {
+        "": "How much storage, and of what kind.",
+        "accessModes": "Who mounts it: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod.",
+        "dataSource": "A snapshot or another claim that the volume begins as a copy of.",
+        "dataSourceRef": "As dataSource, of any kind that a populator knows.",
+        "resources": "The size, under requests.storage; it can grow later where the class allows.",
+        "selector": "Labels that the volume must have.",
+        "storageClassName": "The StorageClass; the default one when not given, none at all when empty.",
+        "volumeAttributesClassName": "The VolumeAttributesClass whose settings the volume has.",
+        "volumeMode": "Filesystem (default) or Block.",
+        "volumeName": "The volume it is bound to.",
+    },
+    _CORE + "Namespace": {
+        "": "A scope for names, rights and quotas; deleting it deletes all that is in it.",
+        "spec": "Who must let go of it before it ends.",
+        "status": "Whether it is ending.",
+    },
+    _CORE + "NamespaceSpec": {
+        "": "Who must let go of the namespace before it ends.",
+        "finalizers": "Names that have to be taken out through the finalize subresource first.",
+    },
+    _CORE + "NamespaceStatus": {
+        "": "Whether the namespace is ending, and what holds it up.",
+        "conditions": "What is left in a namespace that ends.",
+        "phase": "Active or Terminating.",
+    },
+    _CORE + "Node": {
+        "": "A machine that runs pods.",
+        "spec": "What pods it takes and which addresses it hands out.",
+        "status": "What it has and how it is.",
+    },
+    _CORE + "NodeSpec": {
+        "": "What pods the node takes and which addresses it hands out.",
+        "podCIDR": "The first of the ranges its pods have addresses from.",
+        "podCIDRs": "Those ranges, at most one of each family.",
+        "providerID": "What a cloud calls the machine.",
+        "taints": "Marks that keep pods away which do not tolerate them.",
+        "unschedulable": "True takes no new pods; kubectl cordon sets it.",
+    },
+    _CORE + "NodeStatus": {
+        "": "What the node has and how it is, as its agent reports it.",
+        "addresses": "How it can be reached.",
+        "allocatable": "What is left of its capacity for pods.",
+        "capacity": "What it has in all.",
+        "conditions": "Ready, and what it may run short of.",
+        "images": "Images it has already.",
+        "nodeInfo": "Versions of kernel, runtime and agent, and ids of the machine.",
+        "volumesAttached": "Volumes that are attached to it.",
+        "volumesInUse": "Attached volumes that its pods mount.",
+    },
+    _CORE + "Taint": {
+        "": "A mark on a node that keeps pods away.",
+        "effect": "NoSchedule, PreferNoSchedule, or NoExecute, which also ends pods that are there.",
+        "key": "What the mark is about.",
+        "timeAdded": "When it was put there.",
+        "value": "More about it.",
+    },
+}
