@@ -147,9 +147,19 @@ def rss_mb(pid: int) -> float:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Free for datagrams and for streams, which a DNS server takes as well."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram,
+        ):
+            stream.bind(("127.0.0.1", 0))
+            port = int(stream.getsockname()[1])
+            try:
+                datagram.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @contextmanager
@@ -165,19 +175,21 @@ def started(
             process.wait()
 
 
-def wait_answered(port: int, packet: bytes, limit_s: float = 60.0) -> float:
-    """Until the question has an answer with records; how long that was."""
+def wait_answered(
+    process: subprocess.Popen[bytes], log: Path, port: int, packet: bytes, limit_s: float = 60.0
+) -> float:
+    """Until the question has an answer with records; how long that was. SystemExit with what the server said."""
     began = time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0.1)
-        while time.monotonic() - began < limit_s:
+        while time.monotonic() - began < limit_s and process.poll() is None:
             try:
                 sock.sendto(packet, ("127.0.0.1", port))
                 if sock.recv(4096)[6:8] != b"\0\0":
                     return time.monotonic() - began
             except OSError:
                 time.sleep(0.02)
-    raise SystemExit("dns_load: the server did not become ready")
+    raise SystemExit(f"dns_load: the server did not become ready: {log.read_text()[-2000:]}")
 
 
 def main() -> None:
@@ -265,8 +277,9 @@ def serving(stand: Stand, server: str, command: list[str]) -> Iterator[tuple[int
     text += HOSTS_BLOCK.format(zone=HOSTS, port=port, metrics=metrics, lines=lines)
     corefile.write_text(text)
     words = [*command, "-conf", str(corefile)]
-    with started(words, stand.folder / f"{server}.log", {**stand.env, "GOMAXPROCS": "1"}) as process:
-        ready_s = wait_answered(port, stand.first)
+    log = stand.folder / f"{server}.log"
+    with started(words, log, {**stand.env, "GOMAXPROCS": "1"}) as process:
+        ready_s = wait_answered(process, log, port, stand.first)
         time.sleep(0.3)
         yield process.pid, port, ready_s
 

@@ -247,6 +247,7 @@ def test_ways_stay_while_the_agent_is_away_and_when_it_comes_back(tunnels: Clust
         until(lambda: "10.244.66.0/24" in entries(tunnels))
     finally:
         tunnels.kubectl("delete", "node", "ghost")
+    until(lambda: "10.244.66.0/24" not in entries(tunnels))
     assert tunnels.exec(node, ["ip", "-o", "link", "show", DEVICE]).stdout.split(":")[0] == before
     assert tunnels.exec(node, ["curl", "-s", "-m", "5", url]).stdout.strip() == "east"
 
