@@ -77,8 +77,14 @@ STEPS = (
     Step("describe cm alpha", like=r"^rank:\n----\n3\n"),
     Step("describe namespace reading", like=r"^Status: +Active"),
     Step("describe node nothing", code=1, err='nodes "nothing" not found'),
-    Step("explain deployment.spec.replicas", like=r"^FIELD: replicas <integer>\n[^\0]*How many pods; 1 by default"),
-    Step("explain pod.spec.containers.livenessProbe", like=r"^  failureThreshold\s+<integer>\n +How many failures"),
+    Step(
+        "explain deployment.spec.replicas",
+        like=r"^FIELD: replicas <integer>\n[^\0]*How many pods; 1 by default",
+    ),
+    Step(
+        "explain pod.spec.containers.livenessProbe",
+        like=r"^  failureThreshold\s+<integer>\n +How many failures",
+    ),
     Step("explain svc.spec", like=r"Which pods a Service stands for"),
     Step("explain pods --recursive", like=r"^    terminationGracePeriodSeconds\s*<integer>"),
     Step("explain service.spec.nothing", code=1, err='field "nothing" does not exist'),
