@@ -29,6 +29,7 @@ from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccou
 from kube.controllers.servicecidr.apply import ServiceCIDRs
 from kube.controllers.statefulset.apply import StatefulSets
 from kube.controllers.volumes.apply import VolumeClaims, Volumes
+from kube.controllers.volumes.protection import ClaimProtection, VolumeProtection
 
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     NodeRanges,
@@ -58,4 +59,6 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     IPAddresses,
     VolumeClaims,
     Volumes,
+    ClaimProtection,
+    VolumeProtection,
 )

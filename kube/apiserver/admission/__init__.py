@@ -6,7 +6,7 @@ Rules that see nothing but the object itself are in kinds (defaults, lifecycle, 
 from collections.abc import Callable
 
 from kube.apiserver import rbac, status
-from kube.apiserver.admission import ingresses, limit_ranges, nodes, pods, service_accounts
+from kube.apiserver.admission import ingresses, limit_ranges, nodes, pods, service_accounts, storage
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.kinds import Kind
 from kube.apiserver.nodes import restriction
@@ -29,7 +29,8 @@ ON_CREATE: dict[str, tuple[Callable[[Api, Kind, Object], None], ...]] = {
         pods.default_tolerations,
     ),
     "nodes": (nodes.not_ready_yet,),
-    "persistentvolumeclaims": (limit_ranges.admit,),
+    "persistentvolumeclaims": (limit_ranges.admit, storage.protect),
+    "persistentvolumes": (storage.protect,),
     "ingresses.networking.k8s.io": (ingresses.default_class,),
 }
 

@@ -150,12 +150,13 @@ class Volumes:
 
     async def reconcile(self, key: str) -> None:
         volume = self._volumes.get("", key)
-        if volume is None or volume.metadata.deletion_timestamp is not None:
+        if volume is None:
             return
         ref = volume.spec.claim_ref
         claim = self._claims.get(ref.namespace, ref.name) if ref is not None else None
         what = plan.fate(volume, claim)
-        if what == "Delete":
+        phase = "Released" if what == "Delete" else what  # first of all, so that its protection ends
+        if phase != volume.status.phase:
+            volume = await self._context.write.patch_status(volume, {"phase": phase})
+        if what == "Delete" and volume.metadata.deletion_timestamp is None:
             await self._context.write.delete(volume)
-        elif what != volume.status.phase:
-            await self._context.write.patch_status(volume, {"phase": what})

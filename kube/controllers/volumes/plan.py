@@ -20,6 +20,8 @@ PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 BOUND = "pv.kubernetes.io/bind-completed"
 BOUND_BY_US = "pv.kubernetes.io/bound-by-controller"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
+VOLUME_FINALIZER = "kubernetes.io/pv-protection"
 FOLDER = "/var/lib/podnet/volumes"
 _HOSTNAME = "kubernetes.io/hostname"
 

@@ -73,8 +73,10 @@ def claim_update(new: Object, old: Object, errors: Errors) -> None:
     asked = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     stored = ((before.get("resources") or {}).get("requests") or {}).get("storage")
     if asked is not None and stored is not None:
-        least = ((old.get("status") or {}).get("capacity") or {}).get("storage") or stored
-        if quantity.parse(str(asked)).nano < quantity.parse(str(least)).nano:
+        held = ((old.get("status") or {}).get("capacity") or {}).get("storage") or stored
+        wish, wished, least = (quantity.parse(str(each)).nano for each in (asked, stored, held))
+        # What was asked for may be less than what was got: only a smaller wish is refused.
+        if wish < wished and wish < least:
             detail = "field can not be less than status.capacity"
             errors.append(forbidden_value("spec.resources.requests.storage", detail))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -289,5 +290,48 @@ def test_a_pod_waits_for_its_claim_and_says_so() -> None:
                 return pod.status.phase == "Running" and pod.spec.node_name == "node-1"
 
             await one.until(runs)
+
+    virtual.run(main())
+
+
+def test_what_is_in_use_outlives_its_deletion() -> None:
+    """The claim waits for its pod, the volume for its claim."""
+
+    async def main() -> None:
+        async with cluster(1) as one:
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            ways = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+            static = {**ways, "capacity": {"storage": "2Gi"}, "local": {"path": "/data"}}
+            expression = {"key": "kubernetes.io/hostname", "operator": "Exists"}
+            static["nodeAffinity"] = {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}
+            await send(one.client, PersistentVolume, "", {"metadata": {"name": "v"}, "spec": static})
+            wanted = {**ways, "resources": {"requests": {"storage": "1Gi"}}}
+            await send(
+                one.client, PersistentVolumeClaim, "demo", {"metadata": {"name": "data"}, "spec": wanted}
+            )
+            source = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+            spec = {"containers": [{"name": "c", "image": "db"}], "volumes": [source]}
+            await send(one.client, Pod, "demo", {"metadata": {"name": "p"}, "spec": spec})
+
+            async def runs() -> bool:
+                (pod,) = await one.pods()
+                return pod.status.phase == "Running"
+
+            await one.until(runs)
+            await one.client.delete(PersistentVolumeClaim, "data", "demo")
+            await one.client.delete(PersistentVolume, "v")
+            await asyncio.sleep(30)  # of the virtual clock: long enough for every controller
+            held = await one.client.get(PersistentVolumeClaim, "data", "demo")
+            assert held.metadata.deletion_timestamp is not None
+            assert held.metadata.finalizers == (plan.CLAIM_FINALIZER,)
+            kept = await one.client.get(PersistentVolume, "v")
+            assert (kept.status.phase, kept.metadata.finalizers) == ("Bound", (plan.VOLUME_FINALIZER,))
+            await one.client.delete(Pod, "p", "demo", grace_period_s=0)
+
+            async def gone() -> bool:
+                claims = (await one.client.list(PersistentVolumeClaim, "demo")).items
+                return not claims and not (await one.client.list(PersistentVolume)).items
+
+            await one.until(gone)
 
     virtual.run(main())
