@@ -21,7 +21,7 @@ from kproxy.counters_run import count_connections, count_invalid
 from kproxy.drive import Proxy
 from kproxy.health import Answer
 from kproxy.last_known_drive import LastKnown
-from kproxy.measured_socket import measured
+from kproxy.measured import measured
 from kproxy.metrics import ProxyMetrics
 from kproxy.node import NodeRules
 from kproxy.pages_serve import Pages, not_found

@@ -10,9 +10,10 @@ from dns.fakes.objects import example_cluster
 from dns.fakes.serve import FakeApi
 from dns.handlers.kubernetes import Source
 from dns.metrics import Registry
-from dns.transport_socket import Measured, transport_of
+from dns.transport_socket import transport_of
 from kube.client.errors import Unreachable
 from kube.client.kubeconfig_disk import KubeconfigError
+from kube.client.measured_socket import MeasuredTransport
 
 KUBECONFIG = """
 apiVersion: v1
@@ -40,7 +41,7 @@ def with_api(steps: Any) -> Any:
     return asyncio.run(main())
 
 
-def measured(source: Source) -> tuple[Measured, Registry]:
+def measured(source: Source) -> tuple[MeasuredTransport, Registry]:
     registry = Registry()
     times = iter(range(1000))
     return transport_of(source, registry, lambda: float(next(times))), registry

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from kproxy.measured_socket import MeasuredTransport
+from kproxy.measured import observer
 from kproxy.metrics import ProxyMetrics
 from kube.client import Unreachable
+from kube.client.measured_socket import MeasuredTransport
 from kube.client.transport import Reply, Stream
 
 
@@ -49,7 +50,7 @@ async def _watch(transport: MeasuredTransport) -> None:
 @pytest.mark.parametrize(("ask", "method"), [(_request, "POST"), (_watch, "GET")])
 def test_what_was_answered_is_counted(ask: Any, method: str, status: int | None, code: str) -> None:
     metrics = ProxyMetrics()
-    transport = MeasuredTransport(_Server(status), metrics, "api:6443")
+    transport = MeasuredTransport(_Server(status), observer("api:6443", metrics))
     if status is None:
         with pytest.raises(Unreachable):
             asyncio.run(ask(transport))
@@ -63,7 +64,7 @@ def test_a_watch_that_breaks_is_not_counted_again() -> None:
     metrics = ProxyMetrics()
 
     async def broken() -> None:
-        async with MeasuredTransport(_Server(200), metrics, "h").stream("/x", query={}, headers={}):
+        async with MeasuredTransport(_Server(200), observer("h", metrics)).stream("/x", query={}, headers={}):
             raise Unreachable("gone")
 
     with pytest.raises(Unreachable):
