@@ -665,4 +665,5 @@ DIFFERING: dict[str, str] = {
     "Service {'clusterIP': '10.96.0.1'}": "a dry run asks the allocator here",
     "Service {'type': 'NodePort', 'ports': [{'port': 80, 'nodePort': 80}]}": "a dry run asks the allocator here",
     "a namespace's metadata": "another uid in a patch is a conflict here, as it is in an update",
+    "who I am": "the credential-id is the hash of the certificate, and each server has a CA of its own",
 }
