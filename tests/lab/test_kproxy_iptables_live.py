@@ -12,6 +12,7 @@ import pytest
 
 from kproxy.backends.iptables.apply import IptablesBackend
 from kproxy.backends.iptables.trace_socket import TRACER
+from kproxy.backends.registry import DroppingInvalid
 from linux import netns, process
 from linux.iptables.parse import understood
 from linux.iptables.run import Iptables
@@ -92,6 +93,20 @@ def test_a_rule_that_somebody_removed_is_missed(space: int) -> None:
         return before.verdict, after.verdict
 
     assert netns.run_in(space, said) == ("forward", "pass")
+
+
+@pytest.mark.parametrize("variant", ["nft", "legacy"])
+def test_what_conntrack_does_not_know_is_counted(variant: str, space: int) -> None:
+    setup, programs = ROWS[0].setup, _programs(4, variant)
+
+    def dropped() -> tuple[int, int]:
+        backend = IptablesBackend(node_of(setup, 4), programs)
+        assert isinstance(backend, DroppingInvalid)
+        absent = backend.invalid_dropped()
+        backend.sync(intake_of(setup, 4).tables[4])
+        return absent, backend.invalid_dropped()
+
+    assert netns.run_in(space, dropped) == (0, 0)
 
 
 def test_without_our_rules_there_is_nothing_to_say(space: int) -> None:

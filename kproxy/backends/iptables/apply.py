@@ -95,6 +95,10 @@ class IptablesBackend:
             self._seen_generation = generation
         return good or self._syncs != syncs
 
+    def invalid_dropped(self) -> int:
+        """Packets that connection tracking did not know and KUBE-FORWARD dropped, since its rules were written."""
+        return self._programs.packets(FILTER, n.FORWARD, "DROP")
+
     def _holds(self, table: str) -> bool:
         wanted = {chain: len(rules) for chain, rules in list(self._plan.written(table).items())}
         saved = self._programs.save(table).get(table, Saved({}))
