@@ -125,15 +125,23 @@ def _map(name: str, **data: str) -> ConfigMap:
     return msgspec.convert(document, ConfigMap)
 
 
+def _etcd_version() -> tuple[int, ...]:
+    said = process.run([os.environ.get("ETCD") or "etcd", "--version"]).stdout
+    return tuple(int(part) for part in said.split()[2].split("."))
+
+
 def test_the_initial_state_is_streamed_and_the_stream_goes_on(space: int, server: KubeApiserver) -> None:
+    if _etcd_version() < (
+        3,
+        5,
+        13,
+    ):  # without progress notifications the server does not get to the end of it
+        pytest.skip("WATCHLIST IS NOT TRIED, this etcd is too old: set ETCD=path of 3.5.13 or later")
+
     async def test() -> None:
         client = Client.from_kubeconfig(str(server.kubeconfig), user_agent="test")
         await client.create(_map("stream-a"))
         async with _watching(server) as watched:
-            if watched.transport.asked[0][1] >= 400:
-                await client.delete(ConfigMap, "stream-a", "default")
-                await client.close()
-                pytest.skip("WATCHLIST IS NOT TRIED, this etcd is too old: set ETCD=path of 3.5.13 or later")
             assert watched.transport.asked == [("watch list", 200)]
             assert watched.changes == [("added", "stream-a")]
             assert watched.informer.resource_version
@@ -208,7 +216,8 @@ def test_a_revision_that_the_server_has_forgotten_is_a_new_list_that_reports_wha
             assert watched.changes == [("deleted", "goes")]
             assert watched.informer.resource_version != revision
             good = [what for what, status in watched.transport.asked if status == 200]
-            assert sum(what in ("list", "watch list") for what in good) == 2
+            # Where a stream of the state does not get to its end (old etcd), a list follows it.
+            assert (good.count("list") or good.count("watch list")) == 2
         await client.delete(ConfigMap, "stays", "default")
         await client.close()
 
