@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # `klab up | head -1`: the reader has what it wanted. Nothing more may be written when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ExceptionGroup as group:
         for error in group.exceptions:
             print(f"klab: {error}", file=sys.stderr)
