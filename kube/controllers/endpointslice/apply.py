@@ -70,7 +70,7 @@ class EndpointSlices:
     def _on_node(self, key: NamespacedName, old: Node | None, new: Node | None) -> None:
         """A zone concerns the services with endpoints there; CPUs concern those that are given out by zone."""
         moved = _zone(old) != _zone(new)
-        if moved or topology.zones([old] if old else []) != topology.zones([new] if new else []):
+        if moved or topology.facts(old) != topology.facts(new):
             self._zones = None
             for name, service in self._services.objects.items():
                 if moved or topology.is_automatic(service):

@@ -39,21 +39,32 @@ def is_automatic(service: Service) -> bool:
     return service.metadata.annotations.get(_MODE) in ("Auto", "auto")
 
 
+def _is_counted(node: Node) -> bool:
+    """Ready, and no part of the control plane."""
+    return not any(label in node.metadata.labels for label in _CONTROL_PLANE) and any(
+        one.type == "Ready" and one.status == "True" for one in node.status.conditions
+    )
+
+
+def facts(node: Node | None) -> tuple[str | None, str | None] | None:
+    """All that `zones` reads of a node: zone and CPUs; None for one that does not count."""
+    if node is None or not _is_counted(node):
+        return None
+    cpu = node.status.allocatable.get("cpu")
+    return node.metadata.labels.get(ZONE_LABEL) or None, str(cpu) if cpu else None
+
+
 def zones(nodes: Iterable[Node]) -> Zones:
-    """Of the nodes that are ready and no part of the control plane."""
+    """Of the nodes that count."""
     cpus: dict[str, int] = {}
-    for node in nodes:
-        if any(label in node.metadata.labels for label in _CONTROL_PLANE):
-            continue
-        if not any(one.type == "Ready" and one.status == "True" for one in node.status.conditions):
-            continue
-        zone, cpu = node.metadata.labels.get(ZONE_LABEL), node.status.allocatable.get("cpu")
-        if not zone or not cpu:
+    for found in filter(None, map(facts, nodes)):
+        zone, cpu = found
+        if zone is None or cpu is None:
             refusal = (
                 "Insufficient Node information: allocatable CPU or zone not specified on one or more nodes"
             )
             return Zones({}, refusal)
-        cpus[zone] = cpus.get(zone, 0) + milli(str(cpu))
+        cpus[zone] = cpus.get(zone, 0) + milli(cpu)
     if len(cpus) < 2:
         return UNKNOWN
     total = sum(cpus.values())

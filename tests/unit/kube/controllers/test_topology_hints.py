@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 
 from kube.controllers.endpointslice import plan, topology
 from kube.controllers.endpointslice.endpoints import GroupKey
-from kube.objects import Endpoint, EndpointConditions, EndpointHints, Node
+from kube.objects import (
+    ZONE_LABEL,
+    DaemonSet,
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointSlice,
+    Namespace,
+    Node,
+    Service,
+)
+from tests.unit.kube.controllers import virtual
 from tests.unit.kube.controllers.builders import node, pod, service
+from tests.unit.kube.controllers.cluster import Cluster, cluster, send
 
 KEY = GroupKey("IPv4", frozenset())
+A = {"app": "a"}
 AUTO = {"service.kubernetes.io/topology-mode": "Auto"}
 
 
@@ -56,6 +69,22 @@ def test_a_zone_has_its_part_of_the_cpus() -> None:
 )
 def test_nodes_that_say_too_little(nodes: list[Node], refusal: str) -> None:
     assert refusal in topology.zones(nodes).refusal
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differs"),
+    [
+        (worker("a", "za"), worker("a", "za"), False),
+        (worker("a", "za"), worker("a", "za", "4"), True),
+        (worker("a", "za"), worker("a", "za", ready="False"), True),
+        (worker("a", "za"), worker("a", "zb"), True),
+        (worker("a", "za", ready="False"), None, False),
+        (None, worker("a", "za"), True),
+    ],
+)
+def test_what_a_node_contributes(before: Node | None, after: Node | None, differs: bool) -> None:
+    """By which the controller knows that shares are to be reckoned again."""
+    assert (topology.facts(before) != topology.facts(after)) == differs
 
 
 def test_own_zone_first() -> None:
@@ -117,3 +146,41 @@ def test_a_service_asks_for_them() -> None:
     assert [one.hints.for_zones[0].name for one in made.endpoints if one.hints] == ["z0", "z1", "z2"]
     (made,) = plan.plan(plain, pods, [], nodes, 100, found).create
     assert [one.hints for one in made.endpoints] == [None] * 3
+
+
+def test_hints_follow_the_nodes_that_count() -> None:
+    async def main() -> None:
+        async with cluster(3) as one:
+            await one.until(lambda: zoned(one))
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+            meta = {"name": "web", "annotations": AUTO}
+            await send(
+                one.client, Service, "demo", {"metadata": meta, "spec": {"selector": A, "ports": ports}}
+            )
+            template = {"metadata": {"labels": A}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+            spec = {"selector": {"matchLabels": A}, "template": template}
+            await send(one.client, DaemonSet, "demo", {"metadata": {"name": "web"}, "spec": spec})
+            await one.until(lambda: hinted_zones(one, ["z0", "z1", "z2"]))
+            role = {"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}
+            await one.client.patch(Node, "node-2", "", role)
+            await one.until(lambda: hinted_zones(one, []))
+
+    virtual.run(main())
+
+
+async def zoned(one: Cluster) -> bool:
+    """Each node in a zone of its own."""
+    nodes = (await one.client.list(Node)).items
+    for found in nodes:
+        zone = {"metadata": {"labels": {ZONE_LABEL: found.metadata.name.replace("node-", "z")}}}
+        await one.client.patch(Node, found.metadata.name, "", zone)
+    return len(nodes) == 3
+
+
+async def hinted_zones(one: Cluster, wanted: list[str]) -> bool:
+    slices = (await one.client.list(EndpointSlice, "demo")).items
+    rows = [row for found in slices for row in found.endpoints]
+    return (
+        len(rows) == 3 and sorted(z.name for row in rows if row.hints for z in row.hints.for_zones) == wanted
+    )
