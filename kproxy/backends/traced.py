@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from kproxy.explain import RulesSay
 from kproxy.walk import VerdictName
 
 
@@ -19,3 +20,6 @@ class Traced(NamedTuple):
     @property
     def masquerade(self) -> bool:
         return any(self.masqueraded.values())
+
+    def say(self, where: str) -> RulesSay:
+        return RulesSay(verdict=self.verdict, targets=self.targets, masquerade=self.masquerade, where=where)

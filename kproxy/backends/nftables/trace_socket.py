@@ -14,8 +14,7 @@ from linux.nft.values import Content, Table
 
 
 def _say(content: Content, node: NodeRules, packet: Packet, where: str) -> RulesSay:
-    seen = traced(content, probe_of(node, packet))
-    return RulesSay(verdict=seen.verdict, targets=seen.targets, masquerade=seen.masquerade, where=where)
+    return traced(content, probe_of(node, packet)).say(where)
 
 
 class NftablesTracer:

@@ -9,13 +9,7 @@ from kproxy.walk import Packet
 
 class UserspaceTracer:
     def planned(self, table: ForwardingTable, node: NodeRules, packet: Packet) -> RulesSay:
-        seen = traced(table, node, packet)
-        return RulesSay(
-            verdict=seen.verdict,
-            targets=seen.targets,
-            masquerade=seen.masquerade,
-            where="the userspace proxy",
-        )
+        return traced(table, node, packet).say("the userspace proxy")
 
     def live(self, node: NodeRules, packet: Packet) -> RulesSay | None:
         return None
