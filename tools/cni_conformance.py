@@ -1,18 +1,14 @@
 """Writes the tables of docs/cni/conformance.md from what the plugins' frame answers; `--check` fails when the page says other."""
 
-import re
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 
 from cni import skel
 from cni.call import Call, Implementation, World
 from cni.plugins import PLUGINS, Plugin
 from cni.spec import gojson, versions
 from cni.spec.result import Interface, IPConfig, Result, Route
+from tools.generated_page import GeneratedPage, table
 
-PAGE = Path(__file__).parents[1] / "docs" / "cni" / "conformance.md"
-_SECTION = re.compile(r"(<!-- (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 VERBS = ("ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION")
 _ENV = {
     "CNI_CONTAINERID": "c1",
@@ -57,17 +53,11 @@ def _cell(plugin: Plugin, verb: str, version: str) -> str:
     return "yes" if outcome.code == 0 else f"error {gojson.decode(outcome.stdout.encode())['code']}"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = tuple(head)
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def verbs() -> str:
     """Verb by version, of plugins that know all versions."""
     full = next(plugin for plugin in PLUGINS if plugin.supported == versions.ALL)
     rows = ((verb, *(_cell(full, verb, version) for version in versions.ALL)) for verb in VERBS)
-    return _table(("verb", *versions.ALL), rows)
+    return table(("verb", *versions.ALL), rows)
 
 
 def plugins() -> str:
@@ -76,7 +66,7 @@ def plugins() -> str:
         (f"[{plugin.name}]({plugin.name}.md)", *(_cell(plugin, "ADD", version) for version in versions.ALL))
         for plugin in PLUGINS
     )
-    return _table(("plugin", *versions.ALL), rows)
+    return table(("plugin", *versions.ALL), rows)
 
 
 def results() -> str:
@@ -86,20 +76,8 @@ def results() -> str:
     return f"```\n{''.join(lines)}```\n"
 
 
-_PARTS = {"verbs": verbs, "plugins": plugins, "results": results}
-
-
-def rendered(page: str) -> str:
-    return _SECTION.sub(lambda found: f"{found[1]}{_PARTS[found['name']]()}{found[3]}", page)
-
-
-def main() -> int:
-    page = PAGE.read_text()
-    if "--check" in sys.argv:
-        return int(rendered(page) != page)
-    PAGE.write_text(rendered(page))
-    return 0
+PAGE = GeneratedPage("cni/conformance.md", {"verbs": verbs, "plugins": plugins, "results": results})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())

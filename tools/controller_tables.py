@@ -1,12 +1,7 @@
-"""Writes the tables of docs/controllers.md from the kinds the controllers read and their options; `--check` compares.
+"""Writes the tables of docs/controllers.md from the kinds the controllers read and their options; `--check` compares."""
 
-The text between the marks `<!-- NAME -->` and `<!-- end -->` is generated, the rest is written by hand.
-"""
-
-import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -33,9 +28,8 @@ from kube.objects import (
     StorageClass,
 )
 from kube.objects.value import Object, json_name
+from tools.generated_page import GeneratedPage, table
 
-PAGE = Path(__file__).parents[1] / "docs" / "controllers.md"
-_SECTION = re.compile(r"(<!-- (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _KINDS: tuple[type[Object], ...] = (
     Deployment,
     ReplicaSet,
@@ -117,36 +111,16 @@ def fields() -> str:
 
 def options() -> str:
     default, lab = ControllerOptions(), ControllerOptions.named("lab")
-    rows = "".join(
-        f"| `{name}` | {getattr(default, name)!r} | {getattr(lab, name)!r} |\n"
+    rows = (
+        (f"`{name}`", repr(getattr(default, name)), repr(getattr(lab, name)))
         for name in ControllerOptions.__struct_fields__
         if getattr(default, name) != getattr(lab, name)
     )
-    return f"| option | default | lab |\n| --- | --- | --- |\n{rows}"
+    return table(("option", "default", "lab"), rows)
 
 
-SECTIONS = {"fields": fields, "options": options}
-
-
-def rendered(page: str) -> str:
-    """The page with its tables made anew."""
-    return _SECTION.sub(lambda found: f"{found[1]}{SECTIONS[found['name']]()}{found[3]}", page)
-
-
-def main() -> int:
-    page = PAGE.read_text()
-    wanted = rendered(page)
-    if "--check" in sys.argv[1:]:
-        if page != wanted:
-            print(
-                "docs/controllers.md is not what the controllers do: run tools/controller_tables.py",
-                file=sys.stderr,
-            )
-            return 1
-        return 0
-    PAGE.write_text(wanted)
-    return 0
+PAGE = GeneratedPage("controllers.md", {"fields": fields, "options": options})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())

@@ -1,17 +1,11 @@
-"""Writes the tables of docs/node-agent.md from nodeagent.supported and the agent's options; `--check` only compares.
+"""Writes the tables of docs/node-agent.md from nodeagent.supported and the agent's options; `--check` only compares."""
 
-The text between the marks `<!-- NAME -->` and `<!-- end -->` is generated, the rest is written by hand.
-"""
-
-import re
 import sys
-from pathlib import Path
 
 from nodeagent.cli import kubelet_options
 from nodeagent.supported import ELSEWHERE, IGNORED, REFUSED, SUPPORT, YES
+from tools.generated_page import GeneratedPage, table
 
-PAGE = Path(__file__).parents[1] / "docs" / "node-agent.md"
-_SECTION = re.compile(r"(<!-- (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _WORDS = {YES: "done here", ELSEWHERE: "done elsewhere", REFUSED: "refused", IGNORED: "ignored"}
 
 
@@ -36,29 +30,11 @@ def fields() -> str:
 
 
 def options() -> str:
-    rows = "".join(f"| `{name}` | {text} |\n" for name, text in kubelet_options())
-    return f"| option | meaning |\n| --- | --- |\n{rows}"
+    return table(("option", "meaning"), ((f"`{name}`", text) for name, text in kubelet_options()))
 
 
-SECTIONS = {"fields": fields, "options": options}
-
-
-def rendered(page: str) -> str:
-    """The page with its tables made anew."""
-    return _SECTION.sub(lambda found: f"{found[1]}{SECTIONS[found['name']]()}{found[3]}", page)
-
-
-def main() -> int:
-    page = PAGE.read_text()
-    wanted = rendered(page)
-    if "--check" in sys.argv[1:]:
-        if page != wanted:
-            print("docs/node-agent.md is not what knode does: run tools/node_tables.py", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(wanted)
-    return 0
+PAGE = GeneratedPage("node-agent.md", {"fields": fields, "options": options})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())

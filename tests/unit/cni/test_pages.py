@@ -188,8 +188,8 @@ def test_no_field_is_left_out(plugin):
 
 
 def test_the_tables_of_verbs_and_results_are_what_the_plugins_answer():
-    text = cni_conformance.PAGE.read_text()
-    assert cni_conformance.rendered(text) == text, "run .venv/bin/python tools/cni_conformance.py"
+    text = cni_conformance.PAGE.path.read_text()
+    assert cni_conformance.PAGE.rendered(text) == text, "run .venv/bin/python tools/cni_conformance.py"
 
 
 def test_tests_that_the_page_names_exist():
@@ -198,7 +198,7 @@ def test_tests_that_the_page_names_exist():
         for folder in ("unit/cni", "lab/cni")
         for path in (ROOT / "tests" / folder).glob("*.py")
     )
-    named = re.findall(r"`(test_\w+)`", cni_conformance.PAGE.read_text())
+    named = re.findall(r"`(test_\w+)`", cni_conformance.PAGE.path.read_text())
     assert len(named) > 10
     assert [test for test in named if f"def {test}(" not in known] == []
 

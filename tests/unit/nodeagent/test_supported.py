@@ -6,7 +6,7 @@ from kube.apiserver.kinds.disk import definitions
 from kube.objects import containers, pods, volumes
 from nodeagent.pods.admission import Room, refusal
 from nodeagent.supported import IGNORED, REFUSED, SUPPORT, YES
-from tools.node_tables import PAGE, rendered
+from tools.node_tables import PAGE
 
 _TYPES = {
     "PodSpec": pods.PodSpec,
@@ -58,5 +58,5 @@ def test_fields_of_pods_that_are_refused_are_few_and_known():
 
 
 def test_the_page_says_what_the_table_says():
-    page = PAGE.read_text()
-    assert rendered(page) == page, "run .venv/bin/python tools/node_tables.py"
+    page = PAGE.path.read_text()
+    assert PAGE.rendered(page) == page, "run .venv/bin/python tools/node_tables.py"
