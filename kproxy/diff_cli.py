@@ -19,6 +19,7 @@ from kproxy.forwarding import ForwardingTable
 from kproxy.node import NodeRules
 from kproxy.run import node_name
 from kproxy.view_run import (
+    add_node_options,
     configuration_of,
     intake_of,
     objects_of_files,
@@ -53,14 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="before", action="append", default=[], help="the state before; without it the API's"
     )
     made.add_argument("--whole", action="store_true", help="-f is everything: what it lacks is removed")
-    made.add_argument(
-        "--config", metavar="FILE", help="KubeProxyConfiguration; its mode's rules are compared"
-    )
-    made.add_argument("--cluster-cidr", default="", help="without --config: pods' ranges")
-    made.add_argument("--node", default="", help="name of the node whose view is wanted")
-    made.add_argument(
-        "--node-ip", action="append", default=[], help="address of that node, the primary first"
-    )
+    add_node_options(made, config="KubeProxyConfiguration; its mode's rules are compared")
     made.add_argument("--kubeconfig", default="", help="without --from: where to read the state before")
     made.add_argument("-o", "--output", default="text", choices=("text", "json"))
     return made

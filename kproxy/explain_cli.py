@@ -14,6 +14,7 @@ from kproxy.config import ConfigError
 from kproxy.explain import Explanation, Said, explain
 from kproxy.run import node_name
 from kproxy.view_run import (
+    add_node_options,
     configuration_of,
     intake_of,
     objects_of_files,
@@ -52,12 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-f", "--file", action="append", default=[], help="objects; then nothing need be running"
     )
-    made.add_argument("--config", metavar="FILE", help="KubeProxyConfiguration; its mode is explained")
-    made.add_argument("--cluster-cidr", default="", help="without --config: pods' ranges")
-    made.add_argument("--node", default="", help="name of the node whose view is wanted")
-    made.add_argument(
-        "--node-ip", action="append", default=[], help="address of that node, the primary first"
-    )
+    add_node_options(made, config="KubeProxyConfiguration; its mode is explained")
     made.add_argument("--kubeconfig", default="", help="without -f: where to read the objects")
     made.add_argument("-o", "--output", default="text", choices=("text", "json"))
     return made

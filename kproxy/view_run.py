@@ -27,6 +27,16 @@ _KINDS: dict[str, type[Object]] = {
 }
 
 
+def add_node_options(parser: argparse.ArgumentParser, *, config: str) -> None:
+    """The node whose view is wanted, as `configuration_of` and `surroundings_of` read it; `config`: help."""
+    parser.add_argument("--config", metavar="FILE", help=config)
+    parser.add_argument("--cluster-cidr", default="", help="without --config: pods' ranges")
+    parser.add_argument("--node", default="", help="name of the node whose view is wanted")
+    parser.add_argument(
+        "--node-ip", action="append", default=[], help="address of that node, the primary first"
+    )
+
+
 def configuration_of(parsed: argparse.Namespace) -> Configuration:
     if parsed.config:
         from kproxy import config_disk

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
@@ -15,7 +17,7 @@ import msgspec
 
 from kube.client import Client
 from kube.objects import EndpointSlice, Node, Service
-from linux import process
+from linux import netns, process
 from linux.rtnl import Rtnl
 from tests.lab.kcore_process import Kcore
 from tests.lab.pod_town import NODE, Place, Town
@@ -35,6 +37,25 @@ def until(check: Callable[[], T], what: str) -> T:
         assert time.monotonic() < give_up_at, f"not in {PATIENCE_S} s: {what}"
         time.sleep(0.02)
     return value
+
+
+@contextmanager
+def lone_node(ip: str) -> Iterator[int]:
+    """A namespace with nothing but loopback, which has the node's address."""
+    fd = netns.create()
+
+    def furnish() -> None:
+        with Rtnl() as rtnl:
+            lo = rtnl.link("lo")
+            assert lo is not None
+            rtnl.set_link(lo.ifindex, up=True)
+            rtnl.add_address(lo.ifindex, ip, 32)
+
+    try:
+        netns.run_in(fd, furnish)
+        yield fd
+    finally:
+        os.close(fd)
 
 
 class Server:

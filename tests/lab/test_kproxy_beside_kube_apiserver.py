@@ -19,9 +19,8 @@ from kube.client.transport import Reply, Stream, Transport
 from kube.objects import ConfigMap, Event, NamespacedName, Node
 from kube.watch import Informer
 from linux import netns, process
-from linux.rtnl import Rtnl
 from tests.lab.kube_apiserver import TOKENS, KubeApiserver
-from tests.lab.proxied_node import KPROXY, make_service, until
+from tests.lab.proxied_node import KPROXY, lone_node, make_service, until
 
 pytestmark = pytest.mark.lab
 _NODE, _NODE_IP, _VIP = "n0", "192.168.0.2", "10.96.0.50"
@@ -29,18 +28,8 @@ _NODE, _NODE_IP, _VIP = "n0", "192.168.0.2", "10.96.0.50"
 
 @pytest.fixture(scope="module")
 def space() -> Iterator[int]:
-    fd = netns.create()
-
-    def furnish() -> None:
-        with Rtnl() as rtnl:
-            lo = rtnl.link("lo")
-            assert lo is not None
-            rtnl.set_link(lo.ifindex, up=True)
-            rtnl.add_address(lo.ifindex, _NODE_IP, 32)
-
-    netns.run_in(fd, furnish)
-    yield fd
-    os.close(fd)
+    with lone_node(_NODE_IP) as fd:
+        yield fd
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ import pytest
 from kube.client import Client
 from kube.objects import EndpointSlice, Node, Service
 from linux import netns, process
-from linux.rtnl import Rtnl
 from tests.lab.kcore_process import Kcore
+from tests.lab.proxied_node import lone_node
 
 T = TypeVar("T")
 KUBE_PROXY = os.environ.get("KUBE_PROXY", "")
@@ -60,18 +60,8 @@ class Said(NamedTuple):
 
 @pytest.fixture(scope="module")
 def space() -> Iterator[int]:
-    fd = netns.create()
-
-    def furnish() -> None:
-        with Rtnl() as rtnl:
-            lo = rtnl.link("lo")
-            assert lo is not None
-            rtnl.set_link(lo.ifindex, up=True)
-            rtnl.add_address(lo.ifindex, _NODE_IP, 32)
-
-    netns.run_in(fd, furnish)
-    yield fd
-    os.close(fd)
+    with lone_node(_NODE_IP) as fd:
+        yield fd
 
 
 @pytest.fixture(scope="module")
