@@ -5,7 +5,6 @@ KUBE_APISERVER=path and ETCD=path put kube-apiserver with etcd beside it, on the
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import msgspec
 from kube import certs
 from kube.client import ApiError, Client, Unreachable
 from tests.bench.spread import spread
+from tests.ports import free_port
 
 IN_FLIGHT = (1, 16, 64)
 CREATE_COUNT = 1600
@@ -64,13 +64,6 @@ def measure() -> dict[str, object]:
     return figures
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def _running(*programs: Sequence[str], log: Path) -> Iterator[list[int]]:
     with log.open("wb") as output:
@@ -88,7 +81,7 @@ def _kcore(fsync: str, *options: str) -> Iterator[Server]:
     kcore = str(Path(sys.prefix) / "bin" / "kcore")
     with tempfile.TemporaryDirectory(prefix="podnet-bench-") as name:
         argv = [kcore, "apiserver", "--data-dir", name, "--bind-address", "127.0.0.1", "--fsync", fsync]
-        argv += ["--secure-port", str(_free_port()), "--advertise-address", "127.0.0.1", *options]
+        argv += ["--secure-port", str(free_port()), "--advertise-address", "127.0.0.1", *options]
         started_s = time.monotonic()
         with _running(argv, log=Path(name) / "log") as pids:
             yield Server(Path(name) / "kubeconfig" / "admin.kubeconfig", started_s, pids)
@@ -108,7 +101,7 @@ def _public(key: Path) -> str:
 @contextmanager
 def _reference(apiserver: str, etcd: str) -> Iterator[Server]:
     """kube-apiserver on an etcd of its own, with our certificates."""
-    port, client_port, peer_port = _free_port(), _free_port(), _free_port()
+    port, client_port, peer_port = free_port(), free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="podnet-bench-") as name:
         folder = Path(name)
         pki = certs.ensure(folder, advertise_address="127.0.0.1", secure_port=port)

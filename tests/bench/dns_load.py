@@ -38,6 +38,7 @@ from tests.bench.dns_client import (
     percentiles,
     tcp,
 )
+from tests.ports import free_port
 
 ZONE = "cluster.local."
 COREFILE = """
@@ -144,22 +145,6 @@ def rss_mb(pid: int) -> float:
         if line.startswith("VmRSS"):
             return round(int(line.split()[1]) / 1024, 1)
     return 0.0
-
-
-def free_port() -> int:
-    """Free for datagrams and for streams, which a DNS server takes as well."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram,
-        ):
-            stream.bind(("127.0.0.1", 0))
-            port = int(stream.getsockname()[1])
-            try:
-                datagram.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @contextmanager

@@ -7,7 +7,6 @@ and ours inside `kcore all`, where the API is a call away.
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import msgspec
 from kube.client import Client, PatchKind, Unreachable
 from kube.objects import Node, Pod
 from kube.watch import Informer, running
+from tests.ports import free_port
 
 POD_COUNT = 1500
 _JSON = {"content-type": "application/json"}
@@ -56,7 +56,7 @@ def _kcore() -> str:
 
 def _run(node_count: int, server: str, scheduler: Sequence[str] = ()) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="podnet-bench-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         base = ["--data-dir", str(folder / "core"), "--bind-address", "127.0.0.1", "--fsync", "normal"]
         base += ["--secure-port", str(port), "--advertise-address", "127.0.0.1"]
         kubeconfig = folder / "core" / "kubeconfig" / "admin.kubeconfig"
@@ -77,13 +77,6 @@ def _argv(scheduler: Sequence[str], kubeconfig: Path, folder: Path) -> list[str]
     config = folder / "scheduler.yaml"
     config.write_text(_PROFILE.format(kubeconfig=kubeconfig))
     return [*scheduler, "--config", str(config), "--secure-port", "0"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dns.wire import encode, message, numbers
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 COREFILE = """
@@ -62,12 +63,6 @@ class Crew:
         return int(
             sum(float(one.split()[-1]) for one in lines if one.startswith("coredns_dns_requests_total{"))
         )
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture

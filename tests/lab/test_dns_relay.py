@@ -18,6 +18,7 @@ import pytest
 from dns.fakes.upstream_serve import FakeUpstream
 from dns.wire import encode, message, numbers, records
 from dns.wire.query import Edns
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 NAMES = {f"n{i}.example.": f"10.1.{i // 250}.{i % 250}" for i in range(400)}
@@ -77,12 +78,6 @@ class Stand:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
         self.loop.close()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture(params=["", " cache 30\n loadbalance"], ids=["plain", "cache"])

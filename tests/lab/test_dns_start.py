@@ -20,17 +20,12 @@ from dns.fakes.objects import example_cluster, namespace, service
 from dns.fakes.serve import FakeApi
 from dns.wire import encode, message, numbers, records
 from linux.process import run
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(shutil.which("dig") is None, reason="dig is missing: apt-get install bind9-dnsutils"),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def wait_for(check: Callable[[], bool], message_: str, limit_s: float = 10.0) -> None:

@@ -10,18 +10,13 @@ import pytest
 
 from dns.handlers.site import HttpRoute
 from dns.http.serve import HttpServer
+from tests.ports import free_port
 
 ROUTES = (
     HttpRoute("127.0.0.1:0", "/health", lambda _: (200, "text/plain", b"OK"), "health"),
     HttpRoute("127.0.0.1:0", "/ready", lambda _: (503, "text/plain", b"kubernetes"), "ready"),
     HttpRoute("127.0.0.1:0", "/echo", lambda words: (200, "text/plain", words.get("x", "-").encode())),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def ask(*requests: bytes, until_closed: bool = False) -> bytes:
