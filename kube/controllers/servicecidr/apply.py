@@ -39,11 +39,8 @@ class ServiceCIDRs:
         one = self._ranges.objects.get(key)
         if one is None:
             return
-        addresses = [
-            address.metadata.name
-            for address in (self._addresses.objects.values() if one.metadata.deletion_timestamp else ())
-        ]
-        todo = plan.plan(one, self._ranges.objects.values(), addresses)
+        in_use = (address.metadata.name for address in self._addresses.objects.values())
+        todo = plan.plan(one, self._ranges.objects.values(), in_use)
         try:
             await self._carry_out(one, todo)
         except (Conflict, NotFound):

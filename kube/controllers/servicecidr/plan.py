@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
@@ -32,8 +32,8 @@ def networks(one: ServiceCIDR) -> tuple[Network, ...]:
     return tuple(ip_network(text) for text in one.spec.cidrs)
 
 
-def plan(one: ServiceCIDR, others: Iterable[ServiceCIDR], addresses: Collection[str]) -> Plan:
-    """`addresses`: cluster IPs in use. One that another range holds as well keeps nothing from going."""
+def plan(one: ServiceCIDR, others: Iterable[ServiceCIDR], addresses: Iterable[str]) -> Plan:
+    """`addresses`: cluster IPs in use, looked at only for a range that is to go. One that another range holds as well keeps nothing from going."""
     held = FINALIZER in one.metadata.finalizers
     if one.metadata.deletion_timestamp is None:
         return Plan(
@@ -50,7 +50,7 @@ def plan(one: ServiceCIDR, others: Iterable[ServiceCIDR], addresses: Collection[
     return Plan(finalizers=tuple(name for name in one.metadata.finalizers if name != FINALIZER))
 
 
-def _strands(one: ServiceCIDR, others: Iterable[ServiceCIDR], addresses: Collection[str]) -> bool:
+def _strands(one: ServiceCIDR, others: Iterable[ServiceCIDR], addresses: Iterable[str]) -> bool:
     staying = [
         network
         for other in others
