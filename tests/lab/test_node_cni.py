@@ -156,8 +156,9 @@ def test_an_agent_that_is_killed_harms_no_pod_and_its_next_life_serves_again(wor
 # --- modes
 
 
-def annotated(work: Workload, name: str, word: str) -> None:
-    pod = work.pod(name)
+def annotated(work: Workload, name: str, word: str, *, port: int = 8080) -> None:
+    """A pod in the network that `word` names, listening on `port`: one network has each port once."""
+    pod = work.pod(name, {"env": [{"name": "PORT", "value": str(port)}]})
     pod["metadata"]["annotations"] = {ANNOTATION: word}
     work.apply(pod)
 
@@ -187,9 +188,7 @@ def test_none_is_a_loopback_and_nothing_else(work: Workload) -> None:
 
 def test_another_pods_network_is_shared_whole(work: Workload) -> None:
     work.run("host-of")
-    guest = work.pod("guest", {"env": [{"name": "PORT", "value": "9090"}]})
-    guest["metadata"]["annotations"] = {ANNOTATION: "pod:host-of"}
-    work.apply(guest)
+    annotated(work, "guest", "pod:host-of", port=9090)
     work.ready("guest")
     assert address(work, "guest") == address(work, "host-of")
     namespaces = [work.sh(name, "readlink /proc/self/ns/net") for name in ("guest", "host-of")]
@@ -203,12 +202,13 @@ def test_another_pods_network_is_shared_whole(work: Workload) -> None:
 
 
 def test_a_network_that_is_not_there_keeps_the_pod_waiting_and_says_why(work: Workload) -> None:
-    annotated(work, "eager", "pod:absent")
+    annotated(work, "eager", "pod:absent", port=9090)
     until(
         lambda: "whose network is to be shared" in work.kubectl("describe", "pod", "eager").stdout, "an Event"
     )
     work.run("absent")
     work.ready("eager")
+    assert "eager" in asked(work, "absent", "127.0.0.1", 9090)
     annotated(work, "odd", "weave")
     until(
         lambda: "it may be bridge, none, or pod:NAME" in work.kubectl("describe", "pod", "odd").stdout,
