@@ -221,7 +221,7 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
 def _modes(text: str) -> tuple[str, ...]:
     if text == "AlwaysAllow":
         return (text,)
-    from kube.apiserver.authorizers import parse_modes
+    from kube.apiserver.access.authorizers import parse_modes
 
     try:
         return parse_modes(text)

@@ -6,13 +6,13 @@
 import logging
 
 from kube.apiserver import component_statuses, documents, status
+from kube.apiserver.access.authorization import Attributes, exact_fields
+from kube.apiserver.access.impersonation import impersonation
 from kube.apiserver.aggregation.forwarding import extension_of, forwarded
-from kube.apiserver.authorization import Attributes, exact_fields
 from kube.apiserver.binding import bind
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
 from kube.apiserver.eviction import evict
 from kube.apiserver.health import health
-from kube.apiserver.impersonation import impersonation
 from kube.apiserver.limits import too_deep
 from kube.apiserver.locations import pod_stream, proxy
 from kube.apiserver.metrics import Asked, request_kind

@@ -3,11 +3,11 @@
 import copy
 
 from kube.apiserver import bodies, status
+from kube.apiserver.access.nodes import restriction
 from kube.apiserver.delete import delete
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.kinds.selectors import LabelSelector, from_object
 from kube.apiserver.locations import PODS
-from kube.apiserver.nodes import restriction
 from kube.apiserver.options import delete_options
 from kube.apiserver.path import Target
 from kube.apiserver.request import ANONYMOUS, EMPTY_QUERY, Answer, Object, Request, done

@@ -1,11 +1,11 @@
 """The kinds that are questions: created, answered, not stored."""
 
 from kube.apiserver import access_reviews, bodies
+from kube.apiserver.access.tokens import TokenError
 from kube.apiserver.kinds import Kind
 from kube.apiserver.representation import negotiate
 from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, User, json_answer
 from kube.apiserver.state import Api
-from kube.apiserver.tokens import TokenError
 
 
 def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | None:

@@ -12,12 +12,13 @@ from random import Random, SystemRandom
 from typing import NamedTuple
 
 from kube.apiserver import allocation, bootstrap, serve
+from kube.apiserver.access.authentication import Authenticator, parse_token_file
+from kube.apiserver.access.authorizers import authorizers
+from kube.apiserver.access.bound_tokens import BoundTokens
+from kube.apiserver.access.tokens import TokenSigner
 from kube.apiserver.aggregation.availability_drive import Availability
 from kube.apiserver.aggregation.own_drive import OwnServices, trust
 from kube.apiserver.aggregation.services import Extensions
-from kube.apiserver.authentication import Authenticator, parse_token_file
-from kube.apiserver.authorizers import authorizers
-from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.core import ApiServer
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.customresources.drive import DefinitionUpkeep
@@ -30,7 +31,6 @@ from kube.apiserver.resource_metrics.socket import fetch_from_nodes
 from kube.apiserver.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.servers import Servers
 from kube.apiserver.state import Api, Settings
-from kube.apiserver.tokens import TokenSigner
 from kube.apiserver.turns import Turns
 from kube.apiserver.upkeep import EventExpiry, compact, forget
 from kube.certs import Pki

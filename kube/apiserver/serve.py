@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kube.apiserver import compression, http, status
-from kube.apiserver.authentication import Authenticator, user_of_certificate
+from kube.apiserver.access.authentication import Authenticator, user_of_certificate
 from kube.apiserver.core import ApiServer, refusal
 from kube.apiserver.limits import MAX_BYTES
 from kube.apiserver.outbound.calls import Place

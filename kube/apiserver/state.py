@@ -7,9 +7,11 @@ from uuid import UUID
 
 import msgspec
 
+from kube.apiserver.access.authorization import Authorizer
+from kube.apiserver.access.bound_tokens import BoundTokens
+from kube.apiserver.access.rbac.policy import Policy
+from kube.apiserver.access.tokens import TokenSigner
 from kube.apiserver.aggregation.services import Extensions
-from kube.apiserver.authorization import Authorizer
-from kube.apiserver.bound_tokens import BoundTokens
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.dynamic_admission.registrations import Registrations
 from kube.apiserver.kinds import Kind, kind_at
@@ -17,11 +19,9 @@ from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.limits import check_stored
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.outbound.calls import Caller, Silent
-from kube.apiserver.rbac.policy import Policy
 from kube.apiserver.request import Object
 from kube.apiserver.resource_metrics import kinds as resource_metrics
 from kube.apiserver.resource_metrics.summaries import NodeSummaries
-from kube.apiserver.tokens import TokenSigner
 from kube.apiserver.turns import Turns
 from kube.store import Store
 from kube.store.cache import WatchCache, store_key

@@ -1,9 +1,9 @@
 """POST serviceaccounts/NAME/token: a signed JWT."""
 
 from kube.apiserver import bodies, status
+from kube.apiserver.access.nodes import restriction
 from kube.apiserver.kinds import Kind
 from kube.apiserver.locations import NODES, PODS
-from kube.apiserver.nodes import restriction
 from kube.apiserver.path import Target
 from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, json_answer
 from kube.apiserver.state import Api, rfc3339

@@ -5,12 +5,13 @@ Rules that see nothing but the object itself are in kinds (defaults, lifecycle, 
 
 from collections.abc import Callable
 
-from kube.apiserver import rbac, status
+from kube.apiserver import status
+from kube.apiserver.access import rbac
+from kube.apiserver.access.nodes import restriction
+from kube.apiserver.access.nodes.authorizer import node_name
 from kube.apiserver.admission import ingresses, limit_ranges, nodes, pods, service_accounts, storage
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.kinds import Kind
-from kube.apiserver.nodes import restriction
-from kube.apiserver.nodes.authorizer import node_name
 from kube.apiserver.request import Object, User
 from kube.apiserver.state import Api
 from kube.apiserver.status import GroupName

@@ -4,10 +4,10 @@
 What a node may change of the objects it may write is for admission to say: restriction.py.
 """
 
-from kube.apiserver.authorization import Attributes, Decision, UserRules
+from kube.apiserver.access.authorization import Attributes, Decision, UserRules
+from kube.apiserver.access.nodes.references import PodReferences, Ref
+from kube.apiserver.access.rbac.rules import RuleTable, keys_of, parse_rules
 from kube.apiserver.kinds.bootstrap.rbac import NODE_RULES
-from kube.apiserver.nodes.references import PodReferences, Ref
-from kube.apiserver.rbac.rules import RuleTable, keys_of, parse_rules
 from kube.apiserver.request import User
 from kube.store.cache import WatchCache
 

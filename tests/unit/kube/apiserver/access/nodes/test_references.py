@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 
-from kube.apiserver.nodes.references import MIRROR, PodReferences, Ref, placed
+from kube.apiserver.access.nodes.references import MIRROR, PodReferences, Ref, placed
 from kube.store.entries import Entry
 
 SPEC: dict[str, Any] = {

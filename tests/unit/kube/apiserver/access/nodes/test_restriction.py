@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from kube.apiserver.access.nodes import restriction
+from kube.apiserver.access.nodes.references import MIRROR
 from kube.apiserver.kinds import Kind, kind_at
-from kube.apiserver.nodes import restriction
-from kube.apiserver.nodes.references import MIRROR
 from kube.apiserver.request import User
 from kube.apiserver.status import StatusError
 

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from kube.apiserver.authorization import Attributes, Chain
+from kube.apiserver.access.authorization import Attributes, Chain
+from kube.apiserver.access.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey, binding_of
+from kube.apiserver.access.rbac.rules import Rule, parse_rules
 from kube.apiserver.kinds.bootstrap import rbac
-from kube.apiserver.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey, binding_of
-from kube.apiserver.rbac.rules import Rule, parse_rules
 from kube.apiserver.request import User
 from kube.apiserver.status import StatusError
 

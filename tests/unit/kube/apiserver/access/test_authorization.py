@@ -1,7 +1,14 @@
 import pytest
 
-from kube.apiserver.authorization import AlwaysAllow, Attributes, Chain, Decision, UserRules, exact_fields
-from kube.apiserver.authorizers import parse_modes
+from kube.apiserver.access.authorization import (
+    AlwaysAllow,
+    Attributes,
+    Chain,
+    Decision,
+    UserRules,
+    exact_fields,
+)
+from kube.apiserver.access.authorizers import parse_modes
 from kube.apiserver.request import ANONYMOUS, Query, User
 
 JANE = User("jane", ("system:authenticated",))

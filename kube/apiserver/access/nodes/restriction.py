@@ -6,9 +6,9 @@ Each check raises StatusError 403 for users that are nodes and passes everybody 
 from collections.abc import Iterable, Mapping
 
 from kube.apiserver import status
+from kube.apiserver.access.nodes.authorizer import LEASE_NAMESPACE, node_name
+from kube.apiserver.access.nodes.references import MIRROR
 from kube.apiserver.kinds import Kind, kind_at
-from kube.apiserver.nodes.authorizer import LEASE_NAMESPACE, node_name
-from kube.apiserver.nodes.references import MIRROR
 from kube.apiserver.request import Object, User
 from kube.apiserver.state import Api
 

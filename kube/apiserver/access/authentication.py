@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.apiserver import status
-from kube.apiserver.bound_tokens import AUTHENTICATED, CREDENTIAL_ID, BoundTokens
+from kube.apiserver.access.bound_tokens import AUTHENTICATED, CREDENTIAL_ID, BoundTokens
+from kube.apiserver.access.tokens import TokenError
 from kube.apiserver.request import User
-from kube.apiserver.tokens import TokenError
 
 
 def user_of_certificate(certificate: Mapping[str, Any] | None, der: bytes | None = None) -> User | None:

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from kube.apiserver.authentication import Authenticator
-from kube.apiserver.bound_tokens import BoundTokens
+from kube.apiserver.access.authentication import Authenticator
+from kube.apiserver.access.bound_tokens import BoundTokens
+from kube.apiserver.access.tokens import ISSUER, TokenError, TokenSigner
 from kube.apiserver.core import ApiServer
 from kube.apiserver.local import LocalTransport
 from kube.apiserver.request import User
 from kube.apiserver.run import open_api
 from kube.apiserver.state import Settings
 from kube.apiserver.status import StatusError
-from kube.apiserver.tokens import ISSUER, TokenError, TokenSigner
 from kube.certs import _new_key
 from kube.store.memory import MemoryStore
 

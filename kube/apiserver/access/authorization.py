@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from kube.apiserver.request import ANONYMOUS, Query, User
 
 if TYPE_CHECKING:
-    from kube.apiserver.rbac.rules import Rule
+    from kube.apiserver.access.rbac.rules import Rule
 
 # What callers without credentials may read.
 PUBLIC_PATHS = frozenset({"/healthz", "/livez", "/readyz", "/version"})
@@ -72,7 +72,7 @@ class AlwaysAllow:
         return Decision(allowed=True)
 
     def rules_for(self, user: User, namespace: str) -> UserRules:
-        from kube.apiserver.rbac.rules import EVERYTHING
+        from kube.apiserver.access.rbac.rules import EVERYTHING
 
         return UserRules(EVERYTHING)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from kube.apiserver import rbac
-from kube.apiserver.authorization import AlwaysAllow, Authorizer, Chain
-from kube.apiserver.nodes.authorizer import NodeAuthorizer
-from kube.apiserver.nodes.references import PodReferences, follow
+from kube.apiserver.access import rbac
+from kube.apiserver.access.authorization import AlwaysAllow, Authorizer, Chain
+from kube.apiserver.access.nodes.authorizer import NodeAuthorizer
+from kube.apiserver.access.nodes.references import PodReferences, follow
 from kube.store.cache import WatchCache
 
 MODES = ("AlwaysAllow", "Node", "RBAC")

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from kube.apiserver.authorization import AlwaysAllow, Authorizer, Chain
+from kube.apiserver.access.authorization import AlwaysAllow, Authorizer, Chain
+from kube.apiserver.access.rbac import check_write, parse_rules
+from kube.apiserver.access.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.bootstrap.rbac import rule
-from kube.apiserver.rbac import check_write, parse_rules
-from kube.apiserver.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey
 from kube.apiserver.request import User
 from kube.apiserver.status import StatusError
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kube.apiserver.impersonation import impersonation
+from kube.apiserver.access.impersonation import impersonation
 from kube.apiserver.request import User
 from kube.apiserver.status import StatusError
 

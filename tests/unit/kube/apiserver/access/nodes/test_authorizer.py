@@ -1,8 +1,8 @@
 import pytest
 
-from kube.apiserver.authorization import Attributes
-from kube.apiserver.nodes.authorizer import NodeAuthorizer, node_name
-from kube.apiserver.nodes.references import Placed, PodReferences, Ref
+from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.nodes.authorizer import NodeAuthorizer, node_name
+from kube.apiserver.access.nodes.references import Placed, PodReferences, Ref
 from kube.apiserver.request import User
 from kube.store.cache import WatchCache
 from kube.store.memory import MemoryStore

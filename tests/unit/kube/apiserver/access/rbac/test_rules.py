@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kube.apiserver.authorization import Attributes
-from kube.apiserver.rbac.rules import (
+from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.rbac.rules import (
     EVERYTHING,
     Rule,
     RuleTable,

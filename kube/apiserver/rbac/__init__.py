@@ -1,7 +1,0 @@
-"""Role-based access control: README.md says how the parts fit."""
-
-from kube.apiserver.rbac.escalation import check_write
-from kube.apiserver.rbac.policy import Policy, follow
-from kube.apiserver.rbac.rules import Rule, missing, parse_rules
-
-__all__ = ["Policy", "Rule", "check_write", "follow", "missing", "parse_rules"]
