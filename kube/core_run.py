@@ -156,7 +156,7 @@ def etcd_options(
 async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
     """After the server answers, so that its start does not wait for these imports."""
     from kube.apiserver.local import LocalTransport
-    from kube.apiserver.request import User
+    from kube.apiserver.requests.request import User
     from kube.client import Client
     from kube.measures import Measures
 

@@ -2,7 +2,7 @@
 
 from kube.apiserver import status
 from kube.apiserver.access.authorization import Attributes
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 
 _GROUP = "authorization.k8s.io"

@@ -13,7 +13,7 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind, kind_at, lifecycle
 from kube.apiserver.kinds.services import ServiceAllocator
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api, encode_stored, key_of
 from kube.store import Delete, Op, Put
 from kube.store.cache import WatchCache, store_key

@@ -1,10 +1,11 @@
 """POST pods/NAME/binding: the scheduler's decision."""
 
-from kube.apiserver import bodies, status
-from kube.apiserver.locations import PODS
-from kube.apiserver.options import dry_run_of
-from kube.apiserver.path import Target
-from kube.apiserver.request import Answer, Object, Request, done
+from kube.apiserver import status
+from kube.apiserver.relay.locations import PODS
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.options import dry_run_of
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import Answer, Object, Request, done
 from kube.apiserver.state import Api
 from kube.apiserver.write import rewrite
 

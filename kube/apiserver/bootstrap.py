@@ -7,8 +7,8 @@ from kube.apiserver import status
 from kube.apiserver.admission import NAMESPACES
 from kube.apiserver.default_roles import ensure_roles
 from kube.apiserver.kinds import bootstrap, kind_of
-from kube.apiserver.options import WriteOptions
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.options import WriteOptions
+from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 from kube.apiserver.write import Write, create, rewrite
 from kube.store.entries import Entry

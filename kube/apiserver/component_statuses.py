@@ -12,7 +12,7 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.representation import ListMeta, negotiate
-from kube.apiserver.request import JSON, Answer, Object
+from kube.apiserver.requests.request import JSON, Answer, Object
 from kube.apiserver.state import Api
 from kube.apiserver.verbs import Call
 from kube.store import StoreError

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kube.apiserver.kinds import KINDS, Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.store.entries import Entry
 
 _Convert = Callable[[Object], Object]

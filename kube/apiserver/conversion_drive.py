@@ -12,7 +12,7 @@ from kube.apiserver.customresources import webhook
 from kube.apiserver.kinds import Kind
 from kube.apiserver.outbound.calls import CallFailed
 from kube.apiserver.outbound.places import Unresolved, of_client_config
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 from kube.store.entries import Entry
 

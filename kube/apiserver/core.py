@@ -13,17 +13,11 @@ from kube.apiserver.binding import bind
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
 from kube.apiserver.eviction import evict
 from kube.apiserver.health import health
-from kube.apiserver.limits import too_deep
-from kube.apiserver.locations import pod_stream, proxy
 from kube.apiserver.metrics import Asked, request_kind
-from kube.apiserver.path import Target, parse
-from kube.apiserver.request import (
-    ANONYMOUS,
-    Answer,
-    Request,
-    Response,
-    json_answer,
-)
+from kube.apiserver.relay.locations import pod_stream, proxy
+from kube.apiserver.requests.limits import too_deep
+from kube.apiserver.requests.path import Target, parse
+from kube.apiserver.requests.request import ANONYMOUS, Answer, Request, Response, json_answer
 from kube.apiserver.resource_metrics.answers import answer as metrics
 from kube.apiserver.resource_metrics.kinds import KINDS as METRICS
 from kube.apiserver.scale import scale

@@ -3,10 +3,10 @@
 from typing import Any
 
 from kube.apiserver.access.rbac.rules import missing, parse_rules
-from kube.apiserver.bodies import copy_of
 from kube.apiserver.kinds import Kind, kind_of, lifecycle
 from kube.apiserver.kinds.bootstrap import rbac
-from kube.apiserver.request import Object
+from kube.apiserver.requests.bodies import copy_of
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api, encode_stored, key_of
 from kube.store import Conflict, Put
 

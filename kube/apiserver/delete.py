@@ -7,8 +7,8 @@ from typing import NamedTuple
 from kube.apiserver import admission, conversion, conversion_drive, status
 from kube.apiserver.allocation import removal_ops
 from kube.apiserver.kinds import Kind, lifecycle
-from kube.apiserver.options import DeleteOptions
-from kube.apiserver.request import Object
+from kube.apiserver.requests.options import DeleteOptions
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api, encode_stored, entry_of, key_of
 from kube.store import Conflict, Delete, Put
 from kube.store.entries import Entry

@@ -10,7 +10,7 @@ import msgspec
 from kube.apiserver import openapi_v2, process_disk, status
 from kube.apiserver.aggregation import documents as extension_documents
 from kube.apiserver.kinds import discovery, openapi
-from kube.apiserver.request import JSON, Answer, Object, Request, json_answer, text_answer
+from kube.apiserver.requests.request import JSON, Answer, Object, Request, json_answer, text_answer
 from kube.apiserver.state import Api
 
 SERVED_VERSION = ("1", "36", "3")  # the Kubernetes release whose API this is

@@ -2,15 +2,16 @@
 
 import copy
 
-from kube.apiserver import bodies, status
+from kube.apiserver import status
 from kube.apiserver.access.nodes import restriction
 from kube.apiserver.delete import delete
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.kinds.selectors import LabelSelector, from_object
-from kube.apiserver.locations import PODS
-from kube.apiserver.options import delete_options
-from kube.apiserver.path import Target
-from kube.apiserver.request import ANONYMOUS, EMPTY_QUERY, Answer, Object, Request, done
+from kube.apiserver.relay.locations import PODS
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.options import delete_options
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import ANONYMOUS, EMPTY_QUERY, Answer, Object, Request, done
 from kube.apiserver.state import Api
 from kube.apiserver.write import rewrite
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kube.apiserver.request import Answer, Query, Request, text_answer
+from kube.apiserver.requests.request import Answer, Query, Request, text_answer
 from kube.apiserver.state import Api
 from kube.store import StoreError
 

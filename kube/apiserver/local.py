@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from kube.apiserver import status
 from kube.apiserver.core import ApiServer, refusal
 from kube.apiserver.outbound.calls import CallFailed, Place
-from kube.apiserver.request import Answer, Query, Relay, Request, Streaming, User
+from kube.apiserver.requests.request import Answer, Query, Relay, Request, Streaming, User
 from kube.client.transport import Reply, Stream
 
 SHARE = (

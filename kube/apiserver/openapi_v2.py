@@ -14,7 +14,7 @@ from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import KINDS, Kind, disk
 from kube.apiserver.kinds.descriptions import described
 from kube.apiserver.kinds.patch import PATCH_TYPES
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 
 # Asked for with "@" in the place of the last but one dot, which no parser of media types takes in an answer.
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"

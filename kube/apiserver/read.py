@@ -6,11 +6,11 @@ from itertools import islice
 
 from kube.apiserver import conversion_drive, status
 from kube.apiserver.kinds import Kind
-from kube.apiserver.options import ListOptions, encode_token, list_options, revision_of
-from kube.apiserver.path import Target
 from kube.apiserver.representation import ListMeta, Shown, negotiate
-from kube.apiserver.request import JSON, Answer, Request
-from kube.apiserver.selection import ObjectSelection
+from kube.apiserver.requests.options import ListOptions, encode_token, list_options, revision_of
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import JSON, Answer, Request
+from kube.apiserver.requests.selection import ObjectSelection
 from kube.apiserver.state import Api
 from kube.store import Compacted
 from kube.store.cache import Snapshot

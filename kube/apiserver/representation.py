@@ -10,7 +10,7 @@ import msgspec
 
 from kube.apiserver import conversion, status
 from kube.apiserver.kinds import Kind, table
-from kube.apiserver.request import Object, Query
+from kube.apiserver.requests.request import Object, Query
 from kube.store.entries import Entry
 from kube.store.watchers import View
 

@@ -1,10 +1,11 @@
 """The kinds that are questions: created, answered, not stored."""
 
-from kube.apiserver import access_reviews, bodies
+from kube.apiserver import access_reviews
 from kube.apiserver.access.tokens import TokenError
 from kube.apiserver.kinds import Kind
 from kube.apiserver.representation import negotiate
-from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, User, json_answer
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.request import ANONYMOUS, Answer, Object, Request, User, json_answer
 from kube.apiserver.state import Api
 
 

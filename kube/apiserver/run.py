@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import NamedTuple
 
-from kube.apiserver import allocation, bootstrap, serve
+from kube.apiserver import allocation, bootstrap
 from kube.apiserver.access.authentication import Authenticator, parse_token_file
 from kube.apiserver.access.authorizers import authorizers
 from kube.apiserver.access.bound_tokens import BoundTokens
@@ -30,6 +30,7 @@ from kube.apiserver.outbound.socket import Callouts
 from kube.apiserver.resource_metrics.socket import fetch_from_nodes
 from kube.apiserver.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.servers import Servers
+from kube.apiserver.serving import serve
 from kube.apiserver.state import Api, Settings
 from kube.apiserver.turns import Turns
 from kube.apiserver.upkeep import EventExpiry, compact, forget

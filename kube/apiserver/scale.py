@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from kube.apiserver import bodies, conversion, status
+from kube.apiserver import conversion, status
 from kube.apiserver.kinds import Kind, patch, schema
-from kube.apiserver.path import Target
-from kube.apiserver.request import Answer, Object, Request, json_answer
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import Answer, Object, Request, json_answer
 from kube.apiserver.state import Api
 from kube.apiserver.write import update, write_of
 

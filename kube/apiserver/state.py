@@ -16,10 +16,10 @@ from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.dynamic_admission.registrations import Registrations
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.services import ServiceAllocator
-from kube.apiserver.limits import check_stored
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.outbound.calls import Caller, Silent
-from kube.apiserver.request import Object
+from kube.apiserver.requests.limits import check_stored
+from kube.apiserver.requests.request import Object
 from kube.apiserver.resource_metrics import kinds as resource_metrics
 from kube.apiserver.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.turns import Turns

@@ -1,11 +1,12 @@
 """POST serviceaccounts/NAME/token: a signed JWT."""
 
-from kube.apiserver import bodies, status
+from kube.apiserver import status
 from kube.apiserver.access.nodes import restriction
 from kube.apiserver.kinds import Kind
-from kube.apiserver.locations import NODES, PODS
-from kube.apiserver.path import Target
-from kube.apiserver.request import ANONYMOUS, Answer, Object, Request, json_answer
+from kube.apiserver.relay.locations import NODES, PODS
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import ANONYMOUS, Answer, Object, Request, json_answer
 from kube.apiserver.state import Api, rfc3339
 
 _TOKEN_S = (600, 3600, 1 << 32)  # least, default and most seconds a token lasts

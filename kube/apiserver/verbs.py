@@ -3,16 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from kube.apiserver import admission, bodies, conversion, conversion_drive, read, reviews, status
+from kube.apiserver import admission, conversion, conversion_drive, read, reviews, status
 from kube.apiserver.binding import bind
 from kube.apiserver.delete import Review, delete, delete_all, returns_object
 from kube.apiserver.dynamic_admission import drive as dynamic
 from kube.apiserver.dynamic_admission.attempts import Attempt
 from kube.apiserver.kinds import Kind, managed_fields, patch
-from kube.apiserver.options import DeleteOptions, delete_options, list_options, revision_of
-from kube.apiserver.path import Target
 from kube.apiserver.representation import ListMeta, Shown, negotiate
-from kube.apiserver.request import (
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.options import DeleteOptions, delete_options, list_options, revision_of
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import (
     ANONYMOUS,
     JSON,
     Answer,
@@ -22,7 +23,7 @@ from kube.apiserver.request import (
     Streaming,
     json_answer,
 )
-from kube.apiserver.selection import ObjectSelection
+from kube.apiserver.requests.selection import ObjectSelection
 from kube.apiserver.state import Api
 from kube.apiserver.watch import watch
 from kube.apiserver.write import Write, Written, checked, create, update, write_of

@@ -8,12 +8,12 @@ import msgspec
 from kube.apiserver import conversion_drive, status
 from kube.apiserver.kinds import Kind
 from kube.apiserver.metrics import Stream as Counted
-from kube.apiserver.options import ListOptions, list_options
-from kube.apiserver.path import Target
 from kube.apiserver.read import converted, selected, wait_for
 from kube.apiserver.representation import Shown, event_line, negotiate
-from kube.apiserver.request import JSON, Request, Streaming
-from kube.apiserver.selection import ObjectSelection
+from kube.apiserver.requests.options import ListOptions, list_options
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import JSON, Request, Streaming
+from kube.apiserver.requests.selection import ObjectSelection
 from kube.apiserver.state import Api
 from kube.store import Compacted
 from kube.store.entries import Entry

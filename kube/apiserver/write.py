@@ -4,15 +4,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from kube.apiserver import admission, allocation, bodies, conversion, conversion_drive, options, status
+from kube.apiserver import admission, allocation, conversion, conversion_drive, status
 from kube.apiserver.admission import quotas
 from kube.apiserver.customresources import admission as definitions
 from kube.apiserver.delete import remove
 from kube.apiserver.dynamic_admission import drive as dynamic
 from kube.apiserver.dynamic_admission.attempts import Attempt, Operation
 from kube.apiserver.kinds import Kind, defaults, lifecycle, managed_fields, schema, validation
-from kube.apiserver.options import WriteOptions
-from kube.apiserver.request import ANONYMOUS, Object, Request, User
+from kube.apiserver.requests import bodies, options
+from kube.apiserver.requests.options import WriteOptions
+from kube.apiserver.requests.request import ANONYMOUS, Object, Request, User
 from kube.apiserver.state import Api, encode_stored, entry_of, key_of
 from kube.apiserver.status import FieldError
 from kube.store import Conflict, Op, Put

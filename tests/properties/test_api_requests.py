@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kube.apiserver.core import ApiServer
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import in_memory
 from kube.client.transport import Reply
 

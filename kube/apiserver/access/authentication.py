@@ -9,7 +9,7 @@ from typing import Any
 from kube.apiserver import status
 from kube.apiserver.access.bound_tokens import AUTHENTICATED, CREDENTIAL_ID, BoundTokens
 from kube.apiserver.access.tokens import TokenError
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 
 
 def user_of_certificate(certificate: Mapping[str, Any] | None, der: bytes | None = None) -> User | None:

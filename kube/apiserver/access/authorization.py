@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kube.apiserver.request import ANONYMOUS, Query, User
+from kube.apiserver.requests.request import ANONYMOUS, Query, User
 
 if TYPE_CHECKING:
     from kube.apiserver.access.rbac.rules import Rule

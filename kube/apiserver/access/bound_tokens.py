@@ -6,7 +6,7 @@ A token is a signature and a promise: the signature is checked once (0.1 ms) and
 from collections import OrderedDict
 
 from kube.apiserver.access.tokens import TokenError, TokenSigner
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 from kube.store.cache import WatchCache
 
 _REMEMBERED = 4096

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from kube.apiserver import status
 from kube.apiserver.access.authorization import Attributes
-from kube.apiserver.request import ANONYMOUS, User
+from kube.apiserver.requests.request import ANONYMOUS, User
 
 _USER, _GROUP, _UID, _EXTRA = "impersonate-user", "impersonate-group", "impersonate-uid", "impersonate-extra-"
 _AUTHENTICATION = "authentication.k8s.io"

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 _DEFAULT_AUDIENCES = (ISSUER, "api", "podnet")

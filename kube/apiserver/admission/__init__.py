@@ -12,7 +12,7 @@ from kube.apiserver.access.nodes.authorizer import node_name
 from kube.apiserver.admission import ingresses, limit_ranges, nodes, pods, service_accounts, storage
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 from kube.apiserver.status import GroupName
 

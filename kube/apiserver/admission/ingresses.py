@@ -2,7 +2,7 @@
 
 from kube.apiserver.admission.kinds import INGRESS_CLASSES, spec_of
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 _DEFAULT = "ingressclass.kubernetes.io/is-default-class"

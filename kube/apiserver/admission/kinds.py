@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kube.apiserver.kinds import Kind, kind_at
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 

@@ -8,7 +8,7 @@ from kube.apiserver.kinds import Kind
 from kube.apiserver.kinds.amounts import Amounts, amounts, pod_amounts
 from kube.apiserver.kinds.pod_lifecycle import qos_class
 from kube.apiserver.kinds.quantity import Quantity, parse, render
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 ANNOTATION = "kubernetes.io/limit-ranger"

@@ -1,7 +1,7 @@
 """TaintNodesByCondition: nothing is scheduled to a node before it has said that it is ready."""
 
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 _NOT_READY = "node.kubernetes.io/not-ready"

@@ -3,7 +3,7 @@
 from kube.apiserver import status
 from kube.apiserver.admission.kinds import PRIORITY_CLASSES, RUNTIME_CLASSES, spec_of
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")

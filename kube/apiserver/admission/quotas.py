@@ -13,7 +13,7 @@ from kube.apiserver.admission.kinds import QUOTAS
 from kube.apiserver.kinds import Kind, quota
 from kube.apiserver.kinds.amounts import Amounts, amounts, shown
 from kube.apiserver.kinds.quota.usage import total
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api, encode_stored, key_of
 from kube.store import Put
 from kube.store.entries import Entry

@@ -5,7 +5,7 @@ from typing import Any
 from kube.apiserver import status
 from kube.apiserver.admission.kinds import SERVICE_ACCOUNTS, spec_of
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -4,7 +4,7 @@ The controllers take the finalizers off again.
 """
 
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 _FINALIZERS = {

@@ -7,7 +7,7 @@ from kube.apiserver import status
 from kube.apiserver.aggregation.services import Extension
 from kube.apiserver.outbound.calls import Place
 from kube.apiserver.outbound.places import Unresolved, decoded_ca, of_service
-from kube.apiserver.request import ANONYMOUS, Relay, Request, User
+from kube.apiserver.requests.request import ANONYMOUS, Relay, Request, User
 from kube.apiserver.state import Api
 
 OPENAPI = "/openapi/v3"

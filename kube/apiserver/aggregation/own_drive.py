@@ -10,8 +10,8 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.aggregation.services import API_SERVICES, AVAILABLE
 from kube.apiserver.kinds import KINDS, Kind, kind_at
-from kube.apiserver.options import WriteOptions
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.options import WriteOptions
+from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 from kube.apiserver.write import Write, create, rewrite
 from kube.store import Conflict, Delete, StoreError

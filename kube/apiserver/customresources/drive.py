@@ -115,7 +115,7 @@ class DefinitionUpkeep:
 
     async def _delete(self, definition: Object, entries: list[Entry]) -> None:
         from kube.apiserver.delete import delete_all
-        from kube.apiserver.options import DeleteOptions
+        from kube.apiserver.requests.options import DeleteOptions
 
         kinds = kinds_of(definition)
         if kinds and entries:

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from kube.apiserver.kinds import Kind
 from kube.apiserver.kinds.kind import GroupVersionKind
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 

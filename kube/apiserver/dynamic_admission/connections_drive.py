@@ -4,8 +4,8 @@ from kube.apiserver.dynamic_admission import drive
 from kube.apiserver.dynamic_admission.attempts import Attempt
 from kube.apiserver.kinds import Kind
 from kube.apiserver.kinds.kind import GroupVersionKind
-from kube.apiserver.path import Target
-from kube.apiserver.request import ANONYMOUS, Object, Request
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import ANONYMOUS, Object, Request
 from kube.apiserver.state import Api
 
 # What the options of a connection are called, by resource and subresource.

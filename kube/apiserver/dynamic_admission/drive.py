@@ -1,7 +1,7 @@
 """Admission that users define, around a write: first what changes the object, then what judges it."""
 
 from kube.apiserver.dynamic_admission.attempts import Attempt
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 

@@ -19,7 +19,7 @@ from kube.apiserver.kinds.managed_fields.atomics import atomics
 from kube.apiserver.kinds.managed_fields.merging import merge
 from kube.apiserver.kinds.managed_fields.ownable import structure_of
 from kube.apiserver.kinds.patch import json_patch
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 _CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}

@@ -9,7 +9,7 @@ from kube.apiserver.cel.functions.authorizer import Authorizer, Decision, Questi
 from kube.apiserver.dynamic_admission.attempts import Attempt, request_of
 from kube.apiserver.kinds import KINDS, Kind
 from kube.apiserver.kinds.selectors import from_object
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 
 _NO_KIND = "failed to configure policy: failed to find resource referenced by paramKind: '{}, Kind={}'"

@@ -3,7 +3,7 @@
 from kube.apiserver import conversion_drive
 from kube.apiserver.dynamic_admission.attempts import Attempt
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 

@@ -19,7 +19,7 @@ from kube.apiserver.kinds import Kind
 from kube.apiserver.kinds.patch import json_patch
 from kube.apiserver.outbound.calls import CallFailed
 from kube.apiserver.outbound.places import Unresolved, of_client_config
-from kube.apiserver.request import Object
+from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 
 _log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ import binascii
 from typing import Any
 from urllib.parse import urlsplit
 
-from kube.apiserver.locations import SERVICES, ready_endpoints
 from kube.apiserver.outbound.calls import Place
+from kube.apiserver.relay.locations import SERVICES, ready_endpoints
 from kube.apiserver.state import Api
 
 Object = dict[str, Any]

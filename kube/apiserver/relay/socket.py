@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from kube.apiserver.outbound.calls import Place
 from kube.apiserver.relay.response import ResponseRewriter
-from kube.apiserver.request import Relay
+from kube.apiserver.requests.request import Relay
 
 CONNECT_S = 10.0
 

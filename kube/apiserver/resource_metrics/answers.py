@@ -6,14 +6,14 @@ import msgspec
 
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind
-from kube.apiserver.locations import NODES, PODS, node_address
-from kube.apiserver.options import list_options
 from kube.apiserver.read import selected
+from kube.apiserver.relay.locations import NODES, PODS, node_address
 from kube.apiserver.representation import ListMeta, negotiate
-from kube.apiserver.request import JSON, Answer, Object
+from kube.apiserver.requests.options import list_options
+from kube.apiserver.requests.request import JSON, Answer, Object
+from kube.apiserver.requests.selection import ObjectSelection
 from kube.apiserver.resource_metrics import kinds
 from kube.apiserver.resource_metrics.summaries import Place, Summary, Use
-from kube.apiserver.selection import ObjectSelection
 from kube.apiserver.state import Api
 from kube.apiserver.verbs import Call
 from kube.store.entries import Entry

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import in_memory
 from kube.apiserver.state import Settings
 from kube.client import Client

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import in_memory
 from kube.client import Client
 from kube.core_run import scheduler_profile

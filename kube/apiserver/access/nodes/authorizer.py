@@ -8,7 +8,7 @@ from kube.apiserver.access.authorization import Attributes, Decision, UserRules
 from kube.apiserver.access.nodes.references import PodReferences, Ref
 from kube.apiserver.access.rbac.rules import RuleTable, keys_of, parse_rules
 from kube.apiserver.kinds.bootstrap.rbac import NODE_RULES
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.store.cache import WatchCache
 
 NODES_GROUP = "system:nodes"

@@ -9,7 +9,7 @@ from kube.apiserver import status
 from kube.apiserver.access.nodes.authorizer import LEASE_NAMESPACE, node_name
 from kube.apiserver.access.nodes.references import MIRROR
 from kube.apiserver.kinds import Kind, kind_at
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 
 # Labels of Kubernetes' own domains that a kubelet sets on its Node.

@@ -10,7 +10,7 @@ from kube.apiserver.access.authorization import MASTERS, Attributes, Authorizer
 from kube.apiserver.access.rbac.policy import GROUP, Policy, RoleKey
 from kube.apiserver.access.rbac.rules import EVERYTHING, Rule, compact, describe, missing, parse_rules
 from kube.apiserver.kinds import Kind
-from kube.apiserver.request import Object, User
+from kube.apiserver.requests.request import Object, User
 
 _ROLES = (f"roles.{GROUP}", f"clusterroles.{GROUP}")
 _BINDINGS = (f"rolebindings.{GROUP}", f"clusterrolebindings.{GROUP}")

@@ -13,7 +13,7 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.access.authorization import Attributes, Decision, UserRules
 from kube.apiserver.access.rbac.rules import RawRule, Rule, RuleTable, keys_of
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.store.cache import WatchCache
 from kube.store.watchers import Event
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from kube.apiserver.request import Answer, Query, Request
+from kube.apiserver.requests.request import Answer, Query, Request
 from kube.apiserver.run import in_memory
 from kube.store import Unavailable
 from kube.store.memory import MemoryStore

@@ -3,7 +3,7 @@
 import asyncio
 
 from kube.apiserver.core import ApiServer
-from kube.apiserver.request import Answer, Query, Request, User
+from kube.apiserver.requests.request import Answer, Query, Request, User
 from kube.apiserver.run import open_api
 from kube.apiserver.servers import GONE_S, Seen, Servers, gone, look
 from kube.apiserver.state import Api, Settings

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import in_memory
 from kube.apiserver.state import Settings
 from kube.client import ApiError, Client, NotFound, PatchKind, Reply, Stream, Transport

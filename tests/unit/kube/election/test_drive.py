@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import Random
 
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import in_memory
 from kube.client import Client
 from kube.election import Elector, Terms

@@ -11,7 +11,7 @@ import pytest
 
 from kube.apiserver.core import ApiServer
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import in_memory
 from kube.apiserver.state import Settings
 from kube.client.transport import Reply

@@ -9,7 +9,7 @@ from kube.apiserver.access.authorization import (
     exact_fields,
 )
 from kube.apiserver.access.authorizers import parse_modes
-from kube.apiserver.request import ANONYMOUS, Query, User
+from kube.apiserver.requests.request import ANONYMOUS, Query, User
 
 JANE = User("jane", ("system:authenticated",))
 

@@ -13,7 +13,7 @@ from kube.apiserver.access.bound_tokens import BoundTokens
 from kube.apiserver.access.tokens import ISSUER, TokenError, TokenSigner
 from kube.apiserver.core import ApiServer
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.run import open_api
 from kube.apiserver.state import Settings
 from kube.apiserver.status import StatusError

@@ -1,7 +1,7 @@
 import pytest
 
 from kube.apiserver.access.impersonation import impersonation
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.status import StatusError
 
 ROOT = User("root", ("system:masters",))

@@ -8,7 +8,7 @@ from kube.apiserver.aggregation.availability_drive import Availability
 from kube.apiserver.aggregation.forwarding import extension_of, forwarded, headers_of
 from kube.apiserver.aggregation.own_drive import wanted
 from kube.apiserver.kinds import KINDS
-from kube.apiserver.request import Request, User
+from kube.apiserver.requests.request import Request, User
 from kube.apiserver.status import StatusError
 from tests.unit.kube.apiserver.conftest import Caller, run
 from tests.unit.kube.apiserver.far_servers import FarServers, Object

@@ -3,7 +3,7 @@ import pytest
 from kube.apiserver.access.authorization import Attributes
 from kube.apiserver.access.nodes.authorizer import NodeAuthorizer, node_name
 from kube.apiserver.access.nodes.references import Placed, PodReferences, Ref
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.store.cache import WatchCache
 from kube.store.memory import MemoryStore
 

@@ -5,7 +5,7 @@ import pytest
 from kube.apiserver.access.nodes import restriction
 from kube.apiserver.access.nodes.references import MIRROR
 from kube.apiserver.kinds import Kind, kind_at
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.status import StatusError
 
 NODE = User("system:node:n1", ("system:nodes",))

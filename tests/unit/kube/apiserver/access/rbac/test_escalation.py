@@ -7,7 +7,7 @@ from kube.apiserver.access.rbac import check_write, parse_rules
 from kube.apiserver.access.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.bootstrap.rbac import rule
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.status import StatusError
 
 GROUP = "rbac.authorization.k8s.io"

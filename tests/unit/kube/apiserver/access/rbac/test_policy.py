@@ -9,7 +9,7 @@ from kube.apiserver.access.authorization import Attributes, Chain
 from kube.apiserver.access.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey, binding_of
 from kube.apiserver.access.rbac.rules import Rule, parse_rules
 from kube.apiserver.kinds.bootstrap import rbac
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 from kube.apiserver.status import StatusError
 
 READ_PODS = Role([Rule(("get", "list"), ("",), ("pods",))])

@@ -15,7 +15,7 @@ from kube.apiserver.access.rbac.rules import (
     missing,
     parse_rules,
 )
-from kube.apiserver.request import User
+from kube.apiserver.requests.request import User
 
 JANE = User("jane")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kube.apiserver.core import ApiServer
-from kube.apiserver.request import Query, Relay, Request
+from kube.apiserver.requests.request import Query, Relay, Request
 
 ADDRESSES = [{"type": "Hostname", "address": "n1"}, {"type": "InternalIP", "address": "10.0.0.11"}]
 

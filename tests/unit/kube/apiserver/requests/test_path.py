@@ -2,7 +2,7 @@
 
 import pytest
 
-from kube.apiserver.path import Target, parse
+from kube.apiserver.requests.path import Target, parse
 
 
 @pytest.mark.parametrize(

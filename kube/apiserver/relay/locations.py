@@ -6,8 +6,8 @@ from urllib.parse import quote, urlencode
 
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind, kind_at
-from kube.apiserver.path import Target
-from kube.apiserver.request import Answer, Object, Query, Relay, Request, text_answer
+from kube.apiserver.requests.path import Target
+from kube.apiserver.requests.request import Answer, Object, Query, Relay, Request, text_answer
 from kube.apiserver.state import Api
 
 _SERVICE_NAME = "kubernetes.io/service-name"

@@ -3,8 +3,8 @@ import gzip
 
 import pytest
 
-from kube.apiserver.compression import LEAST_BYTES, accepts_gzip, compressed, is_wanted
-from kube.apiserver.request import Answer
+from kube.apiserver.requests.request import Answer
+from kube.apiserver.serving.compression import LEAST_BYTES, accepts_gzip, compressed, is_wanted
 
 LARGE = Answer(200, b'{"a":1}' * (LEAST_BYTES // 4), headers=(("ETag", '"x"'),))
 

@@ -7,15 +7,16 @@ import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kube.apiserver import compression, http, status
+from kube.apiserver import status
 from kube.apiserver.access.authentication import Authenticator, user_of_certificate
 from kube.apiserver.core import ApiServer, refusal
-from kube.apiserver.limits import MAX_BYTES
 from kube.apiserver.outbound.calls import Place
 from kube.apiserver.relay.pages import Origin
 from kube.apiserver.relay.response import ResponseRewriter
 from kube.apiserver.relay.socket import FarSide, connect
-from kube.apiserver.request import Answer, Query, Relay, Request, Streaming, User
+from kube.apiserver.requests.limits import MAX_BYTES
+from kube.apiserver.requests.request import Answer, Query, Relay, Request, Streaming, User
+from kube.apiserver.serving import compression, http
 
 _log = logging.getLogger(__name__)
 IDLE_S = 300.0  # a connection without a request is closed after this; client-go closes its own after 90 s

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kube.apiserver.bodies import parse_json, parse_yaml
-from kube.apiserver.limits import MAX_BYTES, MAX_DEPTH, is_deep
+from kube.apiserver.requests.bodies import parse_json, parse_yaml
+from kube.apiserver.requests.limits import MAX_BYTES, MAX_DEPTH, is_deep
 from kube.apiserver.status import StatusError
 
 

@@ -8,8 +8,8 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind, protobuf
 from kube.apiserver.kinds.schema import duplicate_fields, read
-from kube.apiserver.limits import MAX_BYTES, check_depth, check_yaml_depth, is_deep, too_deep
-from kube.apiserver.request import Object, Request
+from kube.apiserver.requests.limits import MAX_BYTES, check_depth, check_yaml_depth, is_deep, too_deep
+from kube.apiserver.requests.request import Object, Request
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _ACCEPTED = ("application/json", "application/yaml", PROTOBUF)

@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Mapping
 
-from kube.apiserver.request import Answer
+from kube.apiserver.requests.request import Answer
 
 LEAST_BYTES = 128 << 10
 _FASTEST, _GZIP = 1, 31  # zlib's level, and its window bits for gzip's container

@@ -9,7 +9,7 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind
 from kube.apiserver.kinds.selectors import FieldSelector, LabelSelector, parse_fields, parse_labels
-from kube.apiserver.request import Object, Query
+from kube.apiserver.requests.request import Object, Query
 from kube.apiserver.status import GroupName
 
 _LIST_OPTIONS = GroupName("meta.k8s.io", "ListOptions")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kube.apiserver.http import BadRequest, RequestReader, forwarded_head, parse_head
+from kube.apiserver.serving.http import BadRequest, RequestReader, forwarded_head, parse_head
 
 GET = b"GET /api?x=1 HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nX-One: 2\r\n\r\n"
 POST = b"POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
