@@ -1,6 +1,7 @@
 """Connections by service and endpoint, from counters that start anew whenever their element does. Pure."""
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import NamedTuple
 
 SERVICES_SHOWN_MAX = 1000
@@ -15,6 +16,21 @@ class Count(NamedTuple):
     service: str
     packets: int
     endpoint: str = ""
+
+
+class CountedPackets(Enum):
+    """What a backend did to them."""
+
+    INVALID_DROPPED = "dropped because connection tracking did not know them"
+    LOCALHOST_ACCEPTED = "first packets of connections to node ports on 127.0.0.0/8"
+
+
+class PacketCount(NamedTuple):
+    """What one of the kernel's counters says; `place` is the counter's own, and both families may name the same."""
+
+    place: str
+    what: CountedPackets
+    packets: int
 
 
 Label = tuple[str, str]
@@ -48,6 +64,20 @@ class Totals:
         if len(used) > most:
             used = sorted(used, key=lambda item: -item[1])[:most]
         return dict(sorted(used))
+
+
+class PacketTotals:
+    """Adds up packets of each kind, over counters that are made anew."""
+
+    def __init__(self) -> None:
+        self._totals = Totals()
+
+    def take(self, counts: Iterable[PacketCount]) -> dict[CountedPackets, int]:
+        """All counters that there are; those of kinds that are counted, 0 among them."""
+        by_place = {count.place: count for count in counts}
+        self._totals.take(Count((c.place, b""), c.what.name, c.packets) for c in by_place.values())
+        totals = self._totals.busiest(len(CountedPackets))
+        return {c.what: totals.get((c.what.name, ""), 0) for c in by_place.values()}
 
 
 def by_service(counts: Iterable[Count]) -> Mapping[str, int]:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from kproxy.backends.registry import Backend, Counting, DroppingInvalid
-from kproxy.counters import ENDPOINTS_SHOWN_MAX, SERVICES_SHOWN_MAX, Count, Totals
+from kproxy.backends.registry import Backend, BackendError, Counting, CountingPackets
+from kproxy.counters import ENDPOINTS_SHOWN_MAX, SERVICES_SHOWN_MAX, Count, PacketCount, PacketTotals, Totals
 from kproxy.drive import Proxy
 from kproxy.exposition import Metric
 from kproxy.forwarding import ForwardingTable, ServicePortName
@@ -67,15 +67,19 @@ def _show(metric: Metric, values: Iterable[tuple[tuple[str, ...], int]]) -> None
         metric.set(total, *labels)
 
 
-async def count_invalid(proxy: Proxy, backends: Mapping[int, Backend], every_s: float = _EVERY_S) -> None:
-    """Packets that iptables mode dropped because connection tracking did not know them, of both families."""
-    totals = Totals()
+async def count_packets(proxy: Proxy, backends: Mapping[int, Backend], every_s: float = _EVERY_S) -> None:
+    """What iptables mode counts as kube-proxy does, of both families."""
+    totals = PacketTotals()
+    shown = proxy.metrics.packets
     await proxy.synced_once.wait()
-    while asked_of := {f: b for f, b in backends.items() if isinstance(b, DroppingInvalid)}:
-        counts = [
-            Count((str(family), b""), "", await asyncio.to_thread(backend.invalid_dropped))
-            for family, backend in asked_of.items()
-        ]
-        totals.take(counts)
-        proxy.metrics.invalid_dropped.set(totals.busiest(1).get(("", ""), 0))
+    while counting := [b for b in backends.values() if isinstance(b, CountingPackets)]:
+        found: list[PacketCount] = []
+        try:
+            for backend in counting:
+                found += await asyncio.to_thread(backend.packet_counts)
+        except (OSError, BackendError) as error:
+            _log.debug("no counters", error=str(error))
+        else:
+            for what, total in totals.take(found).items():
+                shown[what].set(total)
         await asyncio.sleep(every_s)

@@ -1,5 +1,6 @@
 """kproxy's metrics under kube-proxy's names, labels and buckets (v1.36). Pure."""
 
+from kproxy.counters import CountedPackets
 from kproxy.exposition import Registry
 
 _PROGRAMMING_BUCKETS = (
@@ -49,11 +50,18 @@ class ProxyMetrics:
         self.iptables_total = made.gauge(
             f"{_PREFIX}_iptables_total", "Rules that are there", ("table", *_FAMILY)
         )
-        self.invalid_dropped = made.counter(
-            "kubeproxy_iptables_ct_state_invalid_dropped_packets_total",
-            "Packets dropped because connection tracking did not know them",
-        )
-        self.invalid_dropped.clear()  # shown where it is counted
+        self.packets = {
+            CountedPackets.INVALID_DROPPED: made.counter(
+                "kubeproxy_iptables_ct_state_invalid_dropped_packets_total",
+                "Packets dropped because connection tracking did not know them",
+            ),
+            CountedPackets.LOCALHOST_ACCEPTED: made.counter(
+                "kubeproxy_iptables_localhost_nodeports_accepted_packets_total",
+                "Connections to node ports on loopback addresses, by their first packets",
+            ),
+        }
+        for metric in self.packets.values():
+            metric.clear()  # shown where it is counted
         self.iptables_last = made.gauge(
             f"{_PREFIX}_iptables_last", "Rules that the last sync wrote", ("table", *_FAMILY)
         )

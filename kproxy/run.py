@@ -17,7 +17,7 @@ from kproxy.backends.registry import BACKENDS, Backend, BackendError
 from kproxy.cleanup_socket import CleanupRequests
 from kproxy.config import ConfigError, Configuration, split_address
 from kproxy.conntrack_socket import Cleaner
-from kproxy.counters_run import count_connections, count_invalid
+from kproxy.counters_run import count_connections, count_packets
 from kproxy.drive import Proxy
 from kproxy.health import Answer
 from kproxy.last_known_drive import LastKnown
@@ -202,7 +202,7 @@ async def _attend(proxy: Proxy, backends: Mapping[int, Backend]) -> None:
     proxy.metrics.mode.set(1, next(iter(backends.values())).name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(count_connections(proxy, backends))
-        tasks.create_task(count_invalid(proxy, backends))
+        tasks.create_task(count_packets(proxy, backends))
         tasks.create_task(monitor(proxy, backends))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import import_module
 from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
-from kproxy.counters import Count
+from kproxy.counters import Count, PacketCount
 from kproxy.explain import RulesSay
 from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
 from kproxy.node import NodeRules
@@ -82,11 +82,11 @@ class Counting(Protocol):
 
 
 @runtime_checkable
-class DroppingInvalid(Protocol):
-    """A backend that drops what connection tracking calls invalid; asked in a thread."""
+class CountingPackets(Protocol):
+    """A backend whose kernel counts what it did to some packets; asked in a thread."""
 
-    def invalid_dropped(self) -> int:
-        """Packets since the rule was written."""
+    def packet_counts(self) -> list[PacketCount]:
+        """Of each kind that it counts."""
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BUILTINS = frozenset({"ACCEPT", "DROP", "RETURN"})
 _MODULES = frozenset(
-    {"addrtype", "comment", "conntrack", "mark", "recent", "set", "statistic", "tcp", "udp", "sctp"}
+    {"addrtype", "comment", "conntrack", "mark", "nfacct", "recent", "set", "statistic", "tcp", "udp", "sctp"}
 )
 
 
@@ -195,6 +195,7 @@ _OPTIONS: dict[str, Callable[[_Words], dict[str, Any]]] = {
     "--name": lambda words: {"recent_name": words.plain()},
     "--mask": _ignored,
     "--match-set": lambda words: {"in_set": words.plain(), "in_set_by": words.plain()},
+    "--nfacct-name": lambda words: {"counter": words.plain()},
     "--to-destination": lambda words: {"target": Dnat(words.plain())},
     "--set-xmark": _set_mark,
     "--or-mark": lambda words: {"target": MarkOr(int(words.plain(), 0))},

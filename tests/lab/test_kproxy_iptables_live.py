@@ -2,21 +2,25 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kproxy.backends.iptables.apply import IptablesBackend
 from kproxy.backends.iptables.trace_socket import TRACER
-from kproxy.backends.registry import DroppingInvalid
+from kproxy.backends.registry import CountingPackets
+from kproxy.counters import CountedPackets, PacketTotals
 from linux import netns, process
 from linux.iptables.parse import understood
 from linux.iptables.run import Iptables
-from tests.flows.kproxy_rows import ROWS, Flow, Setup, intake_of, node_of, packet_of
+from linux.rtnl.socket import Rtnl
+from tests.flows.kproxy_rows import ROWS, Flow, Port, R, Setup, Svc, here, intake_of, node_of, packet_of
 from tests.lab.environments import interpreter_with
 
 pytestmark = pytest.mark.lab
@@ -95,18 +99,37 @@ def test_a_rule_that_somebody_removed_is_missed(space: int) -> None:
     assert netns.run_in(space, said) == ("forward", "pass")
 
 
+@pytest.mark.parametrize("accounted", [None, False], ids=["by the kernel's counters", "by the rules"])
 @pytest.mark.parametrize("variant", ["nft", "legacy"])
-def test_what_conntrack_does_not_know_is_counted(variant: str, space: int) -> None:
-    setup, programs = ROWS[0].setup, _programs(4, variant)
+def test_connections_to_node_ports_on_localhost_are_counted(
+    variant: str, accounted: bool | None, space: int
+) -> None:
+    """Each once, however often the rules are written; what conntrack does not know stays apart."""
+    service = Svc(ports=(Port(node_port=30080),), type="NodePort", endpoints=(here(R),))
+    setup, programs = Setup((service,), node_ports=None), _programs(4, variant)
+    node = msgspec.structs.replace(node_of(setup, 4), localhost_node_ports=True)
 
-    def dropped() -> tuple[int, int]:
-        backend = IptablesBackend(node_of(setup, 4), programs)
-        assert isinstance(backend, DroppingInvalid)
-        absent = backend.invalid_dropped()
-        backend.sync(intake_of(setup, 4).tables[4])
-        return absent, backend.invalid_dropped()
+    def counted() -> list[dict[CountedPackets, int]]:
+        with Rtnl() as rtnl:
+            lo = rtnl.link("lo")
+            assert lo is not None
+            rtnl.set_link(lo.ifindex, up=True)
+            rtnl.add_address(lo.ifindex, R, 32)  # the endpoint is here, and refuses
+        backend = IptablesBackend(node, programs, accounted=accounted)
+        assert isinstance(backend, CountingPackets)
+        totals = PacketTotals()
+        table = intake_of(setup, 4).tables[4]
+        found = []
+        for _ in range(2):
+            backend.sync(table)
+            with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", 30080)):
+                pass
+            found.append(totals.take(backend.packet_counts()))
+        return found
 
-    assert netns.run_in(space, dropped) == (0, 0)
+    assert netns.run_in(space, counted) == [
+        {CountedPackets.INVALID_DROPPED: 0, CountedPackets.LOCALHOST_ACCEPTED: count} for count in (1, 2)
+    ]
 
 
 def test_without_our_rules_there_is_nothing_to_say(space: int) -> None:

@@ -9,6 +9,7 @@ from kproxy.backends.iptables.memory_disk import memorize, recall
 from kproxy.backends.iptables.pieces import FILTER, NAT
 from kproxy.backends.iptables.plan import JUMPS, SHARED, Plan, Work
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
+from kproxy.counters import CountedPackets, PacketCount
 from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
 from kproxy.node import NodeRules
 from linux import sysctl
@@ -16,24 +17,37 @@ from linux.iptables.restore import Edit, Saved, document
 from linux.iptables.rules import Jump
 from linux.iptables.run import Iptables, IptablesFailed, of_host, tables_exist
 from linux.logging_kv import get_logger
+from linux.nfacct.socket import Counters
 from linux.process import ProgramFailed
 
 _log = get_logger("kproxy.iptables")
 _KEPT = frozenset({n.FIREWALL, n.MARK_MASQ})  # kubelet's, too
+_COUNTED = {
+    n.INVALID_DROPPED: CountedPackets.INVALID_DROPPED,
+    n.LOCALHOST_ACCEPTED: CountedPackets.LOCALHOST_ACCEPTED,
+}
+_COUNTING_RULES = {
+    CountedPackets.INVALID_DROPPED: (FILTER, n.FORWARD, "DROP"),
+    CountedPackets.LOCALHOST_ACCEPTED: (NAT, n.LOCALHOST_NODE_PORTS, "RETURN"),
+}
 
 
 class IptablesBackend:
-    """One IP family."""
+    """One IP family. `accounted`: rules add to the kernel's named counters; None: where they can."""
 
     name: ClassVar[str] = "iptables"
 
-    def __init__(self, node: NodeRules, programs: Iptables | None = None) -> None:
+    def __init__(
+        self, node: NodeRules, programs: Iptables | None = None, *, accounted: bool | None = None
+    ) -> None:
         self._node = node
         self._programs = programs or of_host(node.family == IPV6)
         self._plan = Plan(node)
         self._in_step = False
         self._syncs = 0  # is_intact looks from another thread
         self._seen_generation: int | None = None
+        self._accounted = accounted
+        self._rewritten = 0  # times: the rules' own counters begin anew each time
 
     def set_node(self, node: NodeRules) -> None:
         self._node = node
@@ -53,18 +67,40 @@ class IptablesBackend:
         self._syncs += 1
         try:
             if full:
-                self._plan = Plan(self._node)
                 self._allow_localhost()
-                work = self._plan.full(table, self._programs.save())
+                work = self._rewrite(table)
             else:
                 assert only is not None
                 work = self._plan.partial(table, only, self._node)
-            self._carry_out(work)
+                self._carry_out(work)
         except (IptablesFailed, ProgramFailed) as error:
             self._in_step = False
             raise BackendError(f"{error}; all rules will be written again") from error
         self._in_step = True
         return SyncReport(full=full, operations=work.chain_count, rules=self._plan.rule_counts(work))
+
+    def _rewrite(self, table: ForwardingTable) -> Work:
+        """With the kernel's counters; without, where rules cannot use them (no xt_nfacct)."""
+        saved = self._programs.save()
+        if self._accounted is None:
+            self._accounted = _make_counters()
+        if self._accounted:
+            try:
+                return self._write(table, saved, accounted=True)
+            except IptablesFailed as error:
+                refusal = error
+            work = self._write(table, saved, accounted=False)
+            self._accounted = False
+            _log.info("rules count by themselves", program=self._programs.program, why=str(refusal))
+            return work
+        return self._write(table, saved, accounted=False)
+
+    def _write(self, table: ForwardingTable, saved: Mapping[str, Saved], *, accounted: bool) -> Work:
+        self._rewritten += 1
+        self._plan = Plan(self._node, accounted=accounted)
+        work = self._plan.full(table, saved)
+        self._carry_out(work)
+        return work
 
     def _carry_out(self, work: Work) -> None:
         text = document(work.edits)
@@ -95,9 +131,21 @@ class IptablesBackend:
             self._seen_generation = generation
         return good or self._syncs != syncs
 
-    def invalid_dropped(self) -> int:
-        """Packets that connection tracking did not know and KUBE-FORWARD dropped, since its rules were written."""
-        return self._programs.packets(FILTER, n.FORWARD, "DROP")
+    def packet_counts(self) -> list[PacketCount]:
+        if self._accounted:
+            with Counters() as kernel:
+                return [PacketCount(name, what, kernel.packets(name) or 0) for name, what in _COUNTED.items()]
+        try:
+            return [
+                PacketCount(
+                    f"{self._node.family} {chain} {self._rewritten}",
+                    what,
+                    self._programs.packets(table, chain, target),
+                )
+                for what, (table, chain, target) in _COUNTING_RULES.items()
+            ]
+        except ProgramFailed as error:
+            raise BackendError(f"packets could not be counted: {error}") from error
 
     def _holds(self, table: str) -> bool:
         wanted = {chain: len(rules) for chain, rules in list(self._plan.written(table).items())}
@@ -142,6 +190,17 @@ def remove_all(programs: Iptables) -> None:
         lines.append("COMMIT")
     if lines:
         programs.restore("\n".join(lines) + "\n")
+
+
+def _make_counters() -> bool:
+    try:
+        with Counters() as kernel:
+            for name in n.COUNTERS:
+                kernel.ensure(name)
+    except OSError as error:
+        _log.info("the kernel has no named counters, rules count by themselves", error=error.strerror)
+        return False
+    return True
 
 
 def make(rules: Mapping[int, NodeRules], *, own_table: bool) -> dict[int, Backend]:

@@ -157,6 +157,10 @@ class _Builder:
 
     def _external_rules(self) -> Iterator[Rule]:
         service, cluster = self._service, Jump(self._cluster)
+        if self._node.localhost_node_ports and any(
+            f.kind is FrontendKind.NODE_PORT for f in service.frontends
+        ):
+            yield Rule(Jump(n.LOCALHOST_NODE_PORTS), destination="127.0.0.0/8")
         if service.short_circuit is None:
             yield Rule(Jump(n.MARK_MASQ), comment=self._say("external traffic"))
             yield Rule(cluster)

@@ -58,7 +58,7 @@ JUMPS: tuple[tuple[str, str, Rule], ...] = (
     (FILTER, "OUTPUT", Rule(Jump(n.FIREWALL))),
 )
 SHARED: dict[str, tuple[str, ...]] = {
-    NAT: (n.SERVICES, n.NODE_PORTS, n.POSTROUTING, n.MARK_MASQ, n.HAIRPIN, n.CANARY),
+    NAT: (n.SERVICES, n.NODE_PORTS, n.POSTROUTING, n.MARK_MASQ, n.HAIRPIN, n.LOCALHOST_NODE_PORTS, n.CANARY),
     FILTER: (
         n.SERVICES,
         n.EXTERNAL_SERVICES,
@@ -82,10 +82,14 @@ class Work(NamedTuple):
 
 
 class Plan:
-    """For one IP family: chains as they should be, and as they were written last."""
+    """For one IP family: chains as they should be, and as they were written last.
 
-    def __init__(self, node: NodeRules) -> None:
+    `accounted`: the kernel has the counters n.COUNTERS; else the rules' own packets count, until they are rewritten.
+    """
+
+    def __init__(self, node: NodeRules, *, accounted: bool = False) -> None:
         self._node = node
+        self._accounted = accounted
         self._pieces: dict[ServicePortName, Pieces] = {}
         self._written: dict[str, Chains] = {NAT: {}, FILTER: {}}
 
@@ -219,6 +223,9 @@ class Plan:
                 return (Rule(MarkOr(mark)),)
             case "nat", n.HAIRPIN:
                 return tuple(self._hairpins())
+            case "nat", n.LOCALHOST_NODE_PORTS:
+                count = Rule(RETURN, counter=self._counter(n.LOCALHOST_ACCEPTED))
+                return (count,) if node.localhost_node_ports else ()
             case "nat", n.POSTROUTING:
                 return (
                     Rule(Jump(n.HAIRPIN), states=("DNAT",), mark=mark, mark_not=True),
@@ -258,9 +265,13 @@ class Plan:
                     Masquerade(), source=source, destination=destination, comment="pods behind one bridge"
                 )
 
+    def _counter(self, name: str) -> str:
+        return name if self._accounted else ""
+
     def _forward_rules(self, mark: int) -> tuple[Rule, ...]:
         """Packets that conntrack calls invalid would reach the sender untranslated, who answers with a reset."""
-        invalid = (Rule(DROP, states=("INVALID",)),) if self._node.drops_invalid else ()
+        drop = Rule(DROP, states=("INVALID",), counter=self._counter(n.INVALID_DROPPED))
+        invalid = (drop,) if self._node.drops_invalid else ()
         return (
             *invalid,
             Rule(ACCEPT, mark=mark, comment="kubernetes forwarding rules"),

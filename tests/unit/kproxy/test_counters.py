@@ -1,6 +1,6 @@
 """Connections add up over counters that start anew."""
 
-from kproxy.counters import Count, Totals, by_endpoint, by_service
+from kproxy.counters import Count, CountedPackets, PacketCount, PacketTotals, Totals, by_endpoint, by_service
 
 
 def _count(packets: int, place: bytes = b"1", service: str = "ns/a:p", endpoint: str = "") -> Count:
@@ -46,3 +46,23 @@ def test_counters_of_one_service_and_endpoint_add_up() -> None:
     counts = [_count(2, endpoint="e"), _count(3, b"2", endpoint="e"), _count(4, b"3", endpoint="f")]
     assert by_service(counts) == {"ns/a:p": 9}
     assert by_endpoint(counts) == {("ns/a:p", "e"): 5, ("ns/a:p", "f"): 4}
+
+
+def test_a_counter_that_both_families_name_counts_once() -> None:
+    counts = [
+        PacketCount("invalid", CountedPackets.INVALID_DROPPED, 3),
+        PacketCount("invalid", CountedPackets.INVALID_DROPPED, 4),  # read a moment later
+        PacketCount("localhost", CountedPackets.LOCALHOST_ACCEPTED, 0),
+    ]
+    totals = PacketTotals()
+    for _ in range(2):
+        assert totals.take(counts) == {
+            CountedPackets.INVALID_DROPPED: 4,
+            CountedPackets.LOCALHOST_ACCEPTED: 0,
+        }
+
+
+def test_rules_of_both_families_count_together_and_on_when_they_are_rewritten() -> None:
+    what, totals = CountedPackets.INVALID_DROPPED, PacketTotals()
+    assert totals.take([PacketCount("4 F", what, 3), PacketCount("6 F", what, 2)]) == {what: 5}
+    assert totals.take([PacketCount("4 F", what, 1), PacketCount("6 F", what, 2)]) == {what: 6}

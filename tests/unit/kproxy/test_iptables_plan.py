@@ -12,7 +12,7 @@ from kproxy.backends.iptables.plan import Plan, Work
 from kproxy.forwarding import ServicePortName
 from kproxy.node import LocalCIDR, NodeRules
 from linux.iptables.restore import Edit, Saved, document
-from linux.iptables.rules import Rule
+from linux.iptables.rules import DROP, Jump, Rule
 from tests.flows.kproxy_rows import (
     AFFINITY,
     EXTERNAL_LOCAL,
@@ -126,6 +126,29 @@ def test_localhost_node_ports_are_kept_from_strangers() -> None:
     plan.full({}, {})
     assert plan.chains(FILTER)[n.FIREWALL] != ()
     assert _planned(RANGED).chains(FILTER)[n.FIREWALL] == ()
+
+
+def test_connections_to_node_ports_on_localhost_are_counted_where_they_answer() -> None:
+    """Only on the way of a service with a node port, and by the kernel's own counter where it has one."""
+    node = NodeRules(family=4, localhost_node_ports=True)
+    count = Jump(n.LOCALHOST_NODE_PORTS)
+    setups = {"node port": EXTERNAL_LOCAL, "none": Setup((Svc(endpoints=(away(A),)),))}
+    for expected, (case, setup) in zip((True, False), setups.items(), strict=True):
+        plan = Plan(node, accounted=True)
+        plan.full(intake_of(setup, 4).tables[4], {})
+        chains = plan.chains(NAT)
+        jumping = {chain for chain, rules in chains.items() if any(r.target == count for r in rules)}
+        assert jumping == ({n.own(n.EXTERNAL, _NAME)} if expected else set()), case
+        assert [r.counter for r in chains[n.LOCALHOST_NODE_PORTS]] == ["localhost_nps_accepted_pkts"]
+
+
+def test_without_the_kernels_counters_rules_count_by_themselves() -> None:
+    node = NodeRules(family=4, localhost_node_ports=True, drops_invalid=True)
+    plan = Plan(node)
+    plan.full(intake_of(EXTERNAL_LOCAL, 4).tables[4], {})
+    rules = [rule for kind in (NAT, FILTER) for chain in plan.chains(kind).values() for rule in chain]
+    assert {rule.counter for rule in rules} == {""}
+    assert Rule(DROP, states=("INVALID",)) in plan.chains(FILTER)[n.FORWARD]
 
 
 class _Kernel:

@@ -60,6 +60,7 @@ def rules(draw: st.DrawFn) -> Rule:
         recent_set=listed if draw(st.booleans()) else "",
         comment=draw(st.sampled_from(["", "ns/svc:p cluster IP", "it's one", "-j DROP"])),
         in_set=in_set,
+        counter=draw(st.sampled_from(["", "ct_state_invalid_dropped_pkts"])),
         in_set_by=draw(st.sampled_from(["dst,dst", "dst,dst,src", "src"])) if in_set else "",
     )
 
