@@ -5,25 +5,27 @@
 
 import logging
 
-from kube.apiserver import component_statuses, documents, status
+from kube.apiserver import status
 from kube.apiserver.access.authorization import Attributes, exact_fields
 from kube.apiserver.access.impersonation import impersonation
 from kube.apiserver.aggregation.forwarding import extension_of, forwarded
-from kube.apiserver.binding import bind
+from kube.apiserver.computed import component_statuses
+from kube.apiserver.computed.resource_metrics.answers import answer as metrics
+from kube.apiserver.computed.resource_metrics.kinds import KINDS as METRICS
+from kube.apiserver.documents.health import health
+from kube.apiserver.documents.paths import document, not_found
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
-from kube.apiserver.eviction import evict
-from kube.apiserver.health import health
 from kube.apiserver.metrics import Asked, request_kind
 from kube.apiserver.relay.locations import pod_stream, proxy
 from kube.apiserver.requests.limits import too_deep
 from kube.apiserver.requests.path import Target, parse
 from kube.apiserver.requests.request import ANONYMOUS, Answer, Request, Response, json_answer
-from kube.apiserver.resource_metrics.answers import answer as metrics
-from kube.apiserver.resource_metrics.kinds import KINDS as METRICS
-from kube.apiserver.scale import scale
 from kube.apiserver.state import Api
-from kube.apiserver.token_request import token
-from kube.apiserver.verbs import VERBS, Call
+from kube.apiserver.subresources.binding import bind
+from kube.apiserver.subresources.eviction import evict
+from kube.apiserver.subresources.scale import scale
+from kube.apiserver.subresources.token_request import token
+from kube.apiserver.verbs.table import VERBS, Call
 from kube.store import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -147,13 +149,13 @@ class ApiServer:
 
     async def _dispatch(self, call: Call | None, request: Request) -> Response:
         if call is None:
-            found = await health(self.api, request) or documents.document(self.api, request)
+            found = await health(self.api, request) or document(self.api, request)
             if found is not None:
                 return found if request.method in ("GET", "HEAD") else _wrong_method()
             target = parse(request.path)
             if target is not None and target.group in {kind.group for kind in self.api.catalog.kinds}:
                 raise status.path_not_found()
-            return documents.not_found()
+            return not_found()
         if call.target.subresource:
             return await self._subresource(call)
         if call.verb not in call.kind.verbs:

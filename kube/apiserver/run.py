@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import NamedTuple
 
-from kube.apiserver import allocation, bootstrap
 from kube.apiserver.access.authentication import Authenticator, parse_token_file
 from kube.apiserver.access.authorizers import authorizers
 from kube.apiserver.access.bound_tokens import BoundTokens
@@ -19,6 +18,8 @@ from kube.apiserver.access.tokens import TokenSigner
 from kube.apiserver.aggregation.availability_drive import Availability
 from kube.apiserver.aggregation.own_drive import OwnServices, trust
 from kube.apiserver.aggregation.services import Extensions
+from kube.apiserver.computed.resource_metrics.socket import fetch_from_nodes
+from kube.apiserver.computed.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.core import ApiServer
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.customresources.drive import DefinitionUpkeep
@@ -27,13 +28,12 @@ from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.outbound.calls import Caller, Silent
 from kube.apiserver.outbound.socket import Callouts
-from kube.apiserver.resource_metrics.socket import fetch_from_nodes
-from kube.apiserver.resource_metrics.summaries import NodeSummaries
-from kube.apiserver.servers import Servers
 from kube.apiserver.serving import serve
-from kube.apiserver.state import Api, Settings
-from kube.apiserver.turns import Turns
-from kube.apiserver.upkeep import EventExpiry, compact, forget
+from kube.apiserver.state import Api, Settings, Turns
+from kube.apiserver.upkeep import bootstrap
+from kube.apiserver.upkeep.retention import EventExpiry, compact, forget
+from kube.apiserver.upkeep.servers import Servers
+from kube.apiserver.verbs import allocation
 from kube.certs import Pki
 from kube.store import Store
 from kube.store.cache import WatchCache

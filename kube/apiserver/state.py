@@ -1,5 +1,6 @@
 """What all handlers share: the store and its cache, the clock, chance, the settings."""
 
+from asyncio import Lock
 from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from kube.apiserver.access.bound_tokens import BoundTokens
 from kube.apiserver.access.rbac.policy import Policy
 from kube.apiserver.access.tokens import TokenSigner
 from kube.apiserver.aggregation.services import Extensions
+from kube.apiserver.computed.resource_metrics import kinds as resource_metrics
+from kube.apiserver.computed.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.dynamic_admission.registrations import Registrations
 from kube.apiserver.kinds import Kind, kind_at
@@ -20,9 +23,6 @@ from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.outbound.calls import Caller, Silent
 from kube.apiserver.requests.limits import check_stored
 from kube.apiserver.requests.request import Object
-from kube.apiserver.resource_metrics import kinds as resource_metrics
-from kube.apiserver.resource_metrics.summaries import NodeSummaries
-from kube.apiserver.turns import Turns
 from kube.store import Store
 from kube.store.cache import WatchCache, store_key
 from kube.store.entries import Entry, served
@@ -43,12 +43,22 @@ class Settings(NamedTuple):
     bookmark_period_s: float = 60.0
     watch_timeout_s: tuple[int, int] = (1800, 3600)
     version: str = "0.1.0"
-    authorization_modes: tuple[str, ...] = ("AlwaysAllow",)  # "Node", "RBAC": see authorizers.py
+    authorization_modes: tuple[str, ...] = ("AlwaysAllow",)  # "Node", "RBAC": see access/authorizers.py
 
     @property
     def anonymous(self) -> bool:
         """Callers without credentials are somebody (system:anonymous), whom roles may let do something."""
         return self.authorization_modes != ("AlwaysAllow",)
+
+
+class Turns:
+    """Writes that would only get in each other's way go one after the other: a lock by name, for one event loop."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, Lock] = {}
+
+    def of(self, name: str) -> Lock:
+        return self._locks.setdefault(name, Lock())
 
 
 class Api(NamedTuple):

@@ -14,7 +14,7 @@ from kube.apiserver.outbound.places import Unresolved
 from kube.apiserver.relay.locations import SERVICES
 from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
-from kube.apiserver.write import rewrite
+from kube.apiserver.verbs.write import rewrite
 from kube.store import StoreError
 
 _log = logging.getLogger(__name__)

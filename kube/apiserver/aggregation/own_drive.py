@@ -13,7 +13,7 @@ from kube.apiserver.kinds import KINDS, Kind, kind_at
 from kube.apiserver.requests.options import WriteOptions
 from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
-from kube.apiserver.write import Write, create, rewrite
+from kube.apiserver.verbs.write import Write, create, rewrite
 from kube.store import Conflict, Delete, StoreError
 from kube.store.cache import store_key
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from kube.apiserver.computed.resource_metrics.kinds import KINDS as METRICS
 from kube.apiserver.customresources import openapi
 from kube.apiserver.customresources.naming import (
     ESTABLISHED,
@@ -16,7 +17,6 @@ from kube.apiserver.customresources.naming import (
 from kube.apiserver.customresources.resource import CustomVersion
 from kube.apiserver.kinds import KINDS, Kind, kind_at
 from kube.apiserver.kinds.kind import CRUD, SCALE, STATUS
-from kube.apiserver.resource_metrics.kinds import KINDS as METRICS
 from kube.store.cache import WatchCache
 from kube.store.entries import Entry
 from kube.store.watchers import Event

@@ -94,7 +94,7 @@ class DefinitionUpkeep:
             await self._write_status(name, wanted)
 
     async def _write_status(self, name: str, wanted: Object) -> None:
-        from kube.apiserver.write import rewrite
+        from kube.apiserver.verbs.write import rewrite
 
         await rewrite(self._api, DEFINITIONS, "", name, lambda stored: {**stored, "status": wanted})
 
@@ -114,16 +114,16 @@ class DefinitionUpkeep:
         await self._delete(definition, [entry for entry in left if b'"deletionTimestamp"' not in entry.body])
 
     async def _delete(self, definition: Object, entries: list[Entry]) -> None:
-        from kube.apiserver.delete import delete_all
         from kube.apiserver.requests.options import DeleteOptions
+        from kube.apiserver.verbs.delete import delete_all
 
         kinds = kinds_of(definition)
         if kinds and entries:
             await delete_all(self._api, kinds[0], entries, DeleteOptions())
 
     async def _let_go(self, name: str) -> None:
-        from kube.apiserver.delete import remove
         from kube.apiserver.state import encode_stored, key_of
+        from kube.apiserver.verbs.delete import remove
         from kube.store import Put
 
         entry = self._api.get(DEFINITIONS, "", name)

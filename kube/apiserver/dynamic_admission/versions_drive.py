@@ -1,8 +1,8 @@
 """An attempt's objects in the version that a rule names."""
 
-from kube.apiserver import conversion_drive
 from kube.apiserver.dynamic_admission.attempts import Attempt
 from kube.apiserver.kinds import Kind
+from kube.apiserver.representation import conversion_drive
 from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api
 

@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 
-from kube.apiserver import openapi_v2
+from kube.apiserver.documents import openapi_v2
 from kube.apiserver.kinds import disk, openapi
 from kube.apiserver.kinds.descriptions import KIND, TYPES, described
 

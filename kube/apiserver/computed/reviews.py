@@ -1,0 +1,65 @@
+"""The kinds that are questions: created, answered, not stored."""
+
+from kube.apiserver.access.tokens import TokenError
+from kube.apiserver.computed import access_reviews
+from kube.apiserver.kinds import Kind
+from kube.apiserver.representation.views import negotiate
+from kube.apiserver.requests import bodies
+from kube.apiserver.requests.request import ANONYMOUS, Answer, Object, Request, User, json_answer
+from kube.apiserver.state import Api
+
+
+def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | None:
+    """None when the kind is none of these."""
+    answer = _REVIEWS.get(kind.key)
+    if answer is None:
+        return None
+    negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
+    obj = bodies.subresource_of(request, kind.api_version, kind.kind)
+    metadata = obj.setdefault("metadata", {})
+    metadata.setdefault("creationTimestamp", None)
+    if namespace:
+        metadata["namespace"] = namespace
+    obj["status"] = answer(api, obj, request.user or ANONYMOUS)
+    return json_answer(obj, 201)
+
+
+def user_info(user: User) -> Object:
+    """authentication.k8s.io/v1 UserInfo."""
+    info: Object = {"username": user.name, "groups": list(user.groups)}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.extra:
+        info["extra"] = {name: list(values) for name, values in user.extra.items()}
+    return info
+
+
+def _self(api: Api, obj: Object, user: User) -> Object:
+    return {"userInfo": user_info(user)}
+
+
+def _token(api: Api, obj: Object, user: User) -> Object:
+    spec = obj.get("spec") or {}
+    audiences = tuple(spec.get("audiences") or ())
+    if api.tokens is None or api.signer is None:
+        return {"authenticated": False, "error": "this server has no key for ServiceAccount tokens"}
+    try:
+        found, claims = api.tokens.verify(spec.get("token", ""), api.clock(), audiences)
+    except TokenError as error:
+        return {"authenticated": False, "error": str(error)}
+    wanted = audiences or api.signer.audiences
+    return {
+        "authenticated": True,
+        "user": user_info(found),
+        "audiences": [name for name in claims.get("aud") or () if name in wanted],
+    }
+
+
+_REVIEWS = {
+    "selfsubjectaccessreviews.authorization.k8s.io": access_reviews.self_access,
+    "subjectaccessreviews.authorization.k8s.io": access_reviews.subject_access,
+    "localsubjectaccessreviews.authorization.k8s.io": access_reviews.local_access,
+    "selfsubjectrulesreviews.authorization.k8s.io": access_reviews.self_rules,
+    "selfsubjectreviews.authentication.k8s.io": _self,
+    "tokenreviews.authentication.k8s.io": _token,
+}

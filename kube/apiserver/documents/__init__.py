@@ -1,0 +1,1 @@
+"""Paths that name no resource: discovery, OpenAPI, version, metrics (`paths`), and health (`health`)."""
