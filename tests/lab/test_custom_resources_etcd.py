@@ -13,7 +13,7 @@ from kube.store.etcd.drive import EtcdStore
 from kube.store.etcd.options import EtcdOptions
 from tests.lab.etcd_server import EtcdCluster
 from tests.unit.kube.apiserver.conftest import Caller
-from tests.unit.kube.customresources.conftest import DEFINITIONS, THINGS, definition, thing
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, THINGS, definition, thing
 
 pytestmark = pytest.mark.lab
 

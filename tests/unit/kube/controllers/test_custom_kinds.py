@@ -10,9 +10,9 @@ import pytest
 
 from kube.client import NotFound
 from kube.objects import ConfigMap, Namespace
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, definition, thing
 from tests.unit.kube.controllers import virtual
 from tests.unit.kube.controllers.cluster import JSON, Cluster, cluster, send
-from tests.unit.kube.customresources.conftest import DEFINITIONS, definition, thing
 
 FREE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 THINGS = "/apis/example.com/v1/namespaces/demo/things"

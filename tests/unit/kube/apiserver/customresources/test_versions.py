@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.kube.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
 
 PATH = f"{DEFINITIONS}/things.example.com"
 V2 = THINGS.replace("/v1/", "/v2/")

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tests.unit.kube.apiserver.conftest import Caller, run
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, Object, definition
 from tests.unit.kube.apiserver.far_servers import FarServers
-from tests.unit.kube.customresources.conftest import DEFINITIONS, Object, definition
 
 __all__ = ["run"]
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from kube.store.memory import MemoryStore
-from tests.unit.kube.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
 
 PATH = f"{DEFINITIONS}/things.example.com"
 

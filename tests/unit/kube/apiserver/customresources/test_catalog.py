@@ -5,7 +5,7 @@ from typing import Any
 from kube.apiserver.customresources import naming
 from kube.apiserver.customresources.catalog import is_shadowed, kinds_of
 from kube.apiserver.kinds import KINDS
-from tests.unit.kube.customresources.conftest import DEFINITIONS, Object, definition
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, Object, definition
 
 NOW = "2026-11-21T09:00:00Z"
 

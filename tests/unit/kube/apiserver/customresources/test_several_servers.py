@@ -9,7 +9,7 @@ from typing import Any
 from kube.apiserver.run import in_memory
 from kube.store.memory import MemoryStore
 from tests.unit.kube.apiserver.conftest import Caller
-from tests.unit.kube.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
 
 PATH = f"{DEFINITIONS}/things.example.com"
 

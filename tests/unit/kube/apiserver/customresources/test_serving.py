@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kube.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, THINGS, Object, definition, thing
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kube.apiserver.customresources import naming
-from tests.unit.kube.customresources.conftest import definition
+from tests.unit.kube.apiserver.customresources.conftest import definition
 
 NOW, LATER = "2026-11-21T09:00:00Z", "2026-11-21T10:00:00Z"
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kube.apiserver.customresources import openapi
-from tests.unit.kube.customresources.conftest import DEFINITIONS, Object, definition
+from tests.unit.kube.apiserver.customresources.conftest import DEFINITIONS, Object, definition
 
 SPEC: Object = {
     "type": "object",

@@ -12,7 +12,7 @@ from kube.apiserver.customresources.structural import parse
 from kube.apiserver.kinds import defaults, kind_at
 from kube.apiserver.kinds.managed_fields.field_set import from_fields_v1, paths_of, to_fields_v1
 from kube.apiserver.status import FieldError
-from tests.unit.kube.customresources.conftest import definition
+from tests.unit.kube.apiserver.customresources.conftest import definition
 
 KIND = kind_at("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 NAMES = st.sampled_from(["a", "b", "c"])

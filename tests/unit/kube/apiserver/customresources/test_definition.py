@@ -7,7 +7,7 @@ import pytest
 from kube.apiserver.customresources.definition import rules
 from kube.apiserver.kinds import defaults, kind_at
 from kube.apiserver.status import FieldError
-from tests.unit.kube.customresources.conftest import definition
+from tests.unit.kube.apiserver.customresources.conftest import definition
 
 KIND = kind_at("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 assert KIND is not None
