@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from kproxy import cleanup_socket
+from kproxy import cleanup_socket, feature_gates
 from kproxy.backends.registry import BackendError
 from kproxy.config import ConfigError, Configuration, validate
 from kproxy.flags import apply_flags, go_style, logging_of, overrides_of_file, parser, shown
@@ -59,6 +59,9 @@ def _proxy(given: list[str]) -> int:
         config = apply_flags(Configuration(), parsed)
     validate(config)
     _set_up_logging(config, parsed)
+    gone = feature_gates.check(config.feature_gates or {})
+    if gone:
+        _log.warning("feature gates of earlier releases have no effect", gates=",".join(gone))
     if parsed.write_config_to:
         from kproxy import config_disk
 

@@ -9,12 +9,16 @@ from typing import Any, get_args
 
 import msgspec
 
+from kproxy import feature_gates
 from kproxy.addresses import canonical_cidr, canonical_ip, family_of
 from kproxy.duration import parse_duration_s
 
 API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"
 KIND = "KubeProxyConfiguration"
 MODES = ("", "auto", "nftables", "iptables", "ipvs", "userspace")
+_HIDDEN_METRICS_OF = (
+    "1.35"  # the minor version before the one that is followed: all that kube-proxy 1.36 takes
+)
 DETECT_LOCAL_MODES = ("", "ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
 _ABBREVIATIONS = {"Cidr": "CIDR", "Cidrs": "CIDRs", "Arp": "ARP", "Qps": "QPS"}
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:]*)):(?P<port>\d{1,5})\Z")
@@ -209,6 +213,7 @@ def validate(config: Configuration) -> None:
     _one_of("mode", config.mode, MODES)
     _one_of("detectLocalMode", config.detect_local_mode, DETECT_LOCAL_MODES)
     _check_logging(config.logging or {})
+    _check_versions(config)
     _check_durations(config)
     _check_detector(config)
     if canonical_ip(config.bind_address) is None:
@@ -236,6 +241,20 @@ def _check_logging(written: Mapping[str, Any]) -> None:
     verbosity = written.get("verbosity", 0)
     if not isinstance(verbosity, int) or verbosity < 0:
         raise ConfigError(f"logging.verbosity: {verbosity!r} is no number from 0 on")
+
+
+def _check_versions(config: Configuration) -> None:
+    """What differs from release to release, in the words of 1.36."""
+    try:
+        feature_gates.check(config.feature_gates or {})
+    except feature_gates.GateError as error:
+        raise ConfigError(str(error)) from error
+    hidden = config.show_hidden_metrics_for_version
+    if hidden not in ("", _HIDDEN_METRICS_OF):
+        raise ConfigError(
+            f"showHiddenMetricsForVersion: {hidden!r}: must be omitted or have the value '{_HIDDEN_METRICS_OF}'; "
+            "only the previous minor version is allowed"
+        )
 
 
 def _check_durations(config: Configuration) -> None:

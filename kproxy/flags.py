@@ -41,8 +41,30 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _gates(text: str) -> dict[str, bool]:
-    pairs = (part.partition("=") for part in text.split(",") if part)
-    return {name.strip(): boolean(value.strip()) for name, _, value in pairs}
+    found = {}
+    for part in text.split(","):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if part and not equals:
+            raise argparse.ArgumentTypeError(f"{part!r} is no NAME=BOOL")
+        if part:
+            try:
+                found[name] = boolean(value)
+            except ValueError as error:
+                raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+    return found
+
+
+class _Merged(argparse.Action):
+    """Gates of a flag that is given again are added to those before."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), **values})
 
 
 def _address_or_off(text: str) -> str:
@@ -185,7 +207,8 @@ examples:
     made.add_argument("--metrics-port", type=int, help=argparse.SUPPRESS)
     for flag in FLAGS:
         text = flag.help or argparse.SUPPRESS
-        made.add_argument(f"--{flag.name}", type=flag.read, metavar=flag.metavar, help=text)
+        action = _Merged if flag.read is _gates else "store"
+        made.add_argument(f"--{flag.name}", action=action, type=flag.read, metavar=flag.metavar, help=text)
     for name in IGNORED:
         made.add_argument(f"--{name}", f"-{name}", help=argparse.SUPPRESS)
     return made

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import pytest
 
+from kproxy.feature_gates import FREE, LOCKED_OFF, LOCKED_ON
 from kube.client import Client
 from kube.objects import EndpointSlice, Node, Service
 from linux import netns, process
@@ -319,3 +320,12 @@ def test_every_flag_of_kube_proxy_is_taken() -> None:
 
     known = {text.lstrip("-") for action in parser()._actions for text in action.option_strings}
     assert set(names) - known == set()
+
+
+def test_kube_proxy_knows_the_same_feature_gates() -> None:
+    """All of them at once: it ends at the version, which it looks at after the gates."""
+    on, off = LOCKED_ON | {gate for gate in FREE if not gate.startswith("All")}, LOCKED_OFF
+    gates = ",".join([*(f"{gate}=true" for gate in sorted(on)), *(f"{gate}=false" for gate in sorted(off))])
+    flags = (f"--feature-gates={gates}", "--show-hidden-metrics-for-version=1.0")
+    said = process.run([KUBE_PROXY, *flags], check=False).stderr
+    assert "only the previous minor version is allowed" in said, said[-500:]

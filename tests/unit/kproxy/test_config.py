@@ -148,7 +148,8 @@ def test_flags_in_all_of_gos_spellings() -> None:
         "--bind-address-hard-fail=false",
         "--nodeport-addresses=10.0.0.0/8,192.168.0.0/16",
         "--iptables-min-sync-period=5s",
-        "--feature-gates=A=true,B=false",
+        "--feature-gates=AllAlpha=true,AllowServiceExternalIPs=false",
+        "--feature-gates=AllBeta=true",
         "--v=4",
         "--logtostderr",
     )
@@ -157,7 +158,7 @@ def test_flags_in_all_of_gos_spellings() -> None:
     assert config.section.masquerade_all
     assert config.node_port_addresses == ("10.0.0.0/8", "192.168.0.0/16")
     assert config.min_sync_period_s == 5
-    assert config.feature_gates == {"A": True, "B": False}
+    assert config.feature_gates == {"AllAlpha": True, "AllowServiceExternalIPs": False, "AllBeta": True}
 
 
 def test_minimum_sync_period_is_nothing_unless_asked_for() -> None:
@@ -209,3 +210,39 @@ def test_logging_flags_count_before_the_file(
 ) -> None:
     config = Configuration(logging=written)
     assert logging_of(config, parser().parse_args(go_style(flags))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"featureGates": {"Foo": True}}, "unrecognized feature gate: Foo"),
+        (
+            {"featureGates": {"MultiCIDRServiceAllocator": False}},
+            "cannot set feature gate MultiCIDRServiceAllocator to false, feature is locked to true",
+        ),
+        (
+            {"showHiddenMetricsForVersion": "1.34"},
+            "must be omitted or have the value '1.35'; only the previous minor version is allowed",
+        ),
+    ],
+)
+def test_gates_and_versions_are_refused_in_kube_proxys_words(fields: dict[str, Any], said: str) -> None:
+    config, _ = from_mapping({**_HEAD, **fields})
+    with pytest.raises(ConfigError) as refusal:
+        validate(config)
+    assert said in str(refusal.value)
+
+
+def test_a_gate_may_be_set_to_what_it_is() -> None:
+    config = _read(
+        featureGates={"MultiCIDRServiceAllocator": True, "AllAlpha": False},
+        showHiddenMetricsForVersion="1.35",
+    )
+    validate(config)
+
+
+@pytest.mark.parametrize("text", ["Foo", "AllAlpha=maybe"])
+def test_a_flag_that_is_no_gate_is_wrong_usage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args([f"--feature-gates={text}"])
+    assert text.partition("=")[0] in capsys.readouterr().err
