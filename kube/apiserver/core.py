@@ -12,11 +12,13 @@ from kube.apiserver.aggregation.forwarding import extension_of, forwarded
 from kube.apiserver.computed import component_statuses
 from kube.apiserver.computed.resource_metrics.answers import answer as metrics
 from kube.apiserver.computed.resource_metrics.kinds import KINDS as METRICS
+from kube.apiserver.computed.reviews import is_review, review
 from kube.apiserver.documents.health import health
 from kube.apiserver.documents.paths import document, not_found
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
 from kube.apiserver.metrics import Asked, request_kind
 from kube.apiserver.relay.locations import pod_stream, proxy
+from kube.apiserver.requests.call import Call
 from kube.apiserver.requests.limits import too_deep
 from kube.apiserver.requests.path import Target, parse
 from kube.apiserver.requests.request import ANONYMOUS, Answer, Request, Response, json_answer
@@ -25,7 +27,7 @@ from kube.apiserver.subresources.binding import bind
 from kube.apiserver.subresources.eviction import evict
 from kube.apiserver.subresources.scale import scale
 from kube.apiserver.subresources.token_request import token
-from kube.apiserver.verbs.table import VERBS, Call
+from kube.apiserver.verbs.table import VERBS
 from kube.store import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -164,6 +166,10 @@ class ApiServer:
             return await component_statuses.answer(self.api, call)
         if call.kind in METRICS:
             return await metrics(self.api, call)
+        if is_review(call.kind):
+            return review(self.api, call)
+        if call.kind.key == "bindings":
+            return await bind(self.api, call.target, call.request)
         return await VERBS[call.verb](self.api, call)
 
     async def _subresource(self, call: Call) -> Response:

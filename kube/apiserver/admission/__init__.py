@@ -7,9 +7,16 @@ from collections.abc import Callable
 
 from kube.apiserver import status
 from kube.apiserver.access import rbac
-from kube.apiserver.access.nodes import restriction
 from kube.apiserver.access.nodes.authorizer import node_name
-from kube.apiserver.admission import ingresses, limit_ranges, nodes, pods, service_accounts, storage
+from kube.apiserver.admission import (
+    ingresses,
+    limit_ranges,
+    node_restriction,
+    nodes,
+    pods,
+    service_accounts,
+    storage,
+)
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.kinds import Kind
 from kube.apiserver.requests.request import Object, User
@@ -42,7 +49,7 @@ def admit_create(api: Api, kind: Kind, obj: Object, user: User) -> None:
         namespace_lifecycle(api, kind, obj)
     rbac.check_write(api.policy, api.authorizer, kind, obj, None, user)
     if "Node" in api.settings.authorization_modes:
-        restriction.check_create(kind, obj, user)
+        node_restriction.check_create(kind, obj, user)
     for admit in ON_CREATE.get(kind.key, ()):
         admit(api, kind, obj)
 
@@ -51,7 +58,7 @@ def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: st
     """Raises StatusError; may fill new in."""
     rbac.check_write(api.policy, api.authorizer, kind, new, old, user)
     if "Node" in api.settings.authorization_modes:
-        restriction.check_update(kind, new, old, subresource, user)
+        node_restriction.check_update(kind, new, old, subresource, user)
     if kind.key == "pods" and not subresource:
         pods.keep(new, old)
         pods.default_tolerations(api, kind, new)
@@ -72,7 +79,7 @@ def admit_deletion_by(api: Api, kind: Kind, namespace: str, name: str, user: Use
         return
     entry = api.get(kind, namespace, name)
     if entry is not None:
-        restriction.check_delete(kind, entry.decode(), user)
+        node_restriction.check_delete(kind, entry.decode(), user)
 
 
 def namespace_lifecycle(api: Api, kind: Kind, obj: Object) -> None:

@@ -10,8 +10,7 @@ from kube.apiserver import status
 from kube.apiserver.aggregation.forwarding import headers_of, place_of
 from kube.apiserver.aggregation.services import API_SERVICES, AVAILABLE, Extension, condition
 from kube.apiserver.outbound.calls import CallFailed
-from kube.apiserver.outbound.places import Unresolved
-from kube.apiserver.relay.locations import SERVICES
+from kube.apiserver.outbound.places import SERVICES, Unresolved
 from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 from kube.apiserver.verbs.write import rewrite

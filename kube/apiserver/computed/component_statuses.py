@@ -12,9 +12,9 @@ import msgspec
 from kube.apiserver import status
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.representation.views import ListMeta, negotiate
+from kube.apiserver.requests.call import Call
 from kube.apiserver.requests.request import JSON, Answer, Object
 from kube.apiserver.state import Api
-from kube.apiserver.verbs.table import Call
 from kube.store import StoreError
 from kube.store.entries import Entry
 from kube.store.watchers import View

@@ -5,22 +5,25 @@ from kube.apiserver.computed import access_reviews
 from kube.apiserver.kinds import Kind
 from kube.apiserver.representation.views import negotiate
 from kube.apiserver.requests import bodies
-from kube.apiserver.requests.request import ANONYMOUS, Answer, Object, Request, User, json_answer
+from kube.apiserver.requests.call import Call
+from kube.apiserver.requests.request import ANONYMOUS, Answer, Object, User, json_answer
 from kube.apiserver.state import Api
 
 
-def review(api: Api, kind: Kind, namespace: str, request: Request) -> Answer | None:
-    """None when the kind is none of these."""
-    answer = _REVIEWS.get(kind.key)
-    if answer is None:
-        return None
+def is_review(kind: Kind) -> bool:
+    return kind.key in _REVIEWS
+
+
+def review(api: Api, call: Call) -> Answer:
+    """The object that was sent, with its status: the answer."""
+    kind, request = call.kind, call.request
     negotiate(kind, request.headers.get("accept", ""), request.query, api.clock())
     obj = bodies.subresource_of(request, kind.api_version, kind.kind)
     metadata = obj.setdefault("metadata", {})
     metadata.setdefault("creationTimestamp", None)
-    if namespace:
-        metadata["namespace"] = namespace
-    obj["status"] = answer(api, obj, request.user or ANONYMOUS)
+    if call.target.namespace:
+        metadata["namespace"] = call.target.namespace
+    obj["status"] = _REVIEWS[kind.key](api, obj, request.user or ANONYMOUS)
     return json_answer(obj, 201)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kube.apiserver.customresources.patterns import BadPattern, compiled
+from kube.apiserver.kinds.schema.patterns import BadPattern, compiled
 
 Object = dict[str, Any]
 ABSENT: Any = object()  # where null is a value

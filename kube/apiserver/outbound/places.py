@@ -2,14 +2,25 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.outbound.calls import Place
-from kube.apiserver.relay.locations import SERVICES, ready_endpoints
 from kube.apiserver.state import Api
 
 Object = dict[str, Any]
+_SERVICE_NAME = "kubernetes.io/service-name"
+
+
+def _kind(group: str, plural: str) -> Kind:
+    kind = kind_at(group, "v1", plural)
+    assert kind is not None
+    return kind
+
+
+SERVICES, _ENDPOINT_SLICES = _kind("", "services"), _kind("discovery.k8s.io", "endpointslices")
 
 
 class Unresolved(Exception):
@@ -59,3 +70,20 @@ def decoded_ca(bundle: str | None) -> bytes:
         return base64.b64decode(bundle or "", validate=False)
     except binascii.Error as error:
         raise Unresolved(f"unable to load root certificates: {error}") from error
+
+
+def ready_endpoints(api: Api, namespace: str, service: str, port: str) -> Sequence[tuple[str, int]]:
+    """Addresses and numbers of the port so named."""
+    found: list[tuple[str, int]] = []
+    snapshot = api.cache.collection(_ENDPOINT_SLICES.storage_key).at(api.cache.revision)
+    for entry in snapshot.after("", namespace):
+        if entry.labels.get(_SERVICE_NAME) != service:
+            continue
+        endpoints = entry.decode()
+        numbers = [row["port"] for row in endpoints.get("ports") or () if (row.get("name") or "") == port]
+        found.extend(
+            (endpoint["addresses"][0], int(numbers[0]))
+            for endpoint in endpoints.get("endpoints") or ()
+            if numbers and (endpoint.get("conditions") or {}).get("ready") is not False
+        )
+    return found

@@ -1,16 +1,15 @@
 """Where a request for a pod, service or node is passed on to: the node agent's paths, or the pod itself."""
 
-from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import quote, urlencode
 
 from kube.apiserver import status
 from kube.apiserver.kinds import Kind, kind_at
+from kube.apiserver.outbound.places import SERVICES, ready_endpoints
 from kube.apiserver.requests.path import Target
 from kube.apiserver.requests.request import Answer, Object, Query, Relay, Request, text_answer
 from kube.apiserver.state import Api
 
-_SERVICE_NAME = "kubernetes.io/service-name"
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 # exec's options as the API names them, and as the kubelet does.
 _STREAMS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
@@ -26,14 +25,13 @@ _LOG_OPTIONS = (
 )
 
 
-def _kind(group: str, plural: str) -> Kind:
-    kind = kind_at(group, "v1", plural)
+def _kind(plural: str) -> Kind:
+    kind = kind_at("", "v1", plural)
     assert kind is not None
     return kind
 
 
-PODS, NODES, SERVICES = _kind("", "pods"), _kind("", "nodes"), _kind("", "services")
-ENDPOINT_SLICES = _kind("discovery.k8s.io", "endpointslices")
+PODS, NODES = _kind("pods"), _kind("nodes")
 
 
 def pod_stream(api: Api, target: Target, request: Request) -> Relay | Answer:
@@ -178,19 +176,3 @@ def _to_service(api: Api, target: Target, name: str, port: str, scheme: str, pat
         raise status.service_unavailable(f'no endpoints available for service "{name}"')
     host, number = api.rng.choice(ready)
     return Relay(host, number, path, tls=_tls(scheme))
-
-
-def ready_endpoints(api: Api, namespace: str, service: str, port: str) -> Sequence[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
-    snapshot = api.cache.collection(ENDPOINT_SLICES.storage_key).at(api.cache.revision)
-    for entry in snapshot.after("", namespace):
-        if entry.labels.get(_SERVICE_NAME) != service:
-            continue
-        endpoints = entry.decode()
-        numbers = [row["port"] for row in endpoints.get("ports") or () if (row.get("name") or "") == port]
-        found.extend(
-            (endpoint["addresses"][0], int(numbers[0]))
-            for endpoint in endpoints.get("endpoints") or ()
-            if numbers and (endpoint.get("conditions") or {}).get("ready") is not False
-        )
-    return found

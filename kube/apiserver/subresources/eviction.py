@@ -3,7 +3,7 @@
 import copy
 
 from kube.apiserver import status
-from kube.apiserver.access.nodes import restriction
+from kube.apiserver.admission import node_restriction
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.kinds.selectors import LabelSelector, from_object
 from kube.apiserver.relay.locations import PODS
@@ -31,7 +31,7 @@ async def evict(api: Api, target: Target, request: Request) -> Answer:
         raise status.not_found(PODS.resource, target.name)
     pod = entry.decode()
     if "Node" in api.settings.authorization_modes:
-        restriction.check_eviction(PODS, pod, request.user or ANONYMOUS)
+        node_restriction.check_eviction(PODS, pod, request.user or ANONYMOUS)
     phase = (pod.get("status") or {}).get("phase")
     if phase not in ("Succeeded", "Failed", "Pending") and not pod["metadata"].get("deletionTimestamp"):
         await _ask_budgets(api, target, pod, dry_run=options.dry_run)

@@ -1,7 +1,7 @@
 """POST serviceaccounts/NAME/token: a signed JWT."""
 
 from kube.apiserver import status
-from kube.apiserver.access.nodes import restriction
+from kube.apiserver.admission import node_restriction
 from kube.apiserver.kinds import Kind
 from kube.apiserver.relay.locations import NODES, PODS
 from kube.apiserver.requests import bodies
@@ -23,7 +23,7 @@ def token(api: Api, kind: Kind, target: Target, request: Request) -> Answer:
     spec = asked.get("spec") or {}
     if "Node" in api.settings.authorization_modes:
         user = request.user or ANONYMOUS
-        restriction.check_token(api, kind, target.name, target.namespace, spec, user)
+        node_restriction.check_token(api, kind, target.name, target.namespace, spec, user)
     least_s, default_s, most_s = _TOKEN_S
     lasts_s = int(spec.get("expirationSeconds") or default_s)
     if not least_s <= lasts_s <= most_s:

@@ -1,46 +1,33 @@
 """What each verb does with a resolved request; VERBS is the table."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
 
 from kube.apiserver import admission, status
-from kube.apiserver.computed import reviews
 from kube.apiserver.dynamic_admission import drive as dynamic
 from kube.apiserver.dynamic_admission.attempts import Attempt
-from kube.apiserver.kinds import Kind, managed_fields, patch
+from kube.apiserver.kinds import managed_fields, patch
 from kube.apiserver.representation import conversion, conversion_drive
 from kube.apiserver.representation.views import ListMeta, Shown, negotiate
 from kube.apiserver.requests import bodies
+from kube.apiserver.requests.call import Call
 from kube.apiserver.requests.options import DeleteOptions, delete_options, list_options, revision_of
-from kube.apiserver.requests.path import Target
 from kube.apiserver.requests.request import (
     ANONYMOUS,
     JSON,
     Answer,
     Object,
-    Request,
     Response,
     Streaming,
     json_answer,
 )
 from kube.apiserver.requests.selection import ObjectSelection
 from kube.apiserver.state import Api
-from kube.apiserver.subresources.binding import bind
 from kube.apiserver.verbs import read
 from kube.apiserver.verbs.delete import Review, delete, delete_all, returns_object
 from kube.apiserver.verbs.watch import watch
 from kube.apiserver.verbs.write import Write, Written, checked, create, update, write_of
 from kube.store.entries import Entry
 from kube.store.watchers import View
-
-
-class Call(NamedTuple):
-    """A request for a resource, resolved."""
-
-    kind: Kind
-    target: Target
-    verb: str
-    request: Request
 
 
 def _shown(api: Api, call: Call) -> Shown:
@@ -69,11 +56,6 @@ async def _watch(api: Api, call: Call) -> Streaming:
 
 async def _create(api: Api, call: Call) -> Response:
     target, request = call.target, call.request
-    reviewed = reviews.review(api, call.kind, target.namespace, request)
-    if reviewed is not None:
-        return reviewed
-    if call.kind.key == "bindings":
-        return await bind(api, target, request)
     if target.name:
         raise status.method_not_allowed_here()
     write = write_of(api, call.kind, target.namespace, request)

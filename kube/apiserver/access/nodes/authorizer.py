@@ -1,7 +1,7 @@
 """The Node authorizer: a node agent may see what its pods need, and nothing of the other nodes.
 
 `system:node:NAME` of the group system:nodes; decisions and sentences as kube-apiserver's (KEP-279, KEP-4601).
-What a node may change of the objects it may write is for admission to say: restriction.py.
+What a node may change of the objects it may write is for admission to say: admission/node_restriction.py.
 """
 
 from kube.apiserver.access.authorization import Attributes, Decision, UserRules

@@ -5,8 +5,8 @@ from typing import Any
 
 from kube.apiserver.cel.types import Overload, overload
 from kube.apiserver.cel.values import NONE, Opaque, Optional
-from kube.apiserver.customresources import formats
 from kube.apiserver.kinds import names
+from kube.apiserver.kinds.schema import formats
 
 _Check = Callable[[str], Sequence[str]]
 

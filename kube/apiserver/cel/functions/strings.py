@@ -15,7 +15,7 @@ from kube.apiserver.cel.values import (
     timestamp_text,
     type_name,
 )
-from kube.apiserver.customresources.patterns import BadPattern, compiled
+from kube.apiserver.kinds.schema.patterns import BadPattern, compiled
 
 
 def pattern(text: str) -> re.Pattern[str]:

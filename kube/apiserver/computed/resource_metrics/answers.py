@@ -10,12 +10,12 @@ from kube.apiserver.computed.resource_metrics.summaries import Place, Summary, U
 from kube.apiserver.kinds import Kind
 from kube.apiserver.relay.locations import NODES, PODS, node_address
 from kube.apiserver.representation.views import ListMeta, negotiate
+from kube.apiserver.requests.call import Call
 from kube.apiserver.requests.options import list_options
 from kube.apiserver.requests.request import JSON, Answer, Object
 from kube.apiserver.requests.selection import ObjectSelection
 from kube.apiserver.state import Api
 from kube.apiserver.verbs.read import selected
-from kube.apiserver.verbs.table import Call
 from kube.store.entries import Entry
 from kube.store.watchers import View
 

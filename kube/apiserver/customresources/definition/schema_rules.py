@@ -5,7 +5,7 @@ from typing import Any
 from kube.apiserver import status
 from kube.apiserver.customresources.definition import default_rules, list_rules
 from kube.apiserver.customresources.definition.node import Errors, Node, below, wrong
-from kube.apiserver.customresources.patterns import BadPattern, compiled
+from kube.apiserver.kinds.schema.patterns import BadPattern, compiled
 
 Object = dict[str, Any]
 

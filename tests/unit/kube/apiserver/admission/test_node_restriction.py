@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from kube.apiserver.access.nodes import restriction
 from kube.apiserver.access.nodes.references import MIRROR
+from kube.apiserver.admission import node_restriction
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.requests.request import User
 from kube.apiserver.status import StatusError
@@ -54,9 +54,12 @@ def obj(name: str, metadata: dict[str, Any] | None = None, **spec: Any) -> dict[
         ),
         (
             NODES,
-            obj("n1", {"labels": {"node-restriction.kubernetes.io/a": "", "node-role.kubernetes.io/b": ""}}),
+            obj(
+                "n1",
+                {"labels": {"node-node_restriction.kubernetes.io/a": "", "node-role.kubernetes.io/b": ""}},
+            ),
             "is not allowed to set the following labels: "
-            "node-restriction.kubernetes.io/a, node-role.kubernetes.io/b",
+            "node-node_restriction.kubernetes.io/a, node-role.kubernetes.io/b",
         ),
         (LEASES, obj("n1", {"namespace": "kube-node-lease"}), ""),
         (LEASES, obj("n2", {"namespace": "kube-node-lease"}), "node lease with the same name"),
@@ -65,7 +68,7 @@ def obj(name: str, metadata: dict[str, Any] | None = None, **spec: Any) -> dict[
     ],
 )
 def test_a_node_creates(of: Kind, made: dict[str, Any], fault: str) -> None:
-    check(fault, lambda user: restriction.check_create(of, made, user))
+    check(fault, lambda user: node_restriction.check_create(of, made, user))
 
 
 @pytest.mark.parametrize(
@@ -104,13 +107,13 @@ def test_a_node_creates(of: Kind, made: dict[str, Any], fault: str) -> None:
 def test_a_node_updates(
     of: Kind, old: dict[str, Any], new: dict[str, Any], subresource: str, fault: str
 ) -> None:
-    check(fault, lambda user: restriction.check_update(of, new, old, subresource, user))
+    check(fault, lambda user: node_restriction.check_update(of, new, old, subresource, user))
 
 
 @pytest.mark.parametrize(("node", "fault"), [("n1", ""), ("n2", "with spec.nodeName set to itself")])
 def test_a_node_ends_its_own_pods(node: str, fault: str) -> None:
-    check(fault, lambda user: restriction.check_delete(PODS, obj("p", nodeName=node), user))
-    check(fault, lambda user: restriction.check_eviction(PODS, obj("p", nodeName=node), user))
+    check(fault, lambda user: node_restriction.check_delete(PODS, obj("p", nodeName=node), user))
+    check(fault, lambda user: node_restriction.check_eviction(PODS, obj("p", nodeName=node), user))
 
 
 def check(fault: str, act: Any) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kube.apiserver.customresources.patterns import BadPattern, compiled
+from kube.apiserver.kinds.schema.patterns import BadPattern, compiled
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kube.apiserver.customresources.formats import FORMATS, fits
+from kube.apiserver.kinds.schema.formats import FORMATS, fits
 
 EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
     "bsonobjectid": (["507f1f77bcf86cd799439011"], ["507f"]),
