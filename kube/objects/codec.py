@@ -1,4 +1,8 @@
-"""Objects ↔ JSON. Reading ignores what this project does not use; writing adds apiVersion and kind."""
+"""Objects ↔ JSON. Reading ignores what this project does not use; writing adds apiVersion and kind.
+
+A null is an absent field: a Go server writes one for an empty list that its type does not leave out
+(`endpoints` and `ports` of a slice of a service without pods).
+"""
 
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -30,6 +34,11 @@ class _RawObject(msgspec.Struct):
     type: str
 
 
+class _RawList(msgspec.Struct):
+    metadata: ListMeta
+    items: tuple[msgspec.Raw, ...] | None = None
+
+
 class WatchEvent(Value, Generic[T]):
     """ADDED, MODIFIED, DELETED carry an object; see `kube.watch` for BOOKMARK and ERROR."""
 
@@ -47,13 +56,17 @@ def _list_decoder(cls: type[T]) -> msgspec.json.Decoder[ObjectList[T]]:
     return msgspec.json.Decoder(ObjectList[cls])  # type: ignore[valid-type]
 
 
+_raw_list_decoder = msgspec.json.Decoder(_RawList)
 _event_decoder = msgspec.json.Decoder(_RawObject)
 _encoder = msgspec.json.Encoder()
 
 
 def decode(cls: type[T], data: bytes | msgspec.Raw) -> T:
     """The object; raises msgspec.ValidationError naming the field that does not fit."""
-    value: T = _decoder(cls).decode(data)
+    try:
+        value: T = _decoder(cls).decode(data)
+    except msgspec.ValidationError:
+        value = msgspec.convert(_without_nulls(msgspec.json.decode(data)), cls)
     return value
 
 
@@ -62,10 +75,18 @@ def decode_list(cls: type[T], data: bytes) -> ObjectList[T]:
     try:
         return _list_decoder(cls).decode(data)
     except msgspec.ValidationError:
-        raw = msgspec.json.decode(data)
-        if raw.get("items") is not None:
-            raise
-        return ObjectList(items=(), metadata=msgspec.convert(raw["metadata"], ListMeta))
+        raw = _raw_list_decoder.decode(data)
+        return ObjectList(items=tuple(decode(cls, item) for item in raw.items or ()), metadata=raw.metadata)
+
+
+def _without_nulls(value: Any) -> Any:
+    """The second reading, for what the first refuses: it costs several times as much."""
+    match value:
+        case dict():
+            return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+        case list():
+            return [_without_nulls(part) for part in value]
+    return value
 
 
 def decode_event(line: bytes) -> tuple[str, msgspec.Raw]:

@@ -74,6 +74,28 @@ def test_a_list_with_null_items_is_empty() -> None:
     assert (listed.items, listed.resource_version) == ((), "7")
 
 
+_EMPTY_SLICE = b'{"metadata":{"name":"s","labels":null},"addressType":"IPv4","endpoints":null,"ports":[{"name":null,"port":80}]}'
+
+
+def test_a_null_is_an_absent_field() -> None:
+    item = decode(EndpointSlice, _EMPTY_SLICE)
+    assert (item.metadata.name, item.endpoints, item.ports[0].port) == ("s", (), 80)
+
+
+def test_an_item_with_nulls_does_not_spoil_the_list() -> None:
+    full = b'{"metadata":{"name":"t"},"endpoints":[{"addresses":["10.0.0.1"],"conditions":{"ready":null}}]}'
+    listed = decode_list(
+        EndpointSlice, b'{"metadata":{"resourceVersion":"7"},"items":[' + _EMPTY_SLICE + b"," + full + b"]}"
+    )
+    assert [item.metadata.name for item in listed.items] == ["s", "t"]
+    assert listed.items[1].endpoints[0].conditions.ready is None
+
+
+def test_a_wrong_field_is_named_beside_nulls() -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.endpoints"):
+        decode(EndpointSlice, b'{"metadata":{"name":"s"},"endpoints":"none","ports":null}')
+
+
 def test_a_list_with_a_wrong_item_is_an_error() -> None:
     with pytest.raises(msgspec.ValidationError):
         decode_list(Service, b'{"items":[{"spec":{"ports":"none"}}],"metadata":{}}')
