@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     from linux.iptables.restore import Saved
 
 _BUILTINS = frozenset({"ACCEPT", "DROP", "RETURN"})
+_PROTOCOLS = {"6": "tcp", "17": "udp", "132": "sctp"}
 _MODULES = frozenset(
-    {"addrtype", "comment", "conntrack", "mark", "nfacct", "recent", "set", "statistic", "tcp", "udp", "sctp"}
+    {
+        "addrtype",
+        "comment",
+        "conntrack",
+        "ipvs",
+        "mark",
+        "nfacct",
+        "recent",
+        "set",
+        "statistic",
+        "tcp",
+        "udp",
+        "sctp",
+    }
 )
 
 
@@ -89,6 +103,14 @@ def understood(saved: Saved | None) -> tuple[dict[str, tuple[Rule, ...]], int]:
 def _settled(fields: dict[str, Any]) -> dict[str, Any]:
     """The list's name comes after what is done with it."""
     name, seconds = fields.pop("recent_name", ""), fields.pop("recent_seconds", None)
+    address = fields.pop("balanced_address", None)
+    protocol, port = fields.pop("balanced_protocol", None), fields.pop("balanced_port", None)
+    if address is not None:
+        if protocol is None or port is None:
+            raise NotUnderstood("a virtual server without protocol or port")
+        fields["balanced"] = (protocol, address, port)
+    elif protocol is not None or port is not None:
+        raise NotUnderstood("a virtual server without an address")
     if fields.pop("recent_sets", False):
         fields["recent_set"] = name
     if seconds is not None:
@@ -129,6 +151,10 @@ def _set_mark(words: _Words) -> dict[str, Any]:
 def _bits(text: str) -> tuple[int, int]:
     value, _, mask = text.partition("/")
     return int(value, 0), int(mask, 0) if mask else 0xFFFFFFFF
+
+
+def _protocol(text: str) -> str:
+    return _PROTOCOLS.get(text, text)
 
 
 def _reject_with(words: _Words) -> dict[str, Any]:
@@ -195,6 +221,9 @@ _OPTIONS: dict[str, Callable[[_Words], dict[str, Any]]] = {
     "--name": lambda words: {"recent_name": words.plain()},
     "--mask": _ignored,
     "--match-set": lambda words: {"in_set": words.plain(), "in_set_by": words.plain()},
+    "--vproto": lambda words: {"balanced_protocol": _protocol(words.plain())},
+    "--vaddr": lambda words: {"balanced_address": words.plain()},
+    "--vport": lambda words: {"balanced_port": int(words.plain())},
     "--nfacct-name": lambda words: {"counter": words.plain()},
     "--to-destination": lambda words: {"target": Dnat(words.plain())},
     "--set-xmark": _set_mark,

@@ -73,6 +73,7 @@ class Rule(NamedTuple):
     comment: str = ""
     in_set: str = ""
     in_set_by: str = ""  # which of the packet's parts the set is asked about: "dst,dst" is address and port
+    balanced: tuple[str, str, int] | None = None  # by IPVS: protocol, address and port it was sent to
     counter: str = ""  # of linux.nfacct: what matches so far is added to it
 
 
@@ -115,6 +116,9 @@ def render(rule: Rule) -> str:
         add(f"-m recent --name {rule.recent_set} --set")
     if rule.in_set:
         add(f"-m set --match-set {rule.in_set} {rule.in_set_by}")
+    if rule.balanced is not None:
+        protocol, address, port = rule.balanced
+        add(f"-m ipvs --vproto {protocol} --vaddr {address} --vport {port}")
     if rule.counter:
         add(f"-m nfacct --nfacct-name {rule.counter}")
     add(_render_target(rule.target))

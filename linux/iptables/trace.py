@@ -74,6 +74,7 @@ class _Machine:
         self._ip, self._port = probe.destination, probe.port
         self._mark = 0
         self._translated = self._masqueraded = False
+        self._balanced: tuple[str, str, int] | None = None
 
     def run(self) -> Trace:
         verdict = "accept"
@@ -98,9 +99,11 @@ class _Machine:
 
     def _balance(self) -> bool:
         """IPVS takes what is for this host, after the filter, and what this host sends, before it."""
-        real = self._ipvs.servers.get((self._probe.protocol, self._ip, self._port))
+        virtual = (self._probe.protocol, self._ip, self._port)
+        real = self._ipvs.servers.get(virtual)
         if real is None:
             return False
+        self._balanced = virtual
         if not real:
             raise _Final("reject")
         ip, _, port = real.rpartition(":")
@@ -164,6 +167,8 @@ class _Machine:
             holds = "NEW" in rule.states or ("DNAT" in rule.states and self._translated)
             if holds == rule.states_not:
                 return False
+        if rule.balanced is not None and rule.balanced != self._balanced:
+            return False
         if rule.in_set and not self._is_member(rule.in_set, rule.in_set_by):
             return False
         if rule.recent_seen is not None:

@@ -172,6 +172,13 @@ def test_source_ranges_let_in_whom_they_name(proxied: Proxied) -> None:
         ask(client, proxied.lb, 80, timeout_s=2)
     assert _ask(client, proxied.node_ip, _NODE_PORT)  # the balancer's addresses alone are guarded
     assert _ask(client, proxied.external_ip)
+    node = proxied.town.node
+    with pytest.raises(TimeoutError):  # nor is the node itself let in
+        ask(node, proxied.lb, 80, timeout_s=2)
+    with_guards = proxied.on_node(lambda backend: backend.is_intact())
+    proxied.put(proxied.town.pods[0], sources=((another, another), (proxied.lb, proxied.lb)))
+    assert _ask(node, proxied.lb) == proxied.town.pods[0].name  # as when a range holds the node's address
+    assert with_guards
 
 
 def test_affinity_and_an_endpoint_that_leaves_in_peace(proxied: Proxied) -> None:

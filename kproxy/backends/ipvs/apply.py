@@ -33,7 +33,7 @@ from linux.rtnl import Rtnl
 _log = get_logger("kproxy.ipvs")
 _BITS = {IPV4: 32, IPV6: 128}
 _CONNECTIONS = Path("/proc/thread-self/net/ip_vs_conn")
-_MODULES = ("ip_vs", "ip_vs_rr", "nf_conntrack", "ip_set", "xt_set", "dummy")
+_MODULES = ("ip_vs", "ip_vs_rr", "nf_conntrack", "ip_set", "xt_set", "xt_ipvs", "dummy")
 
 
 @contextmanager
@@ -99,9 +99,9 @@ class IpvsBackend:
                 self._carry_out_whole(work)
             else:
                 assert only is not None
-                moved = self._plan.node != self._node
+                before = (self._plan.node, self._plan.guarded)
                 work = self._plan.partial(table, only, self._node)
-                if moved:
+                if before != (self._plan.node, self._plan.guarded):
                     self._write_rules(self._programs.save())
                 self._carry_out(work)
         self._in_step = True
@@ -147,9 +147,9 @@ class IpvsBackend:
             self._carry_out(work)
 
     def _write_rules(self, saved: Mapping[str, Saved]) -> None:
-        """Whole: they do not depend on services. Chains that only the iptables mode fills are emptied."""
+        """Whole: few depend on services. Chains that only the iptables mode fills are emptied."""
         edits = []
-        for table, wanted in chains(self._node).items():
+        for table, wanted in chains(self._node, self._plan.guarded).items():
             known = saved.get(table, Saved({}))
             jumps = tuple(
                 (chain, rule)
@@ -161,7 +161,7 @@ class IpvsBackend:
             foreign = (
                 iptables_names.NODE_PORTS,
                 iptables_names.EXTERNAL_SERVICES,
-                *((n.SERVICES, n.OUT_FILTER) if table == "filter" else ()),
+                *((n.SERVICES,) if table == "filter" else ()),
             )
             empty: dict[str, tuple[()]] = {chain: () for chain in foreign if chain in known.chains}
             stale = tuple(c for c in known.chains if c.startswith(iptables_names.OWN_PREFIXES))

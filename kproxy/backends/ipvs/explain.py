@@ -20,7 +20,8 @@ def traced(table: ForwardingTable, node: NodeRules, packet: Packet) -> Traced:
     """Through what a fresh start would write."""
     plan = Plan(node)
     plan.full(table, EMPTY)
-    return traced_state(plan.wanted(), _table(node, NAT), _table(node, FILTER), node, packet)
+    rules = {table: _with_jumps(table, found) for table, found in chains(node, plan.guarded).items()}
+    return traced_state(plan.wanted(), rules[NAT], rules[FILTER], node, packet)
 
 
 def traced_state(state: State, nat: Chains, filters: Chains, node: NodeRules, packet: Packet) -> Traced:
@@ -56,8 +57,8 @@ def traced_state(state: State, nat: Chains, filters: Chains, node: NodeRules, pa
     return Traced("forward" if forwarded else "pass", dict(sorted(forwarded.items())))
 
 
-def _table(node: NodeRules, table: str) -> dict[str, tuple[Rule, ...]]:
-    found = dict(chains(node)[table])
+def _with_jumps(table: str, written: Chains) -> Chains:
+    found = dict(written)
     for place, chain, rule in JUMPS:
         if place == table:
             found[chain] = (rule, *found.get(chain, ()))

@@ -17,7 +17,7 @@ NODE_PORT = "KUBE-NODE-PORT"
 BALANCER = "KUBE-LOAD-BALANCER"
 SOURCE_RANGES = "KUBE-SOURCE-RANGES-FIREWALL"
 FILTER = "KUBE-IPVS-FILTER"
-OUT_FILTER = "KUBE-IPVS-OUT-FILTER"  # kube-proxy's alone, a rule for each balancer's address
+OUT_FILTER = "KUBE-IPVS-OUT-FILTER"
 OWN_CHAINS = (NODE_PORT, BALANCER, SOURCE_RANGES, FILTER, OUT_FILTER)  # no other mode has them
 
 IP_PORT, IP_PORT_IP, IP_PORT_NET = "hash:ip,port", "hash:ip,port,ip", "hash:ip,port,net"

@@ -45,9 +45,12 @@ class Entry(NamedTuple):
 
 
 class Pieces(NamedTuple):
+    """`guarded`: servers whose source ranges leave this node out."""
+
     servers: Mapping[Virtual, Server]
     entries: frozenset[Entry]
     addresses: frozenset[str]
+    guarded: frozenset[Virtual] = frozenset()
 
 
 NOTHING = Pieces({}, frozenset(), frozenset())
@@ -77,7 +80,20 @@ def pieces(service: ServiceForwarding, node: NodeRules) -> Pieces:
             entries.add(Entry(n.LOOP_BACK, text))
     if service.health_check_port:
         entries.add(Entry(n.HEALTH_CHECK, str(service.health_check_port)))
-    return Pieces(servers, frozenset(entries), frozenset(addresses))
+    return Pieces(servers, frozenset(entries), frozenset(addresses), frozenset(_guarded(service)))
+
+
+def _guarded(service: ServiceForwarding) -> Iterator[Virtual]:
+    """The balancer's own address is among the allowed sources where a range holds this node's."""
+    for frontend in service.frontends:
+        allowed = frontend.allowed_sources
+        if allowed is not None and not _holds(allowed, frontend.ip):
+            yield Virtual(service.name.protocol, frontend.ip, frontend.port)
+
+
+def _holds(ranges: tuple[tuple[str, str], ...], ip: str) -> bool:
+    address = int(ip_address(ip))
+    return any(int(ip_address(first)) <= address <= int(ip_address(last)) for first, last in ranges)
 
 
 def chosen(service: ServiceForwarding, frontend: Frontend) -> tuple[Endpoint, ...]:

@@ -88,6 +88,7 @@ class Plan:
         self._claims: dict[Virtual, dict[ServicePortName, Server]] = {}
         self._entries: Counter[Entry] = Counter()
         self._addresses: Counter[str] = Counter()
+        self._guarded: Counter[Virtual] = Counter()
 
     def full(self, table: ForwardingTable, kernel: State) -> Work:
         """Against what the kernel says."""
@@ -137,9 +138,14 @@ class Plan:
         servers = {virtual: claims[min(claims)] for virtual, claims in self._claims.items()}
         return State(servers, frozenset(self._entries), frozenset(self._addresses))
 
+    @property
+    def guarded(self) -> frozenset[Virtual]:
+        """Virtual servers that are not for the node itself."""
+        return frozenset(self._guarded)
+
     def _fill(self, table: ForwardingTable) -> None:
         self._pieces, self._claims = {}, {}
-        self._entries, self._addresses = Counter(), Counter()
+        self._entries, self._addresses, self._guarded = Counter(), Counter(), Counter()
         for name, service in table.items():
             self._add(name, pieces(service, self.node))
 
@@ -157,6 +163,7 @@ class Plan:
             self._claims.setdefault(virtual, {})[name] = server
         self._entries.update(piece.entries)
         self._addresses.update(piece.addresses)
+        self._guarded.update(piece.guarded)
 
     def _remove(self, name: ServicePortName) -> None:
         piece = self._pieces.pop(name, NOTHING)
@@ -165,7 +172,11 @@ class Plan:
             del claims[name]
             if not claims:
                 del self._claims[virtual]
-        for counter, items in ((self._entries, piece.entries), (self._addresses, piece.addresses)):
+        for counter, items in (
+            (self._entries, piece.entries),
+            (self._addresses, piece.addresses),
+            (self._guarded, piece.guarded),
+        ):
             for item in items:
                 _less(counter, item)  # type: ignore[arg-type]  # one counter a kind of item
 

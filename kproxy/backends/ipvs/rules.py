@@ -1,9 +1,15 @@
-"""The constant iptables rules: which of the sets' members are masqueraded, filtered, refused. Pure."""
+"""The iptables rules: which of the sets' members are masqueraded, filtered, refused. Pure.
+
+All are constant but those of KUBE-IPVS-OUT-FILTER, which only balancers have that leave this node out.
+"""
+
+from collections.abc import Collection, Iterator
 
 from kproxy.addresses import IPV4
 from kproxy.backends.iptables.pieces import FILTER, NAT, cluster_ip_marks
 from kproxy.backends.iptables.plan import JUMPS as IPTABLES_JUMPS
 from kproxy.backends.ipvs import names as n
+from kproxy.backends.ipvs.pieces import Virtual
 from kproxy.node import NodeRules
 from linux.iptables.rules import ACCEPT, DROP, RETURN, Jump, MarkOr, MarkXor, Masquerade, Reject, Rule
 
@@ -20,6 +26,7 @@ _SHARED = {
 # Inserted on top one after the other: the last of a chain comes first.
 JUMPS: tuple[tuple[str, str, Rule], ...] = (
     (FILTER, "INPUT", Rule(Jump(n.FILTER), comment="kubernetes ipvs access filter")),
+    (FILTER, "OUTPUT", Rule(Jump(n.OUT_FILTER), comment="kubernetes ipvs access filter")),
     (FILTER, "INPUT", Rule(Jump(n.NODE_PORT), comment="kubernetes health check rules")),
     *(
         (table, chain, rule)
@@ -29,9 +36,17 @@ JUMPS: tuple[tuple[str, str, Rule], ...] = (
 )
 
 
-def chains(node: NodeRules) -> dict[str, dict[str, tuple[Rule, ...]]]:
-    """By table."""
-    return {NAT: _nat(node), FILTER: _filter(node)}
+def chains(node: NodeRules, guarded: Collection[Virtual] = ()) -> dict[str, dict[str, tuple[Rule, ...]]]:
+    """By table. `guarded` are virtual servers that are not for the node itself."""
+    return {NAT: _nat(node), FILTER: {**_filter(node), n.OUT_FILTER: tuple(_guards(node, guarded))}}
+
+
+def _guards(node: NodeRules, guarded: Collection[Virtual]) -> Iterator[Rule]:
+    """What the node sends comes from the very address that it goes to, since that is one of the node's own."""
+    bits = 32 if node.family == IPV4 else 128
+    for virtual in sorted(guarded):
+        at = (virtual.protocol.lower(), virtual.ip, virtual.port)
+        yield Rule(DROP, source=f"{virtual.ip}/{bits}", balanced=at)
 
 
 def _nat(node: NodeRules) -> dict[str, tuple[Rule, ...]]:

@@ -6,17 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kproxy.backends.ipvs import names as n
+from kproxy.backends.ipvs.explain import traced
 from kproxy.backends.ipvs.pieces import Entry, Real, Server, Virtual
 from kproxy.backends.ipvs.plan import EMPTY, Plan, State, Work
 from kproxy.backends.ipvs.rules import chains
 from kproxy.backends.ipvs.settings import release, wanted
 from kproxy.forwarding import ServicePortName
 from kproxy.node import IpvsRules, LocalCIDR, NodeRules
+from kproxy.walk import Packet
 from linux.iptables.rules import render
 from tests.flows.kproxy_rows import (
     AFFINITY,
     EXTERNAL_LOCAL,
+    LB,
+    LB2,
     RANGED,
+    RANGED_WITHOUT_NODE,
     ROWS,
     VIP,
     Port,
@@ -146,6 +151,31 @@ def test_rules_do_not_depend_on_services() -> None:
         '-m comment --comment "cluster IPs" ! -s 10.0.0.0/8 -m set --match-set KUBE-CLUSTER-IP dst,dst'
         in text[2]
     )
+
+
+@pytest.mark.parametrize(
+    ("setup", "verdict"), [(RANGED, "forward"), (RANGED_WITHOUT_NODE, "drop"), (EXTERNAL_LOCAL, "forward")]
+)
+def test_the_nodes_own_connections_to_a_balancer_that_leaves_it_out_are_dropped(
+    setup: Setup, verdict: str
+) -> None:
+    """Only those from the balancer's address, which a connection has that is bound to none; as kube-proxy does."""
+    table = intake_of(setup, 4).tables[4]
+    for source, expected in ((LB, verdict), ("192.168.0.2", "forward")):
+        packet = Packet(source=source, destination=LB, port=80, in_interface="")
+        assert traced(table, _NODE, packet).verdict == expected, source
+
+
+def test_guards_come_and_go_with_the_ranges() -> None:
+    plan = _planned(RANGED)
+    assert plan.guarded == frozenset()
+    plan.partial(intake_of(RANGED_WITHOUT_NODE, 4).tables[4], {_NAME})
+    assert plan.guarded == {Virtual("TCP", LB, 80), Virtual("TCP", LB2, 80)}
+    assert [render(rule) for rule in chains(_NODE, plan.guarded)["filter"][n.OUT_FILTER]] == [
+        f"-s {ip}/32 -m ipvs --vproto tcp --vaddr {ip} --vport 80 -j DROP" for ip in (LB, LB2)
+    ]
+    plan.partial({}, {_NAME})
+    assert plan.guarded == frozenset()
 
 
 def test_sysctls_follow_the_kernel_and_strict_arp() -> None:

@@ -60,6 +60,7 @@ def rules(draw: st.DrawFn) -> Rule:
         recent_set=listed if draw(st.booleans()) else "",
         comment=draw(st.sampled_from(["", "ns/svc:p cluster IP", "it's one", "-j DROP"])),
         in_set=in_set,
+        balanced=draw(st.sampled_from([None, ("tcp", "1.2.3.4", 80), ("sctp", "fd00::4", 53)])),
         counter=draw(st.sampled_from(["", "ct_state_invalid_dropped_pkts"])),
         in_set_by=draw(st.sampled_from(["dst,dst", "dst,dst,src", "src"])) if in_set else "",
     )
@@ -85,6 +86,10 @@ def test_the_inverse_of_rendering(rule: Rule) -> None:
             '-m comment --comment "a b" -m statistic --mode random --probability 0.50000000000 -j X',
             Rule(Jump("X"), comment="a b", chance=0.5),
         ),
+        (
+            "-s 1.2.3.4/32 -m ipvs  --vproto 6 --vaddr 1.2.3.4 --vport 80 -j DROP",
+            Rule(DROP, source="1.2.3.4/32", balanced=("tcp", "1.2.3.4", 80)),
+        ),
     ],
 )
 def test_what_the_programs_print_in_words_of_their_own(line: str, rule: Rule) -> None:
@@ -104,6 +109,8 @@ def test_what_the_programs_print_in_words_of_their_own(line: str, rule: Rule) ->
         "! -p tcp -j ACCEPT",
         '-m comment --comment "open -j ACCEPT',
         "-j",
+        "-m ipvs --vproto 6 --vport 80 -j DROP",
+        "-m ipvs --vaddr 1.2.3.4 -j DROP",
         "-m addrtype --dst-type BROADCAST -j DROP",
         "-j REJECT --reject-with tcp-reset",
     ],
