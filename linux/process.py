@@ -75,6 +75,40 @@ def run(
     return result
 
 
+async def run_async(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout_s: float = 60
+) -> Completed:
+    """As `run` with check, while the event loop goes on. What does not end in time, or is not waited for any longer,
+    is killed with all that it started.
+    """
+    import asyncio
+    import signal
+
+    try:
+        started = await asyncio.create_subprocess_exec(
+            *_resolved(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProgramFailed(argv, 127, f"{error.strerror or error}: install it or correct PATH") from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            stdout, stderr = (part.decode(errors="replace") for part in await started.communicate())
+    except TimeoutError as error:
+        raise ProgramFailed(argv, 124, f"no end after {timeout_s:g} s, killed") from error
+    finally:
+        if started.returncode is None:
+            os.killpg(started.pid, signal.SIGKILL)
+            await started.wait()
+    if started.returncode:
+        raise ProgramFailed(argv, started.returncode, stderr or stdout)
+    return Completed(stdout, stderr, 0)
+
+
 def spawn(
     argv: Sequence[str],
     *,

@@ -1,22 +1,24 @@
 """How a client proves who it is, and goes on doing so while tokens expire and certificates are replaced.
 
-Called for the headers of each request, like any `credentials` of `HttpTransport`; `renew` is asked for once when a
-server answers 401, and says whether there is anything new to try.
+Called for the headers of each request, like any `credentials` of `HttpTransport`; `renew` is told the headers that a
+server answered 401 to, and says whether there is anything new to try.
 """
 
+import asyncio
 import base64
 import json
 import os
 import ssl
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kube.client.errors import Unreachable
+from linux import process
 
 _PLUGIN_TIMEOUT_S = 60.0
+_ABSENT = 127
 _DEFAULT_VERSION = "client.authentication.k8s.io/v1"
 
 
@@ -34,10 +36,10 @@ class Fixed:
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
 
-    def __call__(self) -> Mapping[str, str]:
+    async def __call__(self) -> Mapping[str, str]:
         return self._headers
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:
         return False
 
 
@@ -48,7 +50,7 @@ class TokenFile:
         self._path = path
         self._token = ""
 
-    def __call__(self) -> Mapping[str, str]:
+    async def __call__(self) -> Mapping[str, str]:
         try:
             self._token = self._path.read_text().strip()
         except OSError as error:
@@ -56,7 +58,7 @@ class TokenFile:
                 raise CredentialsMissing(f"token file {self._path}: {error.strerror}") from error
         return bearer(self._token)
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:
         return False
 
 
@@ -74,7 +76,7 @@ class CertificateFiles:
         except OSError:
             return ()
 
-    def __call__(self) -> Mapping[str, str]:
+    async def __call__(self) -> Mapping[str, str]:
         state = self._state()
         if state and state != self._seen:
             try:
@@ -84,7 +86,7 @@ class CertificateFiles:
             self._seen = state
         return {}
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:
         return False
 
 
@@ -123,35 +125,42 @@ class ExecPlugin:
         self._context = context
         self._cluster = cluster or {}
         self._headers: Mapping[str, str] | None = None
-        self._expires_at = ""
+        self._expires_at: datetime | None = None
+        self._asking = asyncio.Lock()
 
-    def __call__(self) -> Mapping[str, str]:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if self._headers is None or (self._expires_at and self._expires_at <= now):
-            self._headers = self._ask()
+    async def __call__(self) -> Mapping[str, str]:
+        """All who wait for the plugin at one time share its answer; the loop goes on meanwhile."""
+        if not self._lasts():
+            async with self._asking:
+                if not self._lasts():
+                    self._headers = await self._ask()
+        assert self._headers is not None
         return self._headers
 
-    def renew(self) -> bool:
-        """A server that does not take it any more knows better than its expiry time."""
-        self._headers = None
+    def _lasts(self) -> bool:
+        return self._headers is not None and (
+            self._expires_at is None or datetime.now(UTC) < self._expires_at
+        )
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """A server that does not take it any more knows better than its expiry time. Others may have asked since."""
+        if self._headers is refused:
+            self._headers = None
         return True
 
-    def _ask(self) -> Mapping[str, str]:
+    async def _ask(self) -> Mapping[str, str]:
         argv = [self._command, *(self._plugin.get("args") or ())]
         try:
-            done = subprocess.run(
-                argv, env=self._environment(), capture_output=True, check=True, timeout=_PLUGIN_TIMEOUT_S
-            )
-            status = json.loads(done.stdout)["status"]
-        except subprocess.CalledProcessError as error:
-            said = error.stderr.decode(errors="replace").strip() or str(error)
-            raise CredentialsMissing(f"credential plugin {argv[0]}: {said}") from error
-        except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-            hint = self._plugin.get("installHint", "")
+            done = await process.run_async(argv, env=self._environment(), timeout_s=_PLUGIN_TIMEOUT_S)
+            return self._take(json.loads(done.stdout)["status"])
+        except process.ProgramFailed as error:
+            hint = self._plugin.get("installHint", "") if error.code == _ABSENT else ""
+            said = error.output.strip() or str(error)
             raise CredentialsMissing(
-                f"credential plugin {argv[0]}: {error}{f'; {hint}' if hint else ''}"
+                f"credential plugin {argv[0]}: {said}{f'; {hint}' if hint else ''}"
             ) from error
-        return self._take(status)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CredentialsMissing(f"credential plugin {argv[0]}: its answer is no credential") from error
 
     def _take(self, status: Mapping[str, Any]) -> Mapping[str, str]:
         certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
@@ -167,7 +176,8 @@ class ExecPlugin:
             raise CredentialsMissing(
                 f"credential plugin {self._command}: its answer has neither a token nor a certificate"
             )
-        self._expires_at = status.get("expirationTimestamp", "")
+        expires = status.get("expirationTimestamp")
+        self._expires_at = datetime.fromisoformat(expires) if expires else None
         return bearer(token) if token else {}
 
     def _environment(self) -> dict[str, str]:

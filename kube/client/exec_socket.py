@@ -64,7 +64,7 @@ async def exec_in_pod(
                 params=query,
                 protocols=[_PROTOCOL],
                 ssl=transport.tls or False,
-                headers=dict(transport.credentials()),
+                headers=dict(await transport.credentials()),
                 max_msg_size=0,
             ) as socket,
         ):

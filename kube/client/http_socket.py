@@ -34,10 +34,10 @@ class Endpoint(NamedTuple):
 class Credentials(Protocol):
     """Gives the headers that say who asks, anew for each request: tokens change over time."""
 
-    def __call__(self) -> Mapping[str, str]: ...
+    async def __call__(self) -> Mapping[str, str]: ...
 
-    def renew(self) -> bool:
-        """The server took them for no good (401); whether others can be had."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """The server took these for no good (401); whether others can be had."""
 
 
 class _Connection:
@@ -105,14 +105,18 @@ class HttpTransport:
         self, method: str, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
     ) -> Reply:
         """One request. What the server does not take as proof of who asks is renewed once, unseen."""
-        reply = await self._request(method, path, query, headers, body)
-        if reply.status == _UNAUTHORIZED and self._given is not None and self._given.renew():
-            return await self._request(method, path, query, headers, body)
+        who = await self.credentials()
+        reply = await self._request(method, path, query, {**who, **headers}, body)
+        if reply.status == _UNAUTHORIZED and self._given is not None:
+            self.drop()  # they may stand for a certificate that has ended
+            if self._given.renew(who):
+                who = await self.credentials()
+                return await self._request(method, path, query, {**who, **headers}, body)
         return reply
 
-    def credentials(self) -> Mapping[str, str]:
-        """The headers that say who asks."""
-        return {} if self._given is None else self._given()
+    async def credentials(self) -> Mapping[str, str]:
+        """The headers that say who asks. Raises Unreachable where they cannot be had."""
+        return {} if self._given is None else await self._given()
 
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
@@ -144,14 +148,15 @@ class HttpTransport:
         self, path: str, *, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> AsyncIterator[Stream]:
         """A connection of its own, so that a watch never stands in a request's way."""
-        message = self._message("GET", path, query, headers, b"")
+        who = await self.credentials()
+        message = self._message("GET", path, query, {**who, **headers}, b"")
         connection = await self._connect()
         try:
             await connection.send(message, b"")
             response = await connection.next_event()
             assert isinstance(response, h11.Response)
             if response.status_code == _UNAUTHORIZED and self._given is not None:
-                self._given.renew()  # whoever watches tries again
+                self._given.renew(who)  # whoever watches tries again
             yield Stream(response.status_code, _lines(connection, whole=response.status_code != 200))
         except (OSError, h11.RemoteProtocolError) as error:
             raise Unreachable(f"GET {self.url}{path}: {_reason(error)}") from error
@@ -181,7 +186,6 @@ class HttpTransport:
             "host": f"{self._endpoint.server_name or self._endpoint.host}:{self._endpoint.port}",
             "user-agent": self._user_agent,
             "accept": "application/json",
-            **self.credentials(),
             **headers,
         }
         if body or method in ("POST", "PUT", "PATCH"):
@@ -198,7 +202,9 @@ class HttpTransport:
                     self._endpoint.host,
                     self._endpoint.port,
                     ssl=self.tls,
-                    server_hostname=(self._endpoint.server_name or None) if self.tls else None,
+                    server_hostname=(self._server_name or self._endpoint.server_name or None)
+                    if self.tls
+                    else None,
                     limit=_READ_BYTES,
                 )
         except (OSError, TimeoutError) as error:

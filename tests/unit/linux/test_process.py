@@ -1,5 +1,7 @@
 """Starting programs."""
 
+import asyncio
+
 import pytest
 
 from linux import process
@@ -45,3 +47,17 @@ def test_spawn_returns_at_once():
     finally:
         child.kill()
         assert child.wait() == -9
+
+
+def test_beside_the_loop_programs_say_the_same_and_are_killed_with_their_children(tmp_path):
+    async def act():
+        done = await process.run_async(["sh", "-c", "echo said; echo more >&2"])
+        assert done == ("said\n", "more\n", 0)
+        with pytest.raises(process.ProgramFailed, match="exit status 3: last"):
+            await process.run_async(["sh", "-c", "echo last >&2; exit 3"])
+        with pytest.raises(process.ProgramFailed, match="install it or correct PATH"):
+            await process.run_async(["podnet-no-such-program"])
+        with pytest.raises(process.ProgramFailed, match=r"no end after 0.2 s"):
+            await process.run_async(["sh", "-c", "sleep 60 & wait"], timeout_s=0.2)
+
+    asyncio.run(act())

@@ -1,12 +1,16 @@
 """Kubeconfig files: what is read, and what the errors say."""
 
+import asyncio
 import base64
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kube import certs
+from kube.client import Unreachable
 from kube.client.kubeconfig_disk import KubeconfigError, authority_of, transport_from_kubeconfig
 
 
@@ -47,7 +51,7 @@ def test_server_and_base_path(tmp_path: Path) -> None:
 def test_credentials_become_headers(tmp_path: Path, user: dict[str, Any], header: str) -> None:
     (tmp_path / "token").write_text("from-file\n")
     transport = transport_from_kubeconfig(write(tmp_path, user=user), user_agent="t")
-    assert transport.credentials()["authorization"] == header
+    assert asyncio.run(transport.credentials())["authorization"] == header
 
 
 def test_yaml_is_read_too(tmp_path: Path) -> None:
@@ -87,3 +91,36 @@ def test_the_authority_is_told(tmp_path: Path) -> None:
     assert authority_of(write(tmp_path, **{"certificate-authority": "ca.crt"})) == "PEM of a file"
     inline = base64.b64encode(b"PEM inside").decode()
     assert authority_of(write(tmp_path, **{"certificate-authority-data": inline})) == "PEM inside"
+
+
+def test_the_servers_certificate_may_be_for_another_name(tmp_path: Path) -> None:
+    """`tls-server-name`: through a tunnel, at an address that the certificate does not have."""
+    pki = certs.ensure(tmp_path / "pki", advertise_address="127.0.0.1", secure_port=6443)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pki.certificate("server"), pki.key("server"))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async def ask(**cluster: str) -> bytes:
+        server = await asyncio.start_server(serve, "127.0.0.2", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        path = write(
+            tmp_path,
+            server=f"https://127.0.0.2:{port}",
+            **{"certificate-authority": str(pki.certificate("ca"))},
+            **cluster,
+        )
+        transport = transport_from_kubeconfig(path, user_agent="t")
+        try:
+            return (await transport.request("GET", "/", query={}, headers={}, body=b"")).body
+        finally:
+            await transport.close()
+            server.close()
+
+    assert asyncio.run(ask(**{"tls-server-name": "kubernetes.default.svc"})) == b"{}"
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.2"):
+        asyncio.run(ask())
