@@ -11,11 +11,11 @@ from kube.apiserver.access.impersonation import impersonation
 from kube.apiserver.aggregation.forwarding import extension_of, forwarded
 from kube.apiserver.computed import component_statuses
 from kube.apiserver.computed.resource_metrics.answers import answer as metrics
-from kube.apiserver.computed.resource_metrics.kinds import KINDS as METRICS
 from kube.apiserver.computed.reviews import is_review, review
 from kube.apiserver.documents.health import health
 from kube.apiserver.documents.paths import document, not_found
 from kube.apiserver.dynamic_admission.connections_drive import reviewed_connection
+from kube.apiserver.kinds.resource_metrics import KINDS as METRICS
 from kube.apiserver.metrics import Asked, request_kind
 from kube.apiserver.relay.locations import pod_stream, proxy
 from kube.apiserver.requests.call import Call

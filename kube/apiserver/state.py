@@ -13,11 +13,10 @@ from kube.apiserver.access.bound_tokens import BoundTokens
 from kube.apiserver.access.rbac.policy import Policy
 from kube.apiserver.access.tokens import TokenSigner
 from kube.apiserver.aggregation.services import Extensions
-from kube.apiserver.computed.resource_metrics import kinds as resource_metrics
 from kube.apiserver.computed.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.dynamic_admission.registrations import Registrations
-from kube.apiserver.kinds import Kind, kind_at
+from kube.apiserver.kinds import Kind, kind_at, resource_metrics
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.outbound.calls import Caller, Silent

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kube.apiserver.computed.resource_metrics.kinds import KINDS as METRICS
 from kube.apiserver.customresources import openapi
 from kube.apiserver.customresources.naming import (
     ESTABLISHED,
@@ -17,6 +16,7 @@ from kube.apiserver.customresources.naming import (
 from kube.apiserver.customresources.resource import CustomVersion
 from kube.apiserver.kinds import KINDS, Kind, kind_at
 from kube.apiserver.kinds.kind import CRUD, SCALE, STATUS
+from kube.apiserver.kinds.resource_metrics import KINDS as METRICS
 from kube.store.cache import WatchCache
 from kube.store.entries import Entry
 from kube.store.watchers import Event

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kube.apiserver import status
-from kube.apiserver.dynamic_admission import expressions
 from kube.apiserver.dynamic_admission.attempts import Attempt, request_of
-from kube.apiserver.dynamic_admission.expressions import Condition
-from kube.apiserver.kinds import Kind
+from kube.apiserver.kinds import Kind, expressions
+from kube.apiserver.kinds.expressions import Condition
 from kube.apiserver.status import StatusError
 
 Object = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from kube.apiserver.cel import Budget, Checked, CompileError
 from kube.apiserver.cel.types import BOOL, DYN, NULL, STRING, Type, list_of
 from kube.apiserver.cel.values import MessageValue
-from kube.apiserver.dynamic_admission import expressions
-from kube.apiserver.dynamic_admission.expressions import Condition, Lazy, evaluated
+from kube.apiserver.kinds import expressions
+from kube.apiserver.kinds.expressions import Condition, Lazy, evaluated
 
 Object = dict[str, Any]
 Compiled = Checked | CompileError

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from kube.apiserver import status
 from kube.apiserver.cel import Budget, CelError
 from kube.apiserver.cel.values import to_json
-from kube.apiserver.dynamic_admission import expressions, policies, surroundings
+from kube.apiserver.dynamic_admission import policies, surroundings
 from kube.apiserver.dynamic_admission.attempts import Attempt
-from kube.apiserver.dynamic_admission.expressions import STEPS, evaluated
 from kube.apiserver.dynamic_admission.matching import matched_kind, selected
 from kube.apiserver.dynamic_admission.policies import BadMutation, Binding, Mutation, Policy, Validation
 from kube.apiserver.dynamic_admission.registrations import Bound
 from kube.apiserver.dynamic_admission.versions_drive import back, in_version
-from kube.apiserver.kinds import Kind
+from kube.apiserver.kinds import Kind, expressions
+from kube.apiserver.kinds.expressions import STEPS, evaluated
 from kube.apiserver.kinds.managed_fields.atomics import atomics
 from kube.apiserver.kinds.managed_fields.merging import merge
 from kube.apiserver.kinds.managed_fields.ownable import structure_of

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kube.apiserver import status
-from kube.apiserver.dynamic_admission import expressions, hooks, surroundings
+from kube.apiserver.dynamic_admission import hooks, surroundings
 from kube.apiserver.dynamic_admission.attempts import Attempt
 from kube.apiserver.dynamic_admission.hooks import Hook, Verdict
 from kube.apiserver.dynamic_admission.matching import matched_kind, selected
 from kube.apiserver.dynamic_admission.versions_drive import back, in_version
-from kube.apiserver.kinds import Kind
+from kube.apiserver.kinds import Kind, expressions
 from kube.apiserver.kinds.patch import json_patch
 from kube.apiserver.outbound.calls import CallFailed
 from kube.apiserver.outbound.places import Unresolved, of_client_config

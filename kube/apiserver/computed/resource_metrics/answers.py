@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from kube.apiserver import status
-from kube.apiserver.computed.resource_metrics import kinds
 from kube.apiserver.computed.resource_metrics.summaries import Place, Summary, Use
-from kube.apiserver.kinds import Kind
+from kube.apiserver.kinds import Kind, resource_metrics
 from kube.apiserver.relay.locations import NODES, PODS, node_address
 from kube.apiserver.representation.views import ListMeta, negotiate
 from kube.apiserver.requests.call import Call
@@ -39,7 +38,7 @@ async def answer(api: Api, call: Call) -> Answer:
 
 async def _objects(api: Api, call: Call) -> list[Object]:
     assert api.summaries is not None
-    about = NODES if call.kind == kinds.NODES else PODS
+    about = NODES if call.kind == resource_metrics.NODES else PODS
     options = list_options(about, call.request.query, watch=False)
     selection = ObjectSelection(call.target.namespace, call.target.name, options.labels, options.fields)
     snapshot = api.cache.collection(about.storage_key).at(api.cache.revision)
@@ -68,7 +67,7 @@ def node_metrics(node: Object, summary: Summary | None, now: str) -> Object | No
     """None when the node did not answer."""
     if summary is None or summary.node.cpu_nano is None:
         return None
-    return {**_head(kinds.NODES, node, now), "usage": _usage(summary.node)}
+    return {**_head(resource_metrics.NODES, node, now), "usage": _usage(summary.node)}
 
 
 def pod_metrics(pod: Object, summary: Summary | None, now: str) -> Object | None:
@@ -77,7 +76,7 @@ def pod_metrics(pod: Object, summary: Summary | None, now: str) -> Object | None
     if not used or (pod.get("status") or {}).get("phase") != "Running":
         return None
     containers = [{"name": name, "usage": _usage(use)} for name, use in sorted(used.items())]
-    return {**_head(kinds.PODS, pod, now), "containers": containers}
+    return {**_head(resource_metrics.PODS, pod, now), "containers": containers}
 
 
 def _head(kind: Kind, about: Object, now: str) -> Object:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kube.apiserver.cel import CompileError, Environment
 from kube.apiserver.cel.types import BOOL, DYN, NULL, STRING, Type, list_of
-from kube.apiserver.dynamic_admission.expressions import compiled_as, environment, fault
+from kube.apiserver.kinds.expressions import compiled_as, environment, fault
 from kube.apiserver.kinds.names import label_key_errors
 from kube.apiserver.kinds.validation.rules import Errors, each, needed
 from kube.apiserver.status import duplicate, invalid_value
