@@ -132,7 +132,7 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ip-family", choices=FAMILIES, default="dual")
     parser.add_argument(
-        "--timeout", type=float, default=60, metavar="SECONDS", help="for all Nodes to be Ready"
+        "--timeout", type=float, default=120, metavar="SECONDS", help="for all Nodes to be Ready"
     )
 
 

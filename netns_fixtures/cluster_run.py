@@ -31,7 +31,7 @@ class Cluster:
         family: Family = "dual",
         proxy_mode: str = "nftables",
         ways: Ways = "routes",
-        timeout_s: float = 60,
+        timeout_s: float = 180,
     ) -> Iterator["Cluster"]:
         """All Nodes Ready inside the context, nothing left after it."""
         lab = up_run.bring_up(
@@ -62,7 +62,7 @@ class Cluster:
         *arguments: str,
         input: bytes = b"",  # noqa: A002 - as linux.process.run has it
         check: bool = True,
-        timeout_s: float = 60,
+        timeout_s: float = 180,
     ) -> Completed:
         """The real kubectl, as administrator."""
         environment = {**os.environ, "KUBECONFIG": str(self.folder.kubeconfig), "HOME": str(self.folder.root)}
@@ -70,7 +70,9 @@ class Cluster:
             ["kubectl", *arguments], input=input, env=environment, check=check, timeout_s=timeout_s
         )
 
-    def exec(self, node: str, argv: Sequence[str], *, check: bool = True, timeout_s: float = 60) -> Completed:
+    def exec(
+        self, node: str, argv: Sequence[str], *, check: bool = True, timeout_s: float = 180
+    ) -> Completed:
         """A command inside a node, or inside "hub"."""
         member = self.lab.member(node)
         pid = members_run.find(self.folder, member)

@@ -13,9 +13,9 @@ from kube.client.exec_socket import ExecResult, exec_in_pod
 from kube.objects import Deployment, Namespace, Pod
 from linux import process
 from netns_fixtures import manifests_run
-from netns_fixtures.demo import remains_run
+from netns_fixtures.demo import proxies_run, remains_run
 from netns_fixtures.demo.show import CheckFailed, Show
-from netns_fixtures.demo.watched import NAMESPACE, Watched
+from netns_fixtures.demo.watched import NAMESPACE, PATIENCE_S, Watched
 from netns_fixtures.lab_disk import Folder
 from netns_fixtures.topology import Lab
 
@@ -104,9 +104,7 @@ async def pods_run(stage: Stage) -> None:
 async def names_resolve(stage: Stage) -> None:
     """`backend` by its short name, from inside a pod."""
     stage.show.step("a frontend pod finds `backend` by name, through our DNS")
-    done = await stage.in_frontend("nslookup", "backend")
-    if done.code != 0:  # older nslookup applets do not walk the search path
-        done = await stage.in_frontend("nslookup", f"backend.{NAMESPACE}.svc.cluster.local")
+    done = await _looked_up(stage)
     for line in done.stdout.splitlines():
         if line.strip():
             stage.show.say(line, "dim")
@@ -118,8 +116,39 @@ async def names_resolve(stage: Stage) -> None:
     )
 
 
+async def _looked_up(stage: Stage) -> ExecResult:
+    """The answer as soon as there is one; a DNS server hears of a new Service a moment after the API."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while True:
+        done = await stage.in_frontend("nslookup", "backend")
+        if done.code != 0:  # older nslookup applets do not walk the search path
+            done = await stage.in_frontend("nslookup", f"backend.{NAMESPACE}.svc.cluster.local")
+        if done.code == 0 or time.monotonic() > give_up_at:
+            return done
+        await asyncio.sleep(0.1)
+
+
+async def _proxies_know(stage: Stage, service: str) -> None:
+    """Wait until the rules of every node lead to the endpoints that the API has now."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not await asyncio.to_thread(
+        proxies_run.have_taken_up,
+        stage.lab,
+        stage.folder,
+        f"{NAMESPACE}/{service}",
+        stage.watched.ready_endpoints(service),
+    ):
+        if time.monotonic() > give_up_at:
+            raise CheckFailed(
+                f"after {PATIENCE_S:g} s a node's rules still differ from the endpoints of {service}"
+            )
+        await asyncio.sleep(0.05)
+
+
 async def requests_spread(stage: Stage) -> None:
     """Through the ClusterIP, counted per pod that answered."""
+    await _endpoints_match(stage)
+    await _proxies_know(stage, "backend")
     pods = stage.watched.pods_of("backend")
     stage.show.step(f"{REQUEST_COUNT} requests through the ClusterIP reach all {len(pods)} backends")
     counts, failed_count = await _ask_backend(stage, REQUEST_COUNT)
@@ -150,6 +179,7 @@ async def node_port_answers(stage: Stage) -> None:
     """The frontend from outside the cluster, on every node."""
     port = stage.watched.service("frontend").spec.ports[0].node_port
     stage.show.step(f"from outside, the NodePort {port} answers on every node")
+    await _proxies_know(stage, "frontend")
     rows = []
     for node in stage.lab.nodes:
         for address in node.addresses:
@@ -168,7 +198,7 @@ async def node_port_answers(stage: Stage) -> None:
 
 def _fetch(url: str) -> str:
     try:
-        with urlopen(url, timeout=5) as reply:  # noqa: S310  # the lab's own address
+        with urlopen(url, timeout=30) as reply:  # noqa: S310  # the lab's own address
             text: str = reply.read().decode().strip()
             return text
     except OSError as error:
@@ -220,6 +250,7 @@ async def backend_replaced(stage: Stage) -> None:
     await watched.until(
         lambda: not addresses & watched.ready_endpoints("backend"), "the killed pod is no endpoint"
     )
+    await _proxies_know(stage, "backend")
     counts, failed_count = await _ask_backend(stage, REQUEST_COUNT)
     show.check("no request failed after the endpoints changed", failed_count == 0, f"{failed_count} failed")
     show.check("none reached the killed pod", victim.metadata.name not in counts)
@@ -241,14 +272,16 @@ async def nothing_left(stage: Stage) -> None:
         await watched.until(
             lambda: all(key.name != NAMESPACE for key in watched.namespaces.cache),
             "the namespace is gone",
-            40,
+        )
+        await watched.until(
+            lambda: not watched.pods.cache and not watched.slices.cache, "its pods and slices are gone"
         )
     show.say(f"gone after {time.monotonic() - started_s:.1f} s")
     try:
         await stage.client.get(Namespace, NAMESPACE)
         raise CheckFailed("the namespace can still be read")
     except NotFound:
-        show.check("the API has nothing of it", not watched.pods.cache and not watched.slices.cache)
+        show.check("the API has nothing of it", holds=True)
     left = await _settled(stage)
     show.table(
         ("node", "pod links", "addresses", "rules naming it"),
@@ -261,11 +294,10 @@ async def nothing_left(stage: Stage) -> None:
 
 async def _settled(stage: Stage) -> list[remains_run.Remains]:
     """What the nodes hold once kproxy has settled: it keeps what packets in flight may need for a second."""
-    tries = 30
+    give_up_at = time.monotonic() + PATIENCE_S
     while True:
         left = await asyncio.to_thread(remains_run.on_nodes, stage.lab, stage.folder)
-        tries -= 1
-        if not tries or not any(row.links or row.addresses or row.rules for row in left):
+        if time.monotonic() > give_up_at or not any(row.links or row.addresses or row.rules for row in left):
             return left
         await asyncio.sleep(0.1)
 

@@ -12,6 +12,7 @@ from kube.watch import Informer, running
 from netns_fixtures.demo.show import CheckFailed
 
 NAMESPACE = "k8sdemo"
+PATIENCE_S = 60.0  # a machine may be busy with other things
 T = TypeVar("T", bound=Object)
 
 
@@ -44,7 +45,7 @@ class Watched:
     ) -> None:
         await self._running.aclose()
 
-    async def until(self, holds: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
+    async def until(self, holds: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait for changes until it holds. Raises CheckFailed when it does not in time."""
         try:
             async with asyncio.timeout(timeout_s):

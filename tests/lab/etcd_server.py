@@ -15,8 +15,9 @@ import pytest
 
 from kube.store.etcd.options import Endpoint
 from linux import process
+from tests.ports import free_ports
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 120
 
 
 class Tls(NamedTuple):
@@ -31,18 +32,6 @@ def program() -> str:
     if found is None:
         pytest.skip("NO ETCD ON THIS MACHINE, its store is not tested: apt-get install etcd-server")
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class EtcdServer:
@@ -83,9 +72,9 @@ class EtcdServer:
     def _ready(self) -> bool:
         try:
             if self.endpoint.tls:
-                socket.create_connection(self.endpoint[:2], timeout=2).close()
+                socket.create_connection(self.endpoint[:2], timeout=20).close()
                 return True
-            connection = http.client.HTTPConnection(*self.endpoint[:2], timeout=2)
+            connection = http.client.HTTPConnection(*self.endpoint[:2], timeout=20)
             try:
                 connection.request("GET", "/health")
                 return connection.getresponse().status == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kube.client import Client
 from linux import process
-from tests.lab.etcd_server import free_ports
+from tests.ports import free_port
 
 KCORE = Path(__file__).parents[2] / ".venv" / "bin" / "kcore"
 
@@ -19,7 +19,7 @@ class Kcore:
         self.folder = folder
         self.log = folder.with_name(f"{folder.name}.log")
         self._argv = [str(KCORE), command, "--data-dir", str(folder), "--bind-address", "127.0.0.1"]
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         self._argv += ["--secure-port", str(self.port), "--advertise-address", "127.0.0.1", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -36,7 +36,7 @@ class Kcore:
             return
         assert self._process.stdout is not None
         self._process.send_signal(number)
-        self._process.wait(20)
+        self._process.wait(60)
         self._process.stdout.close()
         self._process = None
 

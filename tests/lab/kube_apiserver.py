@@ -14,7 +14,8 @@ import pytest
 from kube import certs
 from kube.client import ApiError, Client
 from linux import process
-from tests.lab.etcd_server import EtcdCluster, free_ports
+from tests.lab.etcd_server import EtcdCluster
+from tests.ports import free_port
 
 T = TypeVar("T")
 _START_TIMEOUT_S = 90.0
@@ -47,7 +48,7 @@ class KubeApiserver:
     def __init__(self, folder: Path, *options: str) -> None:
         argv = [program()]
         self.etcd = EtcdCluster(folder / "etcd")
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         self.pki = certs.ensure(folder, advertise_address="127.0.0.1", secure_port=self.port)
         tokens = folder / "tokens.csv"
         tokens.write_text("".join(f'{t},{user},{user},"system:masters"\n' for t, user in TOKENS.items()))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from netns_fixtures.cluster_run import Cluster
 
 T = TypeVar("T")
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0  # only a failure takes so long; a virtual machine may stall for ten seconds
 
 
 def until(check: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
@@ -36,7 +36,7 @@ class Workload:
         try:
             yield cls(cluster, namespace, cluster.lab.nodes[0].name)
         finally:
-            cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
+            cluster.kubectl("delete", "namespace", namespace, "--timeout=180s", timeout_s=200)
 
     def kubectl(self, *arguments: str, check: bool = True, stdin: bytes = b"") -> Any:
         return self.cluster.kubectl("-n", self.namespace, *arguments, check=check, input=stdin)
@@ -94,4 +94,4 @@ class Workload:
         return self.on_node("sh", "-c", script, check=check)
 
     def delete(self, name: str, *options: str) -> None:
-        self.kubectl("delete", "pod", name, "--timeout=30s", *options)
+        self.kubectl("delete", "pod", name, "--timeout=50s", *options)

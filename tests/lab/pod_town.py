@@ -20,6 +20,7 @@ REMOTE_NODE = ("192.168.0.3", "fd00:192::3")
 LOCAL_RANGE = ("10.244.1.0/24", "fd00:10:244:1::/64")
 REMOTE_RANGE = ("10.244.2.0/24", "fd00:10:244:2::/64")
 PORT = 8080
+PATIENCE_S = 20.0  # a machine may stand still for ten
 
 
 class Place(NamedTuple):
@@ -184,9 +185,15 @@ class Reply(NamedTuple):
 
 
 def ask(
-    place: Place, ip: str, port: int, *, udp: bool = False, source_port: int = 0, timeout_s: float = 1
+    place: Place,
+    ip: str,
+    port: int,
+    *,
+    udp: bool = False,
+    source_port: int = 0,
+    timeout_s: float = PATIENCE_S,
 ) -> Reply:
-    """Raises ConnectionRefusedError on a rejection, TimeoutError on silence.
+    """Raises ConnectionRefusedError on a rejection, TimeoutError on silence: who expects silence says how long.
 
     Where an ICMPv6 error comes back while connect() still holds its socket, as it does between namespaces, the
     kernel (6.18) takes notice of the one to the next SYN, a second later.

@@ -27,7 +27,7 @@ KPROXY = Path(__file__).parents[2] / ".venv" / "bin" / "kproxy"
 STORM = Path(__file__).with_name("connection_storm.py")
 NAME = "node"
 ECHO_PORT = 9000
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def until(check: Callable[[], T], what: str) -> T:
@@ -106,7 +106,7 @@ class Storm:
 
     def end(self) -> dict[str, Any]:
         """Waits for the last connection."""
-        output, _ = self._process.communicate(timeout=60)
+        output, _ = self._process.communicate(timeout=180)
         found: dict[str, Any] = json.loads(output)
         return found
 
@@ -174,7 +174,7 @@ class ProxiedNode:
 
     def ended(self, *, with_status: int = 0) -> bool:
         """Of itself."""
-        return self._process is not None and self._process.wait(20) == with_status
+        return self._process is not None and self._process.wait(90) == with_status
 
     @property
     def pid(self) -> int:

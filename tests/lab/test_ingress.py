@@ -24,7 +24,7 @@ from kube.ingress.routes import BackendRef, Routes
 from kube.ingress.servers import Servers
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.demo.steps_run import EXAMPLES, MANIFESTS
-from tests.lab.etcd_server import free_ports
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.lab,
@@ -333,7 +333,7 @@ def test_pods_learn_who_asks_and_the_client_cannot_say_so(tmp_path: Path) -> Non
     """On loopback, without a cluster: what a server behind the proxy sees."""
     ref = BackendRef("demo", "echo", "80")
     routes = Routes(sites=frozenset({"*"}), prefix={"*/": ref})
-    port = free_ports(1)[0]
+    port = free_port()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     proxy = plan_proxy(

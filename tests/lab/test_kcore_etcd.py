@@ -13,7 +13,8 @@ import pytest
 
 from kube.client import ApiError, Client
 from linux import process
-from tests.lab.etcd_server import EtcdCluster, free_ports
+from tests.lab.etcd_server import EtcdCluster
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
@@ -27,7 +28,7 @@ class Core:
 
     def __init__(self, folder: Path, etcd: EtcdCluster) -> None:
         self.folder = folder
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         servers = ",".join(str(endpoint) for endpoint in etcd.endpoints)
         self._argv = [
             str(KCORE),

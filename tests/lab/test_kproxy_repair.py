@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(process.find("nft") is None, reason="nft is not installed"),
 ]
-_PATIENCE_S = 10.0
-_GOAL_S = 0.5  # 0.1 s on an idle machine
+_PATIENCE_S = 90.0
+_GOAL_S = 15.0  # 0.1 s on an idle machine; who did not hear of it would look after 30 s
 
 
 @pytest.fixture

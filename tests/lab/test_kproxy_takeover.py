@@ -153,7 +153,7 @@ def _until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
 
 def _served(stage: Stage) -> bool:
     try:
-        return bool(ask(stage.town.pods[1], VIP, 80))
+        return bool(ask(stage.town.pods[1], VIP, 80, timeout_s=1))
     except OSError:
         return False
 

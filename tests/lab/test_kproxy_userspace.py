@@ -92,7 +92,7 @@ def proxied() -> Iterator[Proxied]:
 
 
 def _servers(place: Place, ip: str, port: int, count: int = 30) -> Counter[str]:
-    return Counter(ask(place, ip, port, timeout_s=10).server for _ in range(count))
+    return Counter(ask(place, ip, port).server for _ in range(count))
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -115,7 +115,7 @@ def test_an_endpoint_that_refuses_is_followed_by_the_next(proxied: Proxied, fami
     assert set(_servers(proxied.town.client, _VIPS[family == 6], 80, 20)) == {pod.name}
     proxied.put(nobody)
     with pytest.raises((ConnectionRefusedError, ConnectionResetError)):
-        ask(proxied.town.client, _VIPS[family == 6], 80, timeout_s=10)
+        ask(proxied.town.client, _VIPS[family == 6], 80)
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -124,7 +124,7 @@ def test_without_endpoints_and_on_unknown_ports_it_refuses(proxied: Proxied, fam
     for place in (proxied.town.pods[0], proxied.town.client, proxied.town.node):
         for port in (80, 81):
             with pytest.raises(ConnectionRefusedError):
-                ask(place, _VIPS[family == 6], port, timeout_s=10)
+                ask(place, _VIPS[family == 6], port)
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -134,7 +134,7 @@ def test_datagrams_follow_their_endpoints(proxied: Proxied, family: int) -> None
     proxied.put(pod.ips, protocol="UDP")
 
     def asked() -> str:
-        return ask(proxied.town.client, vip, 80, udp=True, source_port=4444, timeout_s=10).server
+        return ask(proxied.town.client, vip, 80, udp=True, source_port=4444).server
 
     assert {asked() for _ in range(3)} == {pod.name}
     proxied.put(other.ips, protocol="UDP")
@@ -196,7 +196,7 @@ def test_a_large_stream_passes_whole_and_ends_on_both_sides(proxied: Proxied) ->
     proxied.town.node.run(lambda: proxied.backends[4].sync({item.name: large}))
 
     def send() -> tuple[bytes, float]:
-        with socket.create_connection((_VIPS[0], 80), timeout=30) as client:
+        with socket.create_connection((_VIPS[0], 80), timeout=120) as client:
             started_s = time.monotonic()
             chunk = bytes(1 << 20)
             for _ in range(size >> 20):
@@ -205,7 +205,7 @@ def test_a_large_stream_passes_whole_and_ends_on_both_sides(proxied: Proxied) ->
             return client.recv(100), time.monotonic() - started_s
 
     answer, took_s = proxied.town.pods[0].run(send)
-    server.join(30)
+    server.join(120)
     assert answer == b"all of it"
     assert received[0] == size
     print(f"{size * 8 / took_s / 1e9:.1f} Gbit/s")

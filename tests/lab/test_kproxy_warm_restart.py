@@ -59,7 +59,7 @@ def node(request: pytest.FixtureRequest, streets: Town, tmp_path: Path) -> Itera
 
 
 def _reached(place: Place, ip: str = _VIP, port: int = 80) -> str:
-    return ask(place, ip, port, timeout_s=4).server
+    return ask(place, ip, port).server
 
 
 def _is_served(client: Place) -> bool:

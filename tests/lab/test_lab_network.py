@@ -19,7 +19,7 @@ from netns_fixtures.lab_disk import Folder
 pytestmark = pytest.mark.lab
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 20) -> None:
+def until(holds: Callable[[], bool], timeout_s: float = 90) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline_s
@@ -35,7 +35,7 @@ def served(cluster: Cluster, name: str) -> Iterator[None]:
     """A pod of the toolbox, Ready."""
     cluster.kubectl("run", name, "--image=podnet/toolbox", "--labels", f"app={name}")
     try:
-        cluster.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=30s")
+        cluster.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=120s")
         yield
     finally:
         cluster.kubectl("delete", "pod", name, "--grace-period=0", "--force")
@@ -46,8 +46,9 @@ def test_a_load_balancer_address_of_the_pool_answers_on_the_underlay(lab: Cluste
         lab.kubectl("expose", "pod", "balanced", "--type=LoadBalancer", "--port=80", "--target-port=8080")
         try:
             until(lambda: balanced_address(lab) != "")
-            with urlopen(f"http://{balanced_address(lab)}/", timeout=10) as reply:
-                assert reply.read().decode().strip() == "balanced"
+            until(
+                lambda: fetched(f"http://{balanced_address(lab)}/") == "balanced"
+            )  # nodes take it up a moment later
             holders = [
                 node.name
                 for node in lab.lab.nodes
@@ -62,6 +63,16 @@ def balanced_address(lab: Cluster) -> str:
     return lab.kubectl(
         "get", "service", "balanced", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}"
     ).stdout
+
+
+def fetched(url: str) -> str:
+    """ "" while nobody answers."""
+    try:
+        with urlopen(url, timeout=10) as reply:
+            text: str = reply.read().decode().strip()
+            return text
+    except OSError:
+        return ""
 
 
 def test_pods_reach_the_api_by_its_service(lab: Cluster) -> None:
@@ -149,7 +160,7 @@ def test_an_uplink_is_egress_and_down_undoes_it() -> None:
             node_count=1,
             family="ipv4",
             proxy_mode="nftables",
-            timeout_s=60,
+            timeout_s=180,
             say=lambda _text: None,
             uplink=True,
         )
@@ -158,7 +169,7 @@ def test_an_uplink_is_egress_and_down_undoes_it() -> None:
             with served(cluster, "leaving"):
                 assert (
                     " 0% packet loss"
-                    in cluster.kubectl("exec", "leaving", "--", "ping", "-c", "1", "-W", "5", there).stdout
+                    in cluster.kubectl("exec", "leaving", "--", "ping", "-c", "1", "-W", "20", there).stdout
                 )
             assert f"klab-{name}" in tables()
         finally:

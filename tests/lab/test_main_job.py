@@ -15,6 +15,7 @@ import pytest
 
 from linux.process import ProgramFailed
 from netns_fixtures.cluster_run import Cluster
+from netns_fixtures.demo.proxies_run import have_taken_up
 from netns_fixtures.demo.steps_run import EXAMPLES, MANIFESTS
 
 pytestmark = [
@@ -34,9 +35,9 @@ def demo(lab: Cluster) -> Iterator[Cluster]:
         "apply", *(part for name in MANIFESTS for part in ("-f", str(EXAMPLES / name))), "-n", NAMESPACE
     )
     for name in ("backend", "frontend"):
-        lab.kubectl("rollout", "status", f"deployment/{name}", "-n", NAMESPACE, "--timeout=60s")
+        lab.kubectl("rollout", "status", f"deployment/{name}", "-n", NAMESPACE, "--timeout=150s")
     yield lab
-    lab.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+    lab.kubectl("delete", "namespace", NAMESPACE, "--timeout=150s")
 
 
 def pods(cluster: Cluster, app: str) -> list[dict]:
@@ -124,13 +125,9 @@ def test_get_watch_shows_a_change(demo: Cluster) -> None:
 
 def test_describe(demo: Cluster) -> None:
     name = pods(demo, "backend")[0]["metadata"]["name"]
+    until(lambda: "Started container" in demo.kubectl("describe", "pod", name, "-n", NAMESPACE).stdout)
     text = demo.kubectl("describe", "pod", name, "-n", NAMESPACE).stdout
-    for part in (
-        "Successfully assigned",
-        "Started container",
-        "Ready ",
-        "Controlled By:  ReplicaSet/backend",
-    ):
+    for part in ("Successfully assigned", "Ready ", "Controlled By:  ReplicaSet/backend"):
         assert part in text, part
     assert re.search(
         r"Endpoints: +10\.244\.", demo.kubectl("describe", "service", "backend", "-n", NAMESPACE).stdout
@@ -154,20 +151,13 @@ def test_logs_and_logs_follow(demo: Cluster) -> None:
         "-c",
         "for i in 1 2 3; do echo line $i; sleep 0.3; done",
     )
-    demo.kubectl(
-        "wait",
-        "pod/talker",
-        "-n",
-        NAMESPACE,
-        "--for=jsonpath={.status.phase}=Running",
-        "--timeout=20s",
-        check=False,
-    )
+    started = "jsonpath={.status.containerStatuses[0].containerID}"
+    until(lambda: demo.kubectl("get", "pod", "talker", "-n", NAMESPACE, "-o", started).stdout != "")
     followed = demo.kubectl("logs", "-f", "talker", "-n", NAMESPACE).stdout
     assert followed == "line 1\nline 2\nline 3\n"
     assert demo.kubectl("logs", "talker", "-n", NAMESPACE, "--tail=1").stdout == "line 3\n"
     demo.kubectl(
-        "wait", "pod/talker", "-n", NAMESPACE, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=20s"
+        "wait", "pod/talker", "-n", NAMESPACE, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=150s"
     )
     demo.kubectl("delete", "pod", "talker", "-n", NAMESPACE)
 
@@ -184,34 +174,33 @@ def test_exec_with_and_without_a_terminal(demo: Cluster) -> None:
     environment = {**os.environ, "KUBECONFIG": str(demo.folder.kubeconfig)}
     command = f"kubectl exec -it {name} -n {NAMESPACE} -- sh -c 'tty && echo on a terminal'"
     done = subprocess.run(
-        ["script", "-qec", command, "/dev/null"], env=environment, capture_output=True, timeout=30
+        ["script", "-qec", command, "/dev/null"], env=environment, capture_output=True, timeout=120
     )
     assert b"on a terminal" in done.stdout
 
 
 def test_scale_wait_rollout_and_events(demo: Cluster) -> None:
     demo.kubectl("scale", "deployment/backend", "-n", NAMESPACE, "--replicas=6")
-    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=60s")
+    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=150s")
     demo.kubectl(
-        "wait", "pods", "-l", "app=backend", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=30s"
+        "wait", "pods", "-l", "app=backend", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=150s"
     )
     spread = Counter(pod["spec"]["nodeName"] for pod in pods(demo, "backend"))
     assert sorted(spread.values()) == [2, 2, 2]
-    events = demo.kubectl("get", "events", "-n", NAMESPACE).stdout
     for reason in ("Scheduled", "Started", "SuccessfulCreate", "ScalingReplicaSet"):
-        assert reason in events, reason
+        until(lambda reason=reason: reason in demo.kubectl("get", "events", "-n", NAMESPACE).stdout)
     demo.kubectl("scale", "deployment/backend", "-n", NAMESPACE, "--replicas=3")
-    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=60s")
+    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=150s")
 
 
 def test_a_rollout_replaces_every_pod_and_can_be_undone(demo: Cluster) -> None:
     before = {pod["metadata"]["name"] for pod in pods(demo, "backend")}
     demo.kubectl("set", "env", "deployment/backend", "-n", NAMESPACE, "COLOUR=blue")
-    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=60s")
+    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=150s")
     after = {pod["metadata"]["name"] for pod in pods(demo, "backend")}
     assert not before & after
     demo.kubectl("rollout", "undo", "deployment/backend", "-n", NAMESPACE)
-    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=60s")
+    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=150s")
     assert not any("env" in pod["spec"]["containers"][0] for pod in pods(demo, "backend"))
 
 
@@ -228,13 +217,23 @@ def test_names_resolve_from_a_pod(demo: Cluster) -> None:
     assert "nameserver 10.96.0.10" in resolv
 
 
+def best_of_three(act: Callable[[], object]) -> float:
+    """Seconds: what else the machine did in one of the tries does not count."""
+    took_s = []
+    for _ in range(3):
+        started_s = time.monotonic()
+        act()
+        took_s.append(time.monotonic() - started_s)
+    return min(took_s)
+
+
 def test_names_outside_fail_at_once(demo: Cluster) -> None:
-    started_s = time.monotonic()
-    in_frontend(demo, "nslookup example.com. || true")
-    assert time.monotonic() - started_s < 2
+    """A resolver that hears nothing asks again after 5 s."""
+    assert best_of_three(lambda: in_frontend(demo, "nslookup example.com. || true")) < 4
 
 
 def test_the_cluster_ip_balances_over_all_backends(demo: Cluster) -> None:
+    proxies_know(demo)
     counts = answers(demo, 90)
     assert set(counts) == {pod["metadata"]["name"] for pod in pods(demo, "backend")}
     assert sum(counts.values()) == 90
@@ -245,7 +244,7 @@ def test_the_node_port_answers_on_every_node_and_family(demo: Cluster) -> None:
     port = service["spec"]["ports"][0]["nodePort"]
     names = {pod["metadata"]["name"] for pod in pods(demo, "frontend")}
     for node in demo.lab.nodes:
-        with urlopen(f"http://{node.addresses[0]}:{port}/login", timeout=5) as reply:
+        with urlopen(f"http://{node.addresses[0]}:{port}/login", timeout=30) as reply:
             assert reply.read().decode().strip() in names
 
 
@@ -263,7 +262,19 @@ def table_of(cluster: Cluster, node: str) -> str:
     return cluster.exec(node, ["nft", "list", "table", "ip", "kproxy"], check=False).stdout
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 15) -> None:
+def proxies_know(cluster: Cluster) -> None:
+    """Until the rules of every node lead to the ready endpoints of the back end, and to nothing else."""
+    slices = ("get", "endpointslices", "-n", NAMESPACE, "-l", "kubernetes.io/service-name=backend", "-o")
+    ready = "jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].addresses[0]}"
+
+    def known() -> bool:
+        addresses = set(cluster.kubectl(*slices, ready).stdout.split())
+        return have_taken_up(cluster.lab, cluster.folder, f"{NAMESPACE}/backend", addresses)
+
+    until(known)
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 90) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline_s
@@ -274,6 +285,7 @@ def test_a_service_reaches_a_pod_behind_the_same_bridge_without_br_netfilter(dem
     """Such traffic skips the kernel's translation on the way back; kproxy masquerades it instead."""
     bridge_filtering(demo, 0)
     try:
+        proxies_know(demo)
         counts = answers(demo, 60)
         assert counts["FAILED"] == 0
         assert len(counts) == 3
@@ -283,20 +295,25 @@ def test_a_service_reaches_a_pod_behind_the_same_bridge_without_br_netfilter(dem
 
 def test_a_service_without_endpoints_is_rejected_at_once(demo: Cluster) -> None:
     demo.kubectl("create", "service", "clusterip", "empty", "-n", NAMESPACE, "--tcp=80:80")
-    time.sleep(0.5)
-    started_s = time.monotonic()
-    assert "FAILED" in in_frontend(demo, "wget -q -O - http://empty/ || echo FAILED")
-    assert time.monotonic() - started_s < 3
+    address = ("get", "service", "empty", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
+    ip = demo.kubectl(*address).stdout
+    until(lambda: all(f"{ip} " in table_of(demo, node.name) for node in demo.lab.nodes))
+
+    def refused() -> None:
+        assert "FAILED" in in_frontend(demo, "wget -q -O - http://empty/ || echo FAILED")
+
+    assert best_of_three(refused) < 10  # a connection that nobody answers is tried for minutes
     demo.kubectl("delete", "service", "empty", "-n", NAMESPACE)
 
 
 def test_a_deleted_backend_is_replaced_and_no_request_fails_afterwards(demo: Cluster) -> None:
     victim = pods(demo, "backend")[0]["metadata"]["name"]
     demo.kubectl("delete", "pod", victim, "-n", NAMESPACE)
+    proxies_know(demo)
     counts = answers(demo, 60)
     assert counts["FAILED"] == 0
     assert victim not in counts
-    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=60s")
+    demo.kubectl("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=150s")
     assert len(pods(demo, "backend")) == 3
 
 
@@ -330,7 +347,7 @@ def test_a_manifest_that_does_not_validate_says_why(demo: Cluster, manifest: str
 def test_an_unknown_image_says_what_to_do(demo: Cluster) -> None:
     demo.kubectl("run", "lost", "-n", NAMESPACE, "--image=registry.invalid/none:1")
     try:
-        for _ in range(100):
+        for _ in range(600):
             text = demo.kubectl("get", "pod", "lost", "-n", NAMESPACE, "-o", "json").stdout
             statuses = json.loads(text)["status"].get("containerStatuses", [])
             waiting = statuses[0]["state"].get("waiting", {}) if statuses else {}

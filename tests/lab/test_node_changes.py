@@ -95,9 +95,12 @@ def test_resources_change_without_a_restart(work: Workload, missing) -> None:
     until(
         lambda: cgroup(work, uid, missing, "cpu.cfs_quota_us", "cpu") == "25000", "the quota is the new one"
     )
-    assert cgroup(work, uid, missing, "memory.limit_in_bytes", "memory") == str(96 << 20)
+    until(
+        lambda: cgroup(work, uid, missing, "memory.limit_in_bytes", "memory") == str(96 << 20),
+        "the memory's too",
+    )
     whole = f"cat /sys/fs/cgroup/memory/podnet/*/pod{uid}/memory.limit_in_bytes"
-    assert work.on_node_sh(whole).strip() == str(96 << 20)
+    until(lambda: work.on_node_sh(whole).strip() == str(96 << 20), "the pod's too")
     shown = until(
         lambda: s if (s := work.status("resized"))["resources"]["limits"]["cpu"] == "250m" else None,
         "it is shown",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -43,6 +44,12 @@ def exists(work: Workload, name: str) -> bool:
     return bool(work.kubectl("get", "pod", name, "--ignore-not-found", "-o", "name").stdout)
 
 
+def mirror_uid(work: Workload, name: str) -> str:
+    """ "" while it is not there."""
+    shown = work.kubectl("get", "pod", name, "--ignore-not-found", "-o", "jsonpath={.metadata.uid}")
+    return str(shown.stdout)
+
+
 def test_a_manifest_becomes_a_pod_and_a_mirror_of_it(work: Workload) -> None:
     name = f"beacon-{work.node}"
     write(work, "beacon", "one")
@@ -57,7 +64,7 @@ def test_a_manifest_becomes_a_pod_and_a_mirror_of_it(work: Workload) -> None:
 
         work.delete(name, "--wait=false")
         until(
-            lambda: exists(work, name) and work.get(name)["metadata"]["uid"] != pod["metadata"]["uid"],
+            lambda: mirror_uid(work, name) not in ("", pod["metadata"]["uid"]),
             "the mirror comes back",
         )
         assert uid in work.on_node_sh("ls /run/podnet/pods")
@@ -74,7 +81,7 @@ def test_a_manifest_becomes_a_pod_and_a_mirror_of_it(work: Workload) -> None:
             lambda: exists(work, name) and work.sh(name, says, check=False).strip() == "SAYS=two",
             "it changed",
         )
-        assert uid not in work.on_node_sh("ls /run/podnet/pods")
+        until(lambda: uid not in work.on_node_sh("ls /run/podnet/pods"), "the one before is gone")
     finally:
         work.on_node_sh(f"rm -f {FOLDER}/beacon.json")
     until(lambda: not exists(work, name), "nothing is shown any more")
@@ -87,15 +94,22 @@ def test_a_manifest_becomes_a_pod_and_a_mirror_of_it(work: Workload) -> None:
 def test_a_log_is_rotated_and_followed_across_that(work: Workload) -> None:
     line = "x" * 1000
     script = (
-        f"trap 'exit 0' TERM; for i in $(seq 1 11500); do echo $i {line}; done; sleep 14; echo last; exit 0"
+        f"trap 'exit 0' TERM; for i in $(seq 1 11500); do echo $i {line}; done;"
+        " while [ ! -e /tmp/go ]; do sleep 0.1; done; echo last; exit 0"
     )
     work.apply(work.pod("chatty", {"command": ["sh", "-c", script]}, restartPolicy="Never"))
     until(lambda: "running" in work.status("chatty").get("state", {}), "it runs")
     uid = work.get("chatty")["metadata"]["uid"]
-    followed = work.logs("chatty", "-f", "--tail=1")
-    assert followed.rstrip().endswith("last")
     folder = f"/var/lib/podnet/pods/{uid}/logs/main"
-    assert set(work.on_node_sh(f"ls {folder}").split()) == {"0.log", "0.log.1"}
+    rotated = {"0.log", "0.log.1"}
+    with ThreadPoolExecutor(1) as beside:
+        following = beside.submit(work.logs, "chatty", "-f", "--tail=1")
+        try:
+            until(lambda: set(work.on_node_sh(f"ls {folder}").split()) == rotated, "it is rotated")
+        finally:
+            work.sh("chatty", "touch /tmp/go")
+        assert following.result().rstrip().endswith("last")
+    assert set(work.on_node_sh(f"ls {folder}").split()) == rotated
     sizes = [int(word) for word in work.on_node_sh(f"stat -c %s {folder}/*").split()]
     assert min(sizes) < 10 << 20 < max(sizes)
 

@@ -57,7 +57,7 @@ def bind_by_hand_if_need_be(work: Workload, name: str) -> None:
         return str(work.get(name, "pvc").get("status", {}).get("phase", ""))
 
     try:
-        until(lambda: phase() == "Bound", "a controller binds it", timeout_s=3)
+        until(lambda: phase() == "Bound", "a controller binds it", timeout_s=10)
     except AssertionError:
         body = json.dumps({"status": {"phase": "Bound"}})
         work.kubectl("patch", "pvc", name, "--subresource=status", "--type=merge", "-p", body)
@@ -67,7 +67,7 @@ def bind_by_hand_if_need_be(work: Workload, name: str) -> None:
 def remove_volumes(work: Workload) -> Iterator[None]:
     yield
     names = ("local", "host")
-    work.kubectl("delete", "pod", "claims", "--ignore-not-found", "--timeout=30s")
+    work.kubectl("delete", "pod", "claims", "--ignore-not-found", "--timeout=50s")
     for name in names:
         work.kubectl("delete", "pvc", name, "--ignore-not-found", "--wait=false")
         work.kubectl("delete", "pv", f"{work.namespace}-{name}", "--ignore-not-found", "--wait=false")
@@ -152,7 +152,7 @@ def test_read_only_reaches_what_is_mounted_below(work: Workload) -> None:
         assert "Read-only" in work.sh("all", "touch /t/inner/x 2>&1; true")
         assert work.sh("top", "touch /t/inner/x && echo ok").strip() == "ok"
     finally:
-        work.kubectl("delete", "pod", "all", "top", "--ignore-not-found", "--timeout=30s")
+        work.kubectl("delete", "pod", "all", "top", "--ignore-not-found", "--timeout=50s")
         work.on_node_sh("umount /var/lib/podnet-test/tree/inner")
 
 
@@ -184,7 +184,6 @@ def test_an_empty_dir_over_its_limit_costs_the_pod_its_place(work: Workload) -> 
     status = until(
         lambda: s if (s := work.get("full")["status"]).get("phase") == "Failed" else None,
         "it was evicted",
-        timeout_s=40,
     )
     assert status["reason"] == "Evicted"
     assert 'EmptyDir volume "v" exceeds the limit "64Ki"' in status["message"]

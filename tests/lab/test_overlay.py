@@ -26,10 +26,10 @@ from nodeagent.overlay.rights import RIGHTS
 from nodeagent.overlay.steps import steps
 
 pytestmark = pytest.mark.lab
-HEALED_WITHIN_S = 1.0
+HEALED_WITHIN_S = 20.0  # 0.1 s where nothing else runs; without an event it would take RESYNC
 
 
-def until(holds: Callable[[], object], timeout_s: float = 20) -> None:
+def until(holds: Callable[[], object], timeout_s: float = 90) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline_s, "did not become true"
@@ -68,7 +68,7 @@ def settle(cluster: Cluster) -> None:
     for name, node in zip(("west", "east"), cluster.lab.nodes, strict=True):
         place = json.dumps({"spec": {"nodeName": node.name}})
         cluster.kubectl("run", name, "--image=podnet/toolbox", "--overrides", place)
-    cluster.kubectl("wait", "pod/west", "pod/east", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", "pod/west", "pod/east", "--for=condition=Ready", "--timeout=50s")
 
 
 def addresses(cluster: Cluster, pod: str) -> tuple[str, str]:
@@ -77,7 +77,7 @@ def addresses(cluster: Cluster, pod: str) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def asked(cluster: Cluster, pod: str, ip: str, timeout_s: int = 3) -> str:
+def asked(cluster: Cluster, pod: str, ip: str, timeout_s: int = 20) -> str:
     """What the toolbox's server at the address answers a pod: its name, and whom it saw."""
     script = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w {timeout_s} {ip} 8080"
     return cluster.kubectl("exec", pod, "--", "sh", "-c", script, check=False).stdout
@@ -110,6 +110,7 @@ def listening(cluster: Cluster, node: str) -> Iterator[list[Ether]]:
 def test_pods_of_two_nodes_meet_in_both_families_with_their_own_addresses(tunnels: Cluster) -> None:
     own = addresses(tunnels, "west")
     for ip, mine in zip(addresses(tunnels, "east"), own, strict=True):
+        until(lambda ip=ip: "east" in asked(tunnels, "west", ip, timeout_s=2))  # ways may follow readiness
         answer = asked(tunnels, "west", ip)
         assert "east" in answer
         seen = answer.partition("X-Client-Address: ")[2].split("\r\n")[0].rpartition(":")[0]
@@ -137,7 +138,7 @@ def test_packets_of_the_pods_mtu_pass_whole_and_larger_ones_do_not(
     tunnels: Cluster, version: str, header_bytes: int
 ) -> None:
     far = addresses(tunnels, "east")[version == "-6"]
-    fitting = ("ping", version, "-M", "do", "-c", "1", "-W", "5")
+    fitting = ("ping", version, "-M", "do", "-c", "1", "-W", "20")
     with listening(tunnels, tunnels.lab.nodes[1].name) as heard:
         passed = in_pod(tunnels, "west", *fitting, "-s", str(1450 - header_bytes), far)
     assert passed.code == 0, passed.stdout
@@ -152,7 +153,7 @@ def test_packets_of_the_pods_mtu_pass_whole_and_larger_ones_do_not(
 def test_the_node_itself_reaches_pods_of_other_nodes(tunnels: Cluster) -> None:
     for ip in addresses(tunnels, "east"):
         url = f"http://[{ip}]:8080/" if ":" in ip else f"http://{ip}:8080/"
-        done = tunnels.exec(tunnels.lab.nodes[0].name, ["curl", "-s", "-m", "5", url])
+        done = tunnels.exec(tunnels.lab.nodes[0].name, ["curl", "-s", "-m", "30", url])
         assert done.stdout.strip() == "east"
 
 
@@ -175,8 +176,8 @@ def test_outside_the_cluster_a_pod_has_its_nodes_address(tunnels: Cluster) -> No
         with tunnels.inside("hub"):
             server = socket.create_server((outside, 0), family=family)
         with server:
-            server.settimeout(10)
-            script = f"nc -w 5 {outside} {server.getsockname()[1]} </dev/null >/dev/null 2>&1 &"
+            server.settimeout(40)
+            script = f"nc -w 30 {outside} {server.getsockname()[1]} </dev/null >/dev/null 2>&1 &"
             tunnels.kubectl("exec", "west", "--", "sh", "-c", script)
             connection, peer = server.accept()
             connection.close()
@@ -186,7 +187,7 @@ def test_outside_the_cluster_a_pod_has_its_nodes_address(tunnels: Cluster) -> No
 def healed(cluster: Cluster, holds: Callable[[], bool]) -> float:
     """Seconds until it holds again."""
     started_s = time.monotonic()
-    until(holds, timeout_s=10)
+    until(holds)
     return time.monotonic() - started_s
 
 
@@ -233,7 +234,7 @@ def test_ways_stay_while_the_agent_is_away_and_when_it_comes_back(tunnels: Clust
     agent = tunnels.exec(node, ["pgrep", "-of", "bin/knode"]).stdout.strip()
     tunnels.exec(node, ["kill", "-9", agent])
     url = f"http://{far}:8080/"
-    assert tunnels.exec(node, ["curl", "-s", "-m", "5", url]).stdout.strip() == "east"
+    assert tunnels.exec(node, ["curl", "-s", "-m", "30", url]).stdout.strip() == "east"
 
     def back() -> bool:
         return tunnels.exec(node, ["pgrep", "-of", "bin/knode"], check=False).stdout.strip() not in (
@@ -249,7 +250,7 @@ def test_ways_stay_while_the_agent_is_away_and_when_it_comes_back(tunnels: Clust
         tunnels.kubectl("delete", "node", "ghost")
     until(lambda: "10.244.66.0/24" not in entries(tunnels))
     assert tunnels.exec(node, ["ip", "-o", "link", "show", DEVICE]).stdout.split(":")[0] == before
-    assert tunnels.exec(node, ["curl", "-s", "-m", "5", url]).stdout.strip() == "east"
+    assert tunnels.exec(node, ["curl", "-s", "-m", "30", url]).stdout.strip() == "east"
 
 
 def ghost(cluster: Cluster, cidr: str, address: str) -> None:
@@ -292,6 +293,12 @@ def test_a_nodes_coming_moving_renumbering_and_going_is_followed(tunnels: Cluste
     until(lambda: entries(tunnels) == before)
 
 
+def device_mtu(cluster: Cluster, node: str) -> int:
+    with cluster.inside(node), Rtnl() as rtnl:
+        link = rtnl.link(DEVICE)
+        return link.mtu if link is not None else 0
+
+
 def test_the_mtu_follows_the_underlay_and_new_pods_get_it(tunnels: Cluster) -> None:
     node = tunnels.lab.nodes[1].name
 
@@ -302,10 +309,7 @@ def test_the_mtu_follows_the_underlay_and_new_pods_get_it(tunnels: Cluster) -> N
     tunnels.exec(node, ["ip", "link", "set", "eth0", "mtu", "1400"])
     try:
         until(lambda: conf_mtu() == 1350)
-        with tunnels.inside(node), Rtnl() as rtnl:
-            link = rtnl.link(DEVICE)
-            assert link is not None
-            assert link.mtu == 1350
+        until(lambda: device_mtu(tunnels, node) == 1350)
     finally:
         tunnels.exec(node, ["ip", "link", "set", "eth0", "mtu", "1500"])
     until(lambda: conf_mtu() == 1450)
@@ -315,8 +319,8 @@ def test_nodes_of_ipv6_alone_tunnel_over_ipv6() -> None:
     with Cluster.up(f"vx6-{os.getpid()}", node_count=2, family="ipv6", ways="vxlan") as cluster:
         settle(cluster)
         far = cluster.kubectl("get", "pod", "east", "-o", "jsonpath={.status.podIP}").stdout
-        assert "east" in asked(cluster, "west", far)
-        fitting = in_pod(cluster, "west", "ping", "-6", "-M", "do", "-c", "1", "-W", "5", "-s", "1382", far)
+        until(lambda: "east" in asked(cluster, "west", far, timeout_s=2))
+        fitting = in_pod(cluster, "west", "ping", "-6", "-M", "do", "-c", "1", "-W", "20", "-s", "1382", far)
         assert fitting.code == 0, fitting.stdout  # 1430 with headers: the outer ones take 70 of 1500
 
 
@@ -360,7 +364,7 @@ def test_nodes_route_for_themselves_where_nothing_else_does() -> None:
 
 def test_the_demonstration_passes_through_tunnels() -> None:
     argv = [f"{BIN_DIR}/klab", "demo", "--network", "vxlan", "--nodes", "2", "--name", f"vxd-{os.getpid()}"]
-    done = process.run(argv, check=False, timeout_s=180)
+    done = process.run(argv, check=False, timeout_s=280)
     assert done.code == 0, done.stdout[-2000:]
     assert ", 0 failed" in done.stdout
 
@@ -466,7 +470,7 @@ def segment() -> Iterator[Segment]:
 def test_hosts_on_one_segment_route_for_each_others_pods(segment: Segment) -> None:
     assert [segment.bring_about(0), segment.bring_about(1)] == [[], []]
     ping = ["ping", "-c", "1", "-W", "2", "-I", "10.1.0.2", "10.2.0.2"]
-    netns.run_in(segment.fds[0], lambda: process.run(ping))
+    netns.run_in(segment.fds[0], lambda: process.run([*ping[:4], "20", *ping[5:]]))
     assert segment.bring_about(0, segment.NODES[:1]) == []  # the other one has left
     assert netns.run_in(segment.fds[0], lambda: process.run(ping, check=False)).code != 0
 
@@ -491,5 +495,5 @@ def test_a_route_that_cannot_be_laid_says_why_and_does_not_stop_the_others(segme
     ]
     segment.bring_about(1)
     netns.run_in(
-        segment.fds[0], lambda: process.run(["ping", "-c", "1", "-W", "5", "-I", "10.1.0.2", "10.2.0.2"])
+        segment.fds[0], lambda: process.run(["ping", "-c", "1", "-W", "20", "-I", "10.1.0.2", "10.2.0.2"])
     )

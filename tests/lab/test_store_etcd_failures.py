@@ -11,7 +11,8 @@ import pytest
 from kube.store import Change, Delete, Put, StoreError, Unavailable
 from kube.store.etcd.drive import EtcdStore
 from kube.store.etcd.options import Endpoint, EtcdOptions
-from tests.lab.etcd_server import EtcdCluster, free_ports
+from tests.lab.etcd_server import EtcdCluster
+from tests.ports import free_port
 
 pytestmark = pytest.mark.lab
 
@@ -157,7 +158,7 @@ def test_without_a_quorum_writes_are_refused_and_with_it_they_go_on(three: EtcdC
 
 def test_nobody_there_is_told_with_the_address(tmp_path: Path) -> None:
     async def body() -> None:
-        endpoint = Endpoint("127.0.0.1", free_ports(1)[0])
+        endpoint = Endpoint("127.0.0.1", free_port())
         with pytest.raises(Unavailable, match=f"etcd at {endpoint}"):
             await EtcdStore.open(EtcdOptions((endpoint,)))
 

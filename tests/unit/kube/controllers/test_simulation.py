@@ -268,8 +268,8 @@ def test_the_pods_of_a_silent_node_leave_the_endpoints_and_move() -> None:
                 living = [pod for pod in await one.pods() if pod.spec.node_name != dead.name]
                 return len(living) == 6 and len(await ready_addresses(one)) == 6
 
-            assert await one.until(unserved) <= 3.0
-            assert await one.until(moved) <= 6.0
+            assert await one.until(unserved) <= 6.0
+            assert await one.until(moved) <= 9.0
             node = await one.client.get(Node, dead.name)
             ready = next(found for found in node.status.conditions if found.type == "Ready")
             assert (ready.status, ready.reason) == ("Unknown", "NodeStatusUnknown")
