@@ -1,9 +1,10 @@
-"""Holds the tree to its rules: I/O only where a module's name says so, nouns for names, sizes, a page per backend.
+"""Holds the tree to its rules: I/O only where a module's name says so, nouns for names, sizes, pages that lead somewhere.
 
 Run as `make layout`; prints each breach with the rule and ends with status 1 if there is one.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,9 @@ MEANT = {
     ): "a manager is what managedFields calls a writer",
 }
 NEEDS_README = ("kproxy/backends/*/",)
+FOLDERS = (*PACKAGES, "docs", "examples", "tests", "tools")
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+_QUOTED = re.compile(r"`([\w.*-]+(?:/[\w.*-]+)*/?)`")
 
 
 def main() -> int:
@@ -66,6 +70,30 @@ def check(root: Path) -> Iterator[str]:
         for folder in sorted(root.glob(pattern)):
             if any(folder.glob("*.py")) and not (folder / "README.md").exists():
                 yield f"{folder.relative_to(root)}: has no README.md: say what it is for, how it works, its limits"
+    yield from _check_pages(root)
+
+
+def _check_pages(root: Path) -> Iterator[str]:
+    """Links, and names of files in backquotes: from the root, from the page's folder, or the end of some path."""
+    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix != ".pyc"]
+    ends = {"/".join(path.parts[-count:]) for path in paths for count in range(1, len(path.parts))}
+    for page in sorted({*root.glob("*.md"), *(path for path in paths if path.suffix == ".md")}):
+        text, folder = page.read_text(), page.parent
+        links = {link for link in _LINK.findall(text) if ":" not in link and not (folder / link).exists()}
+        named = {name for name in _QUOTED.findall(text) if _is_ours(name) and not name[0].isupper()}
+        lost = {
+            name
+            for name in named
+            if name not in ends and not any(folder.glob(name)) and not any(root.glob(name))
+        }
+        for name in sorted(links | lost):
+            yield f"{page.relative_to(root)}: {name} is not there: say where it is now"
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a quoted name can only be a file of this tree."""
+    first = name.split("/", maxsplit=1)[0]
+    return name.endswith(".py") or ("/" in name.rstrip("/") and (first in FOLDERS or first == ".."))
 
 
 def _check_module(path: Path, shown: Path) -> Iterator[str]:
