@@ -5,7 +5,6 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -16,13 +15,13 @@ from kproxy.backends.registry import BACKENDS
 from kproxy.config import Configuration
 from kproxy.diff import Difference, difference
 from kproxy.forwarding import ForwardingTable
+from kproxy.manifests_disk import objects_of_files
 from kproxy.node import NodeRules
 from kproxy.run import node_name
 from kproxy.view_run import (
     add_node_options,
     configuration_of,
     intake_of,
-    objects_of_files,
     objects_of_server,
     only_node,
     surroundings_of,
@@ -37,7 +36,6 @@ _EXAMPLES = """examples:
   kproxy diff --from before/ -f after/ --node worker --node-ip 192.168.0.2 -o json
 """
 _FAMILY_NAMES = {IPV4: "IPv4", IPV6: "IPv6"}
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
-        "-f", "--file", action="append", default=[], required=True, help="manifests: a file or a folder"
+        "-f",
+        "--file",
+        "--filename",
+        action="append",
+        default=[],
+        required=True,
+        help="manifests: a file or a folder",
     )
     made.add_argument(
         "--from", dest="before", action="append", default=[], help="the state before; without it the API's"
@@ -66,8 +70,8 @@ def diff_command(arguments: Sequence[str]) -> int:
     logging_kv.setup("kproxy", "warning")
     config = configuration_of(parsed)
     live = not parsed.before
-    before = asyncio.run(objects_of_server(config)) if live else list(objects_of_files(_files(parsed.before)))
-    given = list(objects_of_files(_files(parsed.file)))
+    before = asyncio.run(objects_of_server(config)) if live else list(objects_of_files(parsed.before))
+    given = list(objects_of_files(parsed.file))
     after = given if parsed.whole else overlaid(before, given)
     name = parsed.node or only_node(after) or node_name(config)
     found = [
@@ -89,17 +93,6 @@ def overlaid(before: Iterable[Object], given: Iterable[Object]) -> list[Object]:
     for item in given:
         merged[type(item), key_of(item)] = item
     return list(merged.values())
-
-
-def _files(paths: Iterable[str]) -> list[str]:
-    found: list[str] = []
-    for path in paths:
-        place = Path(path)
-        if place.is_dir():
-            found += [str(p) for p in sorted(place.rglob("*")) if p.suffix in _SUFFIXES]
-        else:
-            found.append(path)
-    return found
 
 
 def _difference(

@@ -10,20 +10,19 @@ import msgspec
 from kproxy import surroundings
 from kproxy.addresses import canonical_ip, family_of
 from kproxy.backends.registry import BACKENDS
-from kproxy.config import ConfigError
 from kproxy.explain import Explanation, Said, explain
+from kproxy.manifests_disk import objects_of_files
 from kproxy.run import node_name
 from kproxy.view_run import (
     add_node_options,
     configuration_of,
     intake_of,
-    objects_of_files,
     objects_of_server,
     only_node,
     surroundings_of,
     traced_mode,
 )
-from kproxy.walk import Packet
+from kproxy.walk import Packet, is_local_address
 from linux import logging_kv
 
 _EXAMPLES = """examples:
@@ -44,14 +43,22 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("source", metavar="SRC", help="IP address it comes from")
-    made.add_argument("destination", metavar="DST:PORT", help="an IPv6 address in brackets")
-    made.add_argument("--proto", default="tcp", choices=("tcp", "udp", "sctp"))
+    made.add_argument("source", metavar="SRC", type=_address, help="IP address it comes from")
+    made.add_argument(
+        "destination", metavar="DST:PORT", type=_address_and_port, help="an IPv6 address in brackets"
+    )
+    made.add_argument("--proto", default="tcp", type=str.lower, choices=("tcp", "udp", "sctp"))
     made.add_argument(
         "--in-iface", default="", help="interface it comes in by; eth0 unless the node sends it"
     )
     made.add_argument(
-        "-f", "--file", action="append", default=[], help="objects; then nothing need be running"
+        "-f",
+        "--file",
+        "--filename",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="objects, - for standard input; then nothing need be running",
     )
     add_node_options(made, config="KubeProxyConfiguration; its mode is explained")
     made.add_argument("--kubeconfig", default="", help="without -f: where to read the objects")
@@ -60,16 +67,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def explain_command(arguments: Sequence[str]) -> int:
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if family_of(parsed.source) != family_of(parsed.destination[0]):
+        parser.error("SRC and DST are of different IP families")
     logging_kv.setup("kproxy", "warning")
     config = configuration_of(parsed)
-    packet, family = _packet(parsed)
+    packet, family = _packet(parsed), family_of(parsed.source)
     objects = list(objects_of_files(parsed.file)) if parsed.file else asyncio.run(objects_of_server(config))
     name = parsed.node or (only_node(objects) if parsed.file else "") or node_name(config)
     around = surroundings_of(parsed, objects, name, live=not parsed.file)
     intake = intake_of(config, around, objects, family)
     node = surroundings.node_rules(config, around, family)
-    if not packet.in_interface and packet.source not in around.addresses:
+    if not packet.in_interface and not is_local_address(node, packet.source):
         packet = msgspec.structs.replace(packet, in_interface="eth0")
     mode = traced_mode(config)
     tracer = next(e for e in BACKENDS if e.name == mode).tracer()
@@ -82,22 +92,29 @@ def explain_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _packet(parsed: argparse.Namespace) -> tuple[Packet, int]:
-    source = canonical_ip(parsed.source)
-    host, colon, port = parsed.destination.rpartition(":")
-    destination = canonical_ip(host.strip("[]"))
-    if source is None or destination is None or not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError("write SRC as an IP address and DST:PORT as 10.96.0.10:53 or [fd00::1]:53")
-    if family_of(source) != family_of(destination):
-        raise ConfigError("SRC and DST are of different IP families")
-    packet = Packet(
-        source=source,
+def _packet(parsed: argparse.Namespace) -> Packet:
+    destination, port = parsed.destination
+    return Packet(
+        source=parsed.source,
         destination=destination,
-        port=int(port),
+        port=port,
         protocol=parsed.proto.upper(),
         in_interface=parsed.in_iface,
     )
-    return packet, family_of(source)
+
+
+def _address(text: str) -> str:
+    found = canonical_ip(text.removeprefix("[").removesuffix("]"))
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address")
+    return found
+
+
+def _address_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as 10.96.0.10:53 or [fd00::1]:53")
+    return _address(host), int(port)
 
 
 def _print(found: Explanation, output: str) -> None:

@@ -14,13 +14,13 @@ from kproxy.backends.registry import BACKENDS, BackendError, Counting
 from kproxy.config import Configuration
 from kproxy.counters import by_endpoint, by_service
 from kproxy.forwarding import Endpoint
+from kproxy.manifests_disk import objects_of_files
 from kproxy.node import NodeRules
 from kproxy.run import node_name
 from kproxy.top import NOTHING_COUNTED, Counted, Flow, Row, rows
 from kproxy.view_run import (
     configuration_of,
     intake_of,
-    objects_of_files,
     objects_of_server,
     surroundings_of,
     traced_mode,
@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("-f", "--file", action="append", default=[], help="objects; without it the API's")
+    made.add_argument(
+        "-f", "--file", "--filename", action="append", default=[], help="objects; without it the API's"
+    )
     made.add_argument("--config", metavar="FILE", help="KubeProxyConfiguration of the running proxy")
     made.add_argument("--cluster-cidr", default="", help=argparse.SUPPRESS)
     made.add_argument("--kubeconfig", default="", help="where to read the objects")

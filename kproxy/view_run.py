@@ -2,9 +2,7 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,19 +10,13 @@ import msgspec
 from kproxy import node_socket, surroundings
 from kproxy.addresses import IPV4, IPV6, canonical_ip
 from kproxy.backends.registry import BACKENDS
-from kproxy.config import ConfigError, Configuration, validate
+from kproxy.config import Configuration, validate
 from kproxy.intake import Intake
+from kproxy.manifests_disk import KINDS
 from kproxy.run import client_of
 from kproxy.surroundings import Surroundings
 from kube.objects import PROXY_NAME_LABEL, EndpointSlice, Node, Service, ServiceCIDR, decode, encode, key_of
 from kube.objects.value import Object
-
-_KINDS: dict[str, type[Object]] = {
-    "Service": Service,
-    "EndpointSlice": EndpointSlice,
-    "Node": Node,
-    "ServiceCIDR": ServiceCIDR,
-}
 
 
 def add_node_options(parser: argparse.ArgumentParser, *, config: str) -> None:
@@ -33,8 +25,20 @@ def add_node_options(parser: argparse.ArgumentParser, *, config: str) -> None:
     parser.add_argument("--cluster-cidr", default="", help="without --config: pods' ranges")
     parser.add_argument("--node", default="", help="name of the node whose view is wanted")
     parser.add_argument(
-        "--node-ip", action="append", default=[], help="address of that node, the primary first"
+        "--node-ip",
+        action="extend",
+        type=_addresses,
+        default=[],
+        metavar="IP",
+        help="address of that node, the primary first; more with commas, or given again",
     )
+
+
+def _addresses(text: str) -> list[str]:
+    found = [canonical_ip(part.strip()) for part in text.split(",")]
+    if None in found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address")
+    return [ip for ip in found if ip is not None]
 
 
 def configuration_of(parsed: argparse.Namespace) -> Configuration:
@@ -55,43 +59,11 @@ def traced_mode(config: Configuration) -> str:
     return BACKENDS[0].name if config.mode == "auto" else config.effective_mode
 
 
-def objects_of_files(paths: Iterable[str]) -> Iterator[Object]:
-    import yaml
-
-    for path in paths:
-        try:
-            text = sys.stdin.read() if path == "-" else Path(path).read_text()
-            documents = list(yaml.safe_load_all(text))
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"-f {path}: {error}") from error
-        for document in documents:
-            yield from _objects(document, path)
-
-
-def _objects(document: Any, path: str) -> Iterator[Object]:
-    if not isinstance(document, dict):
-        return
-    if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
-        for item in document["items"]:
-            yield from _objects(item, path)
-        return
-    kind = _KINDS.get(str(document.get("kind")))
-    if kind is None:
-        return
-    metadata = document.setdefault("metadata", {})
-    if kind.resource.namespaced:
-        metadata.setdefault("namespace", "default")
-    try:
-        yield decode(kind, json.dumps(document, default=str).encode())
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"-f {path}: {document['kind']} {metadata.get('name')}: {error}") from error
-
-
 async def objects_of_server(config: Configuration) -> list[Object]:
     client = client_of(config)
     try:
         found: list[Object] = []
-        for kind in _KINDS.values():
+        for kind in KINDS.values():
             found += (await client.list(kind)).items
         return found
     finally:
@@ -107,9 +79,7 @@ def surroundings_of(
     parsed: argparse.Namespace, objects: list[Object], name: str, *, live: bool
 ) -> Surroundings:
     node = next((o for o in objects if isinstance(o, Node) and o.metadata.name == name), None)
-    given = tuple(ip for text in parsed.node_ip if (ip := canonical_ip(text)) is not None)
-    if len(given) != len(parsed.node_ip):
-        raise ConfigError("--node-ip takes an IP address, once for each")
+    given: tuple[str, ...] = tuple(parsed.node_ip)
     addresses = given
     if given:
         node = _with_addresses(node, name, given)

@@ -82,10 +82,7 @@ def test_explain_a_packet_of_the_node_itself(explain: list[str], capsys: pytest.
     [
         (["--proxy-mode", "magic"], "mode: 'magic' is unknown"),
         (["--config", "/nowhere/config"], "/nowhere/config"),
-        (["explain", "1.2.3.4", "10.0.0.1", "-f", "/dev/null"], "DST:PORT"),
-        (["explain", "1.2.3.4", "[fd00::1]:1", "-f", "/dev/null"], "families"),
         (["explain", "1.2.3.4", "10.0.0.1:1", "-f", "/nowhere"], "/nowhere"),
-        (["explain", "1.2.3.4", "10.0.0.1:1", "-f", "/dev/null", "--node-ip", "x"], "--node-ip"),
     ],
 )
 def test_errors_are_one_line_and_status_1(
@@ -98,11 +95,40 @@ def test_errors_are_one_line_and_status_1(
     assert error.count("\n") == 1
 
 
-def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--no-such-flag"], "--no-such-flag"),
+        (["explain", "1.2.3.4", "10.0.0.1", "-f", "/dev/null"], "DST:PORT"),
+        (["explain", "1.2.3.4", "10.0.0.1:99999", "-f", "/dev/null"], "DST:PORT"),
+        (["explain", "1.2.3", "10.0.0.1:1", "-f", "/dev/null"], "SRC"),
+        (["explain", "1.2.3.4", "[fd00::1]:1", "-f", "/dev/null"], "families"),
+        (["explain", "1.2.3.4", "10.0.0.1:1", "-f", "/dev/null", "--node-ip", "x"], "--node-ip"),
+        (["explain", "1.2.3.4", "10.0.0.1:1", "-f", "/dev/null", "--proto", "icmp"], "--proto"),
+    ],
+)
+def test_wrong_usage_is_status_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--no-such-flag"])
+        main(arguments)
     assert ended.value.code == 2
-    assert "no-such-flag" in capsys.readouterr().err
+    assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        ["10.244.1.9", "10.96.0.5:80", "--proto", "TCP"],
+        ["[10.244.1.9]", "10.96.0.5:80", "--node-ip", "192.168.0.2,2001:db8::1"],
+        ["10.244.1.9", "10.96.0.05:80", "--proto=tcp", "--output=json"],
+    ],
+)
+def test_a_packet_may_be_spelled_in_more_ways(
+    explain: list[str], spelled: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*explain, *spelled, "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "forward"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
