@@ -57,6 +57,27 @@ def _addresses(known: Known | None) -> frozenset[tuple[str, int]]:
     )
 
 
+class _Frontends:
+    """Where services are reached."""
+
+    def __init__(self, table: ForwardingTable, local_addresses: frozenset[str]) -> None:
+        self._local = local_addresses
+        self._at: set[tuple[str, int, int]] = set()
+        self._node_ports: set[tuple[int, int]] = set()
+        for name, service in table.items():
+            number = PROTOCOL_NUMBERS[name.protocol]
+            for frontend in service.frontends:
+                if frontend.ip:
+                    self._at.add((frontend.ip, number, frontend.port))
+                else:
+                    self._node_ports.add((number, frontend.port))
+
+    def have(self, ip: str, protocol: int, port: int) -> bool:
+        return (ip, protocol, port) in self._at or (
+            ip in self._local and (protocol, port) in self._node_ports
+        )
+
+
 def untranslated(
     entries: Iterable[Entry], table: ForwardingTable, local_addresses: frozenset[str]
 ) -> list[Entry]:
@@ -64,26 +85,32 @@ def untranslated(
 
     Connection tracking would keep each of them on that way to nowhere, however often its sender tries again.
     """
-    at_ip: set[tuple[str, int, int]] = set()
-    node_ports: set[tuple[int, int]] = set()
-    for name, service in table.items():
-        number = PROTOCOL_NUMBERS[name.protocol]
-        for frontend in service.frontends:
-            if frontend.ip:
-                at_ip.add((frontend.ip, number, frontend.port))
-            else:
-                node_ports.add((number, frontend.port))
+    frontends = _Frontends(table, local_addresses)
+    return [
+        entry
+        for entry in entries
+        if not entry.status & (STATUS_DESTINATION_NAT | STATUS_SEEN_REPLY)
+        and frontends.have(
+            entry.original.destination, entry.original.protocol, entry.original.destination_port
+        )
+    ]
 
-    def is_lost(entry: Entry) -> bool:
-        if entry.status & (STATUS_DESTINATION_NAT | STATUS_SEEN_REPLY):
-            return False
-        to = entry.original
-        by_port = (to.protocol, to.destination_port)
-        return (to.destination, *by_port) in at_ip or (
-            to.destination in local_addresses and by_port in node_ports
+
+def relayed(entries: Iterable[Entry], table: ForwardingTable, local_addresses: frozenset[str]) -> list[Entry]:
+    """Of a mode that relays datagrams itself: between a client and a service, either of them the first, untranslated.
+
+    A sender that goes on would never be translated, and reach nobody once that mode is gone.
+    """
+    frontends = _Frontends(table, local_addresses)
+
+    def is_relayed(entry: Entry) -> bool:
+        first = entry.original
+        return not entry.status & STATUS_DESTINATION_NAT and (
+            frontends.have(first.destination, UDP, first.destination_port)
+            or frontends.have(first.source, UDP, first.source_port)
         )
 
-    return [entry for entry in entries if is_lost(entry)]
+    return [entry for entry in entries if entry.original.protocol == UDP and is_relayed(entry)]
 
 
 def filters(stale: Iterable[Stale]) -> tuple[Filter, ...]:

@@ -12,6 +12,7 @@ from kproxy.forwarding import ForwardingTable
 from kproxy.intake import Changes
 from kproxy.metrics import ProxyMetrics
 from linux.conntrack.socket import Conntrack
+from linux.conntrack.wire import UDP, Filter
 from linux.logging_kv import get_logger
 
 _log = get_logger("kproxy.conntrack")
@@ -37,6 +38,14 @@ def set_right(tables: ForwardingTable, family: int) -> int:
         return table.delete(conntrack.untranslated(table.entries(ipv6=family == IPV6), tables, local))
 
 
+def release(tables: ForwardingTable, family: int) -> int:
+    """Let go of datagrams that the userspace mode relayed; how many."""
+    local = frozenset(node_socket.local_addresses())
+    with Conntrack() as table:
+        found = table.entries(ipv6=family == IPV6, only=Filter(UDP))
+        return table.delete(conntrack.relayed(found, tables, local))
+
+
 class Cleaner:
     """Fed with the changes of every sync that succeeded."""
 
@@ -44,11 +53,17 @@ class Cleaner:
         self._metrics = metrics
         self._due: dict[int, list[Stale]] = {}
         self._repaired: dict[int, ForwardingTable] = {}
+        self._relayed: dict[int, ForwardingTable] = {}
         self._wake = asyncio.Event()
 
     def repaired(self, family: int, table: ForwardingTable) -> None:
         """Our rules were not there for a moment."""
         self._repaired[family] = dict(table)
+        self._wake.set()
+
+    def relayed(self, family: int, table: ForwardingTable) -> None:
+        """Rules translate what was relayed before."""
+        self._relayed[family] = dict(table)
         self._wake.set()
 
     def note(self, changes: Changes) -> None:
@@ -67,6 +82,9 @@ class Cleaner:
             repaired, self._repaired = self._repaired, {}
             for family, table in repaired.items():
                 await self._work(family, partial(set_right, table, family))
+            relayed, self._relayed = self._relayed, {}
+            for family, table in relayed.items():
+                await self._work(family, partial(release, table, family))
             for family, stale in due.items():
                 await self._work(family, partial(clean, tuple(stale), family))
 

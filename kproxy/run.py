@@ -135,6 +135,7 @@ async def _main(options: Options) -> None:
         backends,
         make=lambda changed: make_backends(msgspec.structs.replace(options, config=changed), families),
         attend=partial(_attend, proxy),
+        let_go=cleaner.relayed,
     )
     pages = Pages(
         metrics.registry,

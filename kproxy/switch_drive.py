@@ -10,6 +10,7 @@ from kproxy import config_disk
 from kproxy.backends.registry import BACKENDS, Backend, BackendError, Entry, clean_beside
 from kproxy.config import ConfigError, Configuration, validate
 from kproxy.drive import Proxy
+from kproxy.forwarding import ForwardingTable
 from kproxy.translations_socket import KeptTranslations
 from linux.inotify import FileWatch
 from linux.logging_kv import get_logger
@@ -24,6 +25,7 @@ _WITHOUT_TRANSLATIONS = ("userspace",)
 Load = Callable[[], Configuration]
 Make = Callable[[Configuration], dict[int, Backend]]
 Attend = Callable[[Mapping[int, Backend]], Awaitable[None]]
+LetGo = Callable[[int, ForwardingTable], None]
 # Bound at the start: they hold until the next one.
 _AT_START = (
     "client_connection",
@@ -53,7 +55,10 @@ def needs_restart(old: Configuration, new: Configuration) -> tuple[str, ...]:
 
 
 class Switch:
-    """Owns the backends of a running proxy. `attend` runs beside them (monitor, counters) until they change."""
+    """Owns the backends of a running proxy. `attend` runs beside them (monitor, counters) until they change.
+
+    `let_go` of one family: what connection tracking holds of a mode that relayed datagrams is to be translated now.
+    """
 
     def __init__(
         self,
@@ -62,12 +67,14 @@ class Switch:
         *,
         make: Make,
         attend: Attend,
+        let_go: LetGo = lambda _family, _table: None,
         entries: Sequence[Entry] = BACKENDS,
     ) -> None:
         self._proxy = proxy
         self.backends = backends
         self._make = make
         self._attend = attend
+        self._let_go = let_go
         self._entries = entries
         self._cleaning = threading.Lock()  # a mode's rules are not removed while it is being taken up
         self._changed = asyncio.Event()
@@ -145,10 +152,16 @@ class Switch:
                 raise
             self.backends = made
         self._changed.set()
+        self._release(old)
         _log.info("proxy mode switched", before=mode, now=self.mode)
         task = asyncio.ensure_future(self._retire(old, self.mode))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+    def _release(self, old: Mapping[int, Backend]) -> None:
+        for family, backend in old.items():
+            if backend.name in _WITHOUT_TRANSLATIONS:
+                self._let_go(family, self._proxy.intake.tables[family])
 
     async def _retire(self, old: Mapping[int, Backend], mode: str) -> None:
         """Connections that end with their backend may end first; rules go at once, they would only grow stale."""
@@ -164,6 +177,7 @@ class Switch:
         finally:
             for closing in old.values():
                 closing.close()
+            self._release(old)  # it may have answered datagrams until now
         if mode == self.mode:
             await self.clean_others()
 

@@ -1,6 +1,6 @@
 """Which UDP connections are stale."""
 
-from kproxy.conntrack import choose, filters, stale_of, untranslated
+from kproxy.conntrack import choose, filters, relayed, stale_of, untranslated
 from kproxy.forwarding import (
     Endpoint,
     Forward,
@@ -124,3 +124,16 @@ def test_what_was_translated_or_answered_or_meant_for_others_stays() -> None:
     other_node = _entry("192.168.0.3", 30053, "192.168.0.3", 30053)
     entries = [translated, answered, other_port, other_protocol, other_node]
     assert untranslated(entries, _TABLE, _LOCAL) == []
+
+
+def test_datagrams_that_were_relayed_are_let_go_whoever_sent_first() -> None:
+    at_service, at_node = (
+        _entry("10.96.0.10", 53, "10.96.0.10", 53),
+        _entry("192.168.0.2", 30053, "192.168.0.2"),
+    )
+    answered = at_service._replace(status=STATUS_SEEN_REPLY)
+    answer_first = Entry(at_service.reply, at_service.original)
+    translated = GONE._replace(status=STATUS_DESTINATION_NAT)
+    stream, elsewhere = _entry("10.96.0.10", 53, "10.96.0.10", 53, TCP), _entry("8.8.8.8", 53, "8.8.8.8", 53)
+    entries = [at_service, at_node, answered, answer_first]
+    assert relayed([*entries, translated, stream, elsewhere], _TABLE, _LOCAL) == entries
