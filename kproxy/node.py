@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from kproxy.addresses import IPV4
+
 
 class LocalCIDR(msgspec.Struct, frozen=True):
     """Pods of this node have addresses in this range (detectLocalMode ClusterCIDR, NodeCIDR)."""
@@ -48,8 +50,8 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     way back through the translation, so that connections from one such pod to another are masqueraded.
     `checks_cluster_ips`: unknown ports of a cluster address are rejected and unused addresses of the service
     range dropped (nftables only). `filters_first`: source ranges are looked at before anything else (nftables);
-    else only where the service has endpoints. `localhost_node_ports`: node ports answer on 127.0.0.1, where
-    they answer everywhere (iptables, IPv4). `drops_invalid`: of iptables, see KUBE-FORWARD.
+    else only where the service has endpoints (iptables). `localhost_node_ports`: node ports answer on 127.0.0.1
+    (iptables and userspace). `drops_invalid`: of iptables, see KUBE-FORWARD.
     `local_addresses`: all addresses of the node; the kernel asks its routing table, a model needs them told.
     """
 
@@ -70,3 +72,13 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def masquerade_mark(self) -> int:
         return 1 << self.masquerade_bit
+
+    @property
+    def refuses_everywhere(self) -> bool:
+        """Node ports that reach nobody are refused at all of the node's addresses, not only where they answer."""
+        return not self.filters_first
+
+    @property
+    def guards_loopback(self) -> bool:
+        """What comes to 127.0.0.0/8 from elsewhere is dropped: route_localnet would let it in (CVE-2020-8558)."""
+        return self.family == IPV4 and self.localhost_node_ports and not self.filters_first

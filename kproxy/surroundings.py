@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kproxy.addresses import IPV4, canonical_cidr, canonical_ip, contains, family_of, is_loopback
+from kproxy.addresses import IPV4, IPV6, canonical_cidr, canonical_ip, contains, family_of, is_loopback
 from kproxy.config import Configuration
 from kproxy.duration import parse_duration_s
 from kproxy.node import IpvsRules, LocalBridge, LocalCIDR, LocalDetector, LocalPrefix, NodeRules
@@ -13,6 +13,7 @@ from kube.objects import ZONE_LABEL, Node
 
 _UNSPECIFIED = ("0.0.0.0", "::")
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
+_LOCALHOST = {IPV4: "127.0.0.1", IPV6: "::1"}
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ def _localhost_node_ports(config: Configuration, family: int) -> bool:
     written = [cidr for cidr in _canonical(config.node_port_addresses or ()) if family_of(cidr) == IPV4]
     if config.node_port_addresses == ("primary",):
         return False
-    return not written or any(contains(cidr, "127.0.0.1") for cidr in written)
+    return not written or any(contains(cidr, _LOCALHOST[IPV4]) for cidr in written)
 
 
 def _canonical(cidrs: Iterable[str]) -> list[str]:
@@ -144,9 +145,11 @@ def _node_port_addresses(
     cidrs = [cidr for cidr in _canonical(written) if family_of(cidr) == family]
     if not cidrs or any(cidr in _EVERYWHERE for cidr in cidrs):
         return None
-    return tuple(ip for ip in local if any(contains(cidr, ip) for cidr in cidrs))
+    listens = config.effective_mode == "userspace" or _localhost_node_ports(config, family)
+    every = (*local, _LOCALHOST[family]) if listens else local
+    return tuple(ip for ip in every if any(contains(cidr, ip) for cidr in cidrs))
 
 
 def families_of(ipv6_available: bool) -> tuple[int, ...]:
     """Both where the kernel has IPv6, whatever the cluster has: services say themselves which they use."""
-    return (IPV4, 6) if ipv6_available else (IPV4,)
+    return (IPV4, IPV6) if ipv6_available else (IPV4,)

@@ -95,11 +95,11 @@ class _Walk:
         self._marked = False
         address = (packet.destination, packet.protocol, packet.port)
         self._claim = frontends.by_address.get(address)
-        self._node_port_claim = (
-            frontends.by_node_port.get((packet.protocol, packet.port))
-            if accepts_node_ports(node, packet.destination)
-            else None
-        )
+        at_port = frontends.by_node_port.get((packet.protocol, packet.port))
+        answers = accepts_node_ports(node, packet.destination)
+        refuses = answers or (node.refuses_everywhere and is_local_address(node, packet.destination))
+        self._node_port_claim = at_port if answers else None
+        self._refused_node_port = at_port if refuses else None
 
     def run(self) -> Outcome:
         if self._claim is not None and self._is_filtered(*self._claim):
@@ -196,7 +196,10 @@ class _Walk:
 
     def _filter(self) -> Outcome:
         packet = self._packet
-        refused = self._refused(self._node_port_claim, "node port") or self._refused(self._claim, "address")
+        if self._node.guards_loopback and is_loopback(packet.destination) and not is_loopback(packet.source):
+            self._say(f"{packet.destination} is for this node alone: dropped")
+            return self._end("drop")
+        refused = self._refused(self._refused_node_port, "node port") or self._refused(self._claim, "address")
         if refused is not None:
             return refused
         if is_local_address(self._node, packet.destination) or not self._node.checks_cluster_ips:

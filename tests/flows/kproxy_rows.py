@@ -556,6 +556,7 @@ ROWS: tuple[Flow, ...] = (
         ("any address of the node answers", EXT, f"{ALT}:3001", at(R, B), True),
         ("the first, too", EXT, f"{NODE}:3001", at(R, B), True),
         ("but loopback never", NODE, "127.0.0.1:3001", "pass", False),
+        ("other ports of loopback are the node's own", NODE, "127.0.0.1:3002", "pass", False),
         ("nor addresses of others", EXT, "198.51.100.7:3001", "pass", False),
     ),
     *flows(

@@ -44,6 +44,8 @@ def test_flow_by_rules(flow: Flow, family: int) -> None:
         ("an address of the service range that nobody has is dropped", "pass"),
         ("a blocked source is dropped before it could be rejected", "reject"),
         ("but loopback never", "forward"),
+        ("other ports of loopback are the node's own", "drop"),
+        ("an address without node ports leaves the port alone", "reject"),
     ],
 )
 def test_where_iptables_differs(text: str, verdict: str) -> None:

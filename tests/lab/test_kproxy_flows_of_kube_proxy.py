@@ -75,7 +75,6 @@ KNOWN: dict[str, dict[str, str]] = {
     "nftables": _SAME_ADDRESS,
     "iptables": {
         **_SAME_ADDRESS,
-        "an address without node ports leaves the port alone": "kube-proxy refuses for whoever listens there",
         "the node is rejected": "kube-proxy sends the node's own out into the world; nobody would answer",
         "a remote pod that is an endpoint is no hairpin of this node": "kube-proxy masks it all the same",
     },

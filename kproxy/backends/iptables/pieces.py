@@ -118,8 +118,7 @@ class _Builder:
         refusal: Target = DROP if isinstance(verdict, Drop) else Reject()
         if kind is FrontendKind.NODE_PORT:
             rule = Rule(refusal, protocol=self._protocol, port=frontend.port, comment=self._say("node port"))
-            for at in at_node_ports(self._node, rule):
-                self._add(FILTER, n.EXTERNAL_SERVICES, at)
+            self._add(FILTER, n.EXTERNAL_SERVICES, rule._replace(local_destination=True))
         else:
             self._add(FILTER, n.EXTERNAL_SERVICES, self._to(refusal, frontend, kind.value))
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kproxy import surroundings
-from kproxy.config import Configuration, DetectLocal, NftablesSection
+from kproxy.config import Configuration, DetectLocal, IptablesSection, NftablesSection
 from kproxy.node import LocalBridge, LocalCIDR, LocalDetector, LocalPrefix
 from kproxy.surroundings import Surroundings
 from kube.objects import Node
@@ -33,6 +33,10 @@ _AROUND = Surroundings(
     service_cidrs=("10.96.0.0/16", "fd00:10:96::/112"),
     bridge_filtered=frozenset((4, 6)),
 )
+
+
+_WITH_LOOPBACK = ("192.168.0.0/24", "127.0.0.0/8")
+_NO_LOCALHOST = IptablesSection(localhost_node_ports=False)
 
 
 def _config(**fields: Any) -> Configuration:
@@ -87,6 +91,16 @@ def test_how_local_traffic_is_told(fields: dict[str, Any], detector: LocalDetect
         ({"node_port_addresses": ("10.0.0.0/8",)}, 4, ()),
         ({"node_port_addresses": ("192.168.0.0/16",)}, 6, None),
         ({"node_port_addresses": ("0.0.0.0/0",)}, 4, None),
+        ({"node_port_addresses": _WITH_LOOPBACK}, 4, ("192.168.0.2",)),
+        ({"node_port_addresses": _WITH_LOOPBACK, "mode": "iptables"}, 4, ("192.168.0.2", "127.0.0.1")),
+        ({"node_port_addresses": _WITH_LOOPBACK, "mode": "userspace"}, 4, ("192.168.0.2", "127.0.0.1")),
+        (
+            {"node_port_addresses": _WITH_LOOPBACK, "mode": "iptables", "iptables": _NO_LOCALHOST},
+            4,
+            ("192.168.0.2",),
+        ),
+        ({"node_port_addresses": ("::1/128",), "mode": "userspace"}, 6, ("::1",)),
+        ({"node_port_addresses": ("::1/128",), "mode": "iptables"}, 6, ()),
     ],
 )
 def test_where_node_ports_answer(
