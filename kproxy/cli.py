@@ -4,10 +4,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from kproxy import cleanup_socket, feature_gates
 from kproxy.backends.registry import BackendError
-from kproxy.config import ConfigError, Configuration, validate
-from kproxy.flags import apply_flags, go_style, logging_of, overrides_of_file, parser, shown
+from kproxy.commands import cleanup_socket
+from kproxy.configuration import feature_gates
+from kproxy.configuration.config import ConfigError, Configuration, validate
+from kproxy.configuration.flags import apply_flags, go_style, logging_of, overrides_of_file, parser, shown
 from kube.client.kubeconfig_disk import KubeconfigError
 from linux import logging_kv
 
@@ -18,15 +19,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["explain"]:
-            from kproxy.explain_cli import explain_command
+            from kproxy.commands.explain_cli import explain_command
 
             return explain_command(given[1:])
         if given[:1] == ["diff"]:
-            from kproxy.diff_cli import diff_command
+            from kproxy.commands.diff_cli import diff_command
 
             return diff_command(given[1:])
         if given[:1] == ["top"]:
-            from kproxy.top_cli import top_command
+            from kproxy.commands.top_cli import top_command
 
             return top_command(given[1:])
         if given[:1] == ["cleanup"]:
@@ -52,7 +53,7 @@ def _proxy(given: list[str]) -> int:
     if parsed.cleanup:
         return _cleanup()
     if parsed.config:
-        from kproxy import config_disk
+        from kproxy.configuration import config_disk
 
         config = overrides_of_file(config_disk.load(parsed.config), parsed)
     else:
@@ -63,7 +64,7 @@ def _proxy(given: list[str]) -> int:
     if gone:
         _log.warning("feature gates of earlier releases have no effect", gates=",".join(gone))
     if parsed.write_config_to:
-        from kproxy import config_disk
+        from kproxy.configuration import config_disk
 
         config_disk.write(config, parsed.write_config_to)
         return 0

@@ -10,7 +10,7 @@ from kproxy.addresses import IPV6
 from kproxy.conntrack import Stale
 from kproxy.forwarding import ForwardingTable
 from kproxy.intake import Changes
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from linux.conntrack.socket import Conntrack
 from linux.conntrack.wire import UDP, Filter
 from linux.logging_kv import get_logger

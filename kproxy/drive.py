@@ -9,18 +9,18 @@ from typing import Any
 from kproxy import garbage, node_socket, surroundings
 from kproxy.addresses_drive import follow_addresses
 from kproxy.backends.registry import Backend, BackendError, Remembering
-from kproxy.checks import checks_of
-from kproxy.checks_serve import CheckServers
-from kproxy.config import Configuration
+from kproxy.configuration.config import Configuration
 from kproxy.forwarding import ForwardingTable, ServicePortName
-from kproxy.health import Answer, ProxyHealth, listen_addresses, node_eligible
 from kproxy.intake import Changes, Intake
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
+from kproxy.metrics.programming import Triggers
+from kproxy.metrics.without_local import WithoutLocal
+from kproxy.pages.checks import checks_of
+from kproxy.pages.checks_serve import CheckServers
+from kproxy.pages.health import Answer, ProxyHealth, listen_addresses, node_eligible
 from kproxy.policy import Place
-from kproxy.programming import Triggers
 from kproxy.ranges_drive import ServiceRanges
 from kproxy.surroundings import Surroundings
-from kproxy.without_local import WithoutLocal
 from kube.client import Client
 from kube.objects import (
     HEADLESS_LABEL,

@@ -12,20 +12,21 @@ from typing import NamedTuple
 
 import msgspec
 
-from kproxy import garbage, last_known_disk, node_socket, process_disk, surroundings, sysctls
+from kproxy import garbage, last_known_disk, node_socket, surroundings, sysctls
 from kproxy.backends.registry import BACKENDS, Backend, BackendError
-from kproxy.cleanup_socket import CleanupRequests
-from kproxy.config import ConfigError, Configuration, split_address
+from kproxy.commands.cleanup_socket import CleanupRequests
+from kproxy.configuration.config import ConfigError, Configuration, split_address
 from kproxy.conntrack_socket import Cleaner
-from kproxy.counters_run import count_connections, count_packets
 from kproxy.drive import Proxy
-from kproxy.health import Answer
 from kproxy.last_known_drive import LastKnown
-from kproxy.measured import measured
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics import process_disk
+from kproxy.metrics.catalogue import ProxyMetrics
+from kproxy.metrics.counters_run import count_connections, count_packets
+from kproxy.metrics.measured import measured
 from kproxy.node import NodeRules
-from kproxy.pages_serve import Pages, not_found
-from kproxy.serve import Handler, HttpServer, Request
+from kproxy.pages.health import Answer
+from kproxy.pages.metrics_serve import Pages, not_found
+from kproxy.pages.serve import Handler, HttpServer, Request
 from kproxy.surroundings import Surroundings
 from kproxy.switch_drive import Switch
 from kube.client import Client
@@ -213,7 +214,7 @@ async def _follow(proxy: Proxy, switch: Switch, options: Options) -> None:
     name = options.config.hostname_override
 
     def load() -> Configuration:
-        from kproxy import config_disk  # needs yaml
+        from kproxy.configuration import config_disk  # needs yaml
 
         return msgspec.structs.replace(config_disk.load(options.config_file), hostname_override=name)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from kproxy.addresses import IPV4, IPV6, canonical_cidr, canonical_ip, contains, family_of, is_loopback
-from kproxy.config import Configuration
-from kproxy.duration import parse_duration_s
+from kproxy.configuration.config import Configuration
+from kproxy.configuration.duration import parse_duration_s
 from kproxy.node import IpvsRules, LocalBridge, LocalCIDR, LocalDetector, LocalPrefix, NodeRules
 from kproxy.policy import Place
 from kube.objects import ZONE_LABEL, Node

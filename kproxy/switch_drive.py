@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from kproxy import config_disk
 from kproxy.backends.registry import BACKENDS, Backend, BackendError, Entry, clean_beside
-from kproxy.config import ConfigError, Configuration, validate
+from kproxy.configuration import config_disk
+from kproxy.configuration.config import ConfigError, Configuration, validate
 from kproxy.drive import Proxy
 from kproxy.forwarding import ForwardingTable
 from kproxy.translations_socket import KeptTranslations

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from kproxy.config import ConntrackSection
-from kproxy.duration import parse_duration_s
+from kproxy.configuration.config import ConntrackSection
+from kproxy.configuration.duration import parse_duration_s
 
 _MAX_PER_CORE = 32_768
 _MIN = 131_072

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import import_module
 from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
-from kproxy.counters import Count, PacketCount
 from kproxy.explain import RulesSay
 from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
+from kproxy.metrics.counters import Count, PacketCount
 from kproxy.node import NodeRules
 from kproxy.walk import Packet
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import pytest
 
-from kproxy.feature_gates import FREE, LOCKED_OFF, LOCKED_ON
+from kproxy.configuration.feature_gates import FREE, LOCKED_OFF, LOCKED_ON
 from kube.client import Client
 from kube.objects import EndpointSlice, Node, Service
 from linux import netns, process
@@ -316,7 +316,7 @@ def test_every_flag_of_kube_proxy_is_taken() -> None:
     help_text = process.run([KUBE_PROXY, "--help"]).stdout
     names = re.findall(r"^ +(?:-v, )?--([a-z0-9-]+)", help_text, re.MULTILINE)
     assert len(names) > 50
-    from kproxy.flags import parser
+    from kproxy.configuration.flags import parser
 
     known = {text.lstrip("-") for action in parser()._actions for text in action.option_strings}
     assert set(names) - known == set()

@@ -15,7 +15,7 @@ import pytest
 from kproxy.backends.iptables.apply import IptablesBackend
 from kproxy.backends.iptables.trace_socket import TRACER
 from kproxy.backends.registry import CountingPackets
-from kproxy.counters import CountedPackets, PacketTotals
+from kproxy.metrics.counters import CountedPackets, PacketTotals
 from linux import netns, process
 from linux.iptables.parse import understood
 from linux.iptables.run import Iptables

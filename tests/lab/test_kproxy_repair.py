@@ -11,9 +11,9 @@ import pytest
 from kproxy.backends.iptables.apply import IptablesBackend
 from kproxy.backends.nftables.apply import NftablesBackend, owner_supported
 from kproxy.backends.nftables.plan import Plan
-from kproxy.config import Configuration, IptablesSection
+from kproxy.configuration.config import Configuration, IptablesSection
 from kproxy.drive import Proxy
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.run import monitor
 from kube.client import Client
 from linux import netns, process

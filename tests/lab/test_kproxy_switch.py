@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from kproxy.backends.registry import BACKENDS
-from kproxy.config import Configuration
+from kproxy.configuration.config import Configuration
 from kproxy.drive import Proxy
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.run import Options, make_backends
 from kproxy.switch_drive import Switch
 from kube.client import Client

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from kproxy.backends.registry import BACKENDS, Backend
-from kproxy.config import Configuration
+from kproxy.configuration.config import Configuration
 from kproxy.conntrack_socket import Cleaner
 from kproxy.drive import Proxy
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.run import Options, make_backends
 from kproxy.switch_drive import Switch
 from kube.client import Client

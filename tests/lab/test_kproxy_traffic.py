@@ -8,8 +8,8 @@ import pytest
 
 from kproxy import conntrack, conntrack_socket
 from kproxy.backends.nftables.apply import NftablesBackend
-from kproxy.counters import by_endpoint, by_service
 from kproxy.intake import Intake
+from kproxy.metrics.counters import by_endpoint, by_service
 from kproxy.node import LocalCIDR, NodeRules
 from kproxy.policy import Place as ProxyPlace
 from kube.objects import EndpointSlice, Service, key_of

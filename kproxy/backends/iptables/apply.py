@@ -9,8 +9,8 @@ from kproxy.backends.iptables.memory_disk import memorize, recall
 from kproxy.backends.iptables.pieces import FILTER, NAT
 from kproxy.backends.iptables.plan import JUMPS, SHARED, Plan, Work
 from kproxy.backends.registry import Backend, BackendError, SyncReport, Watch
-from kproxy.counters import CountedPackets, PacketCount
 from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
+from kproxy.metrics.counters import CountedPackets, PacketCount
 from kproxy.node import NodeRules
 from linux import sysctl
 from linux.iptables.restore import Edit, Saved, document

@@ -12,8 +12,8 @@ from kproxy.backends.nftables.pieces import INDEXED_MAPS
 from kproxy.backends.nftables.plan import Forget, Plan, Work
 from kproxy.backends.nftables.skeleton import nf_family
 from kproxy.backends.registry import Backend, BackendError, SyncReport
-from kproxy.counters import Count
 from kproxy.forwarding import ForwardingTable, Remembered, ServicePortName
+from kproxy.metrics.counters import Count
 from kproxy.node import NodeRules
 from linux.logging_kv import get_logger
 from linux.netlink.socket import NetlinkError

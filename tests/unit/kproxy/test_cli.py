@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kproxy import config_disk
 from kproxy.cli import main
+from kproxy.configuration import config_disk
 
 _OBJECTS = """
 apiVersion: v1

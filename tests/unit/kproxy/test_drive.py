@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from kproxy.config import Configuration
+from kproxy.configuration.config import Configuration
 from kproxy.drive import Proxy
 from kproxy.forwarding import Forward, ServicePortName
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from kube.client import Client
 from kube.objects import EndpointSlice, Node, Service, ServiceCIDR
 from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of

@@ -2,8 +2,8 @@
 
 from kproxy.forwarding import Forward, Reject, ServicePortName
 from kproxy.intake import Intake
+from kproxy.metrics.without_local import without_local_endpoints
 from kproxy.policy import Place
-from kproxy.without_local import without_local_endpoints
 from kube.objects import EndpointSlice, Service, key_of
 from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of
 

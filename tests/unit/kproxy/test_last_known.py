@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from kproxy import last_known_disk
-from kproxy.config import Configuration
+from kproxy.configuration.config import Configuration
 from kproxy.drive import Proxy
 from kproxy.forwarding import Forward, ServicePortName
 from kproxy.last_known_drive import LastKnown
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from kube.client import Client
 from kube.objects import Node, ServiceCIDR
 from kube.objects.value import Object

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kproxy import surroundings
-from kproxy.config import Configuration, DetectLocal, IptablesSection, NftablesSection
+from kproxy.configuration.config import Configuration, DetectLocal, IptablesSection, NftablesSection
 from kproxy.node import LocalBridge, LocalCIDR, LocalDetector, LocalPrefix
 from kproxy.surroundings import Surroundings
 from kube.objects import Node

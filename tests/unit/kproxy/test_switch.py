@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kproxy.backends.registry import BACKENDS, Backend, Entry, clean_beside
-from kproxy.config import Configuration
+from kproxy.configuration.config import Configuration
 from kproxy.drive import Proxy
-from kproxy.metrics import ProxyMetrics
+from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.switch_drive import Switch, needs_restart
 from kube.client import Client
 from tests.flows.kproxy_rows import Setup, Svc, here, services_of, slices_of
