@@ -6,7 +6,7 @@ import pytest
 
 from kproxy.backends.registry import BACKENDS, Entry
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize("entry", BACKENDS, ids=lambda entry: entry.name)

@@ -1,0 +1,1 @@
+"""kube-proxy's file and flags, with its defaults and checks."""

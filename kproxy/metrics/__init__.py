@@ -1,0 +1,1 @@
+"""What is counted, and Prometheus' text form of it; `catalogue` has every name."""
