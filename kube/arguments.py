@@ -106,6 +106,12 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         help="who may do what: AlwaysAllow, RBAC, or Node,RBAC (%(default)s)",
     )
     add(
+        "--disable-admission-plugins",
+        default="",
+        metavar="NAME[,NAME]",
+        help="what the server shall not check or fill in, by kube-apiserver's names",
+    )
+    add(
         "--compaction-interval",
         type=float,
         default=300.0,

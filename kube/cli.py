@@ -215,6 +215,7 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         scheduler_config=arguments.scheduler_config,
         profile=arguments.profile,
         authorization_modes=_modes(arguments.authorization_mode),
+        disabled_admission=_plugins(arguments.disable_admission_plugins),
     )
 
 
@@ -227,6 +228,17 @@ def _modes(text: str) -> tuple[str, ...]:
         return parse_modes(text)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _plugins(text: str) -> frozenset[str]:
+    if not text:
+        return frozenset()
+    from kube.apiserver.admission.plugins import parse_disabled
+
+    try:
+        return parse_disabled(text)
+    except ValueError as error:
+        raise UsageError(f"--disable-admission-plugins: {error}") from None
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {

@@ -52,6 +52,7 @@ class Plan(NamedTuple):
     ingress_addresses: tuple[str, ...] = ()
     ingress_ports: tuple[int, int] = (80, 443)
     scheduler_config: str = ""  # a file
+    disabled_admission: frozenset[str] = frozenset()
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -127,6 +128,7 @@ async def _clients(
         service_cidrs=plan.service_cidrs,
         node_ports=plan.node_ports,
         authorization_modes=plan.authorization_modes,
+        disabled_admission=plan.disabled_admission,
     )
     options = ServerOptions(
         data_dir=plan.data_dir,

@@ -79,7 +79,7 @@ async def open_api(
     catalog = Catalog()
     catalog.follow(watch_cache)
     authorizer, policy = authorizers(settings.authorization_modes, watch_cache)
-    registrations = Registrations()
+    registrations = Registrations(settings.disabled_admission)
     registrations.follow(watch_cache)
     extensions = Extensions()
     extensions.follow(watch_cache)

@@ -43,6 +43,11 @@ class Settings(NamedTuple):
     watch_timeout_s: tuple[int, int] = (1800, 3600)
     version: str = "0.1.0"
     authorization_modes: tuple[str, ...] = ("AlwaysAllow",)  # "Node", "RBAC": see access/authorizers.py
+    disabled_admission: frozenset[str] = frozenset()  # see admission/plugins.py
+
+    def admits(self, plugin: str) -> bool:
+        """Whether an admission plugin is on."""
+        return plugin not in self.disabled_admission
 
     @property
     def anonymous(self) -> bool:

@@ -27,19 +27,23 @@ __all__ = ["NAMESPACES", "admit_create", "admit_delete", "admit_deletion_by", "a
 
 _IMMORTAL = ("default", "kube-system", "kube-public")
 
-# By the kind's key, in kube-apiserver's order: each may fill the object in, and raises StatusError.
-ON_CREATE: dict[str, tuple[Callable[[Api, Kind, Object], None], ...]] = {
+# By the kind's key, in kube-apiserver's order: plugin and rule, which may fill the object in and raises StatusError.
+Rule = Callable[[Api, Kind, Object], None]
+ON_CREATE: dict[str, tuple[tuple[str, Rule], ...]] = {
     "pods": (
-        limit_ranges.admit,
-        service_accounts.admit,
-        pods.priority,
-        pods.runtime_class,
-        pods.default_tolerations,
+        ("LimitRanger", limit_ranges.admit),
+        ("ServiceAccount", service_accounts.admit),
+        ("Priority", pods.priority),
+        ("RuntimeClass", pods.runtime_class),
+        ("DefaultTolerationSeconds", pods.default_tolerations),
     ),
-    "nodes": (nodes.not_ready_yet,),
-    "persistentvolumeclaims": (limit_ranges.admit, storage.protect),
-    "persistentvolumes": (storage.protect,),
-    "ingresses.networking.k8s.io": (ingresses.default_class,),
+    "nodes": (("TaintNodesByCondition", nodes.not_ready_yet),),
+    "persistentvolumeclaims": (
+        ("LimitRanger", limit_ranges.admit),
+        ("StorageObjectInUseProtection", storage.protect),
+    ),
+    "persistentvolumes": (("StorageObjectInUseProtection", storage.protect),),
+    "ingresses.networking.k8s.io": (("DefaultIngressClass", ingresses.default_class),),
 }
 
 
@@ -50,8 +54,9 @@ def admit_create(api: Api, kind: Kind, obj: Object, user: User) -> None:
     rbac.check_write(api.policy, api.authorizer, kind, obj, None, user)
     if "Node" in api.settings.authorization_modes:
         node_restriction.check_create(kind, obj, user)
-    for admit in ON_CREATE.get(kind.key, ()):
-        admit(api, kind, obj)
+    for plugin, admit in ON_CREATE.get(kind.key, ()):
+        if api.settings.admits(plugin):
+            admit(api, kind, obj)
 
 
 def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: str, user: User) -> None:
@@ -61,8 +66,9 @@ def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: st
         node_restriction.check_update(kind, new, old, subresource, user)
     if kind.key == "pods" and not subresource:
         pods.keep(new, old)
-        pods.default_tolerations(api, kind, new)
-    elif kind.key == "persistentvolumeclaims" and not subresource:
+        if api.settings.admits("DefaultTolerationSeconds"):
+            pods.default_tolerations(api, kind, new)
+    elif kind.key == "persistentvolumeclaims" and not subresource and api.settings.admits("LimitRanger"):
         limit_ranges.admit(api, kind, new)
 
 

@@ -27,6 +27,8 @@ _FREE = ("events", "localsubjectaccessreviews.authorization.k8s.io", "bindings")
 def turn(api: Api, kind: Kind, namespace: str, *, creates: bool) -> AbstractAsyncContextManager[None]:
     """Hold it from the look at the quotas until the write is done."""
     charged = kind.key not in _FREE if creates else kind.key in _GROWING
+    if not api.settings.admits("ResourceQuota"):
+        return nullcontext()
     if not namespace or not charged or next(_entries(api, namespace), None) is None:
         return nullcontext()
     return api.turns.of(f"quotas/{namespace}")
@@ -43,6 +45,8 @@ def charges(api: Api, kind: Kind, new: Object, old: Object | None) -> list[Put]:
     """The quotas as they are with the object; StatusError 403 when it does not fit."""
     namespace = new["metadata"].get("namespace", "")
     if not namespace or kind.key in _FREE or (old is not None and kind.key not in _GROWING):
+        return []
+    if not api.settings.admits("ResourceQuota"):
         return []
     ops = []
     for entry in _entries(api, namespace):

@@ -32,8 +32,9 @@ class Bound(NamedTuple):
 class _Lists:
     """What is registered at one moment; each list is made when it is asked for."""
 
-    def __init__(self, cache: WatchCache) -> None:
+    def __init__(self, cache: WatchCache, off: frozenset[str]) -> None:
         self._cache = cache
+        self._off = off
 
     def _objects(self, plural: str) -> Iterator[Object]:
         entries = self._cache.collection(_kind(plural).storage_key).entries
@@ -75,18 +76,24 @@ class _Lists:
 
     @cached_property
     def mutating_hooks(self) -> tuple[Any, ...]:
-        return self._hooks("mutatingwebhookconfigurations")
+        return () if "MutatingAdmissionWebhook" in self._off else self._hooks("mutatingwebhookconfigurations")
 
     @cached_property
     def validating_hooks(self) -> tuple[Any, ...]:
+        if "ValidatingAdmissionWebhook" in self._off:
+            return ()
         return self._hooks("validatingwebhookconfigurations")
 
     @cached_property
     def mutating_policies(self) -> tuple[Bound, ...]:
+        if "MutatingAdmissionPolicy" in self._off:
+            return ()
         return self._bound("mutatingadmissionpolicies", "mutatingadmissionpolicybindings", mutating=True)
 
     @cached_property
     def validating_policies(self) -> tuple[Bound, ...]:
+        if "ValidatingAdmissionPolicy" in self._off:
+            return ()
         return self._bound("validatingadmissionpolicies", "validatingadmissionpolicybindings", mutating=False)
 
 
@@ -100,9 +107,10 @@ def _readable(read: Callable[[Object], T], obj: Object) -> T | None:
 
 
 class Registrations:
-    """`now` is the newest; a request keeps the lists it began with."""
+    """`now` is the newest; a request keeps the lists it began with. `off`: plugins that are switched off."""
 
-    def __init__(self) -> None:
+    def __init__(self, off: frozenset[str] = frozenset()) -> None:
+        self._off = off
         self._cache: WatchCache | None = None
         self._lists: _Lists | None = None
 
@@ -118,5 +126,5 @@ class Registrations:
     def now(self) -> _Lists | None:
         """None while there is nothing to follow."""
         if self._lists is None and self._cache is not None:
-            self._lists = _Lists(self._cache)
+            self._lists = _Lists(self._cache, self._off)
         return self._lists

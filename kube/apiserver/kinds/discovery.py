@@ -3,6 +3,8 @@
 Each takes the kinds to list, so that custom resources can be listed beside the built-in ones.
 """
 
+import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -88,7 +90,20 @@ def _resource(kind: Kind) -> Object:
         resource["shortNames"] = list(kind.short_names)
     if kind.categories:
         resource["categories"] = list(kind.categories)
+    if "watch" in kind.verbs:
+        resource["storageVersionHash"] = _storage_version_hash(kind)
     return resource
+
+
+def _storage_version_hash(kind: Kind) -> str:
+    """Names the version that is stored; clients compare it to see whether objects have to be rewritten."""
+    if kind.custom is not None:
+        stored = kind.custom.stored_api_version
+    else:
+        row = next((row for row in KINDS if row.key == kind.stored_as and not row.stored_as), kind)
+        stored = f"{row.group}/{row.version}"
+    digest = hashlib.sha256(f"{stored}/{kind.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
 
 
 def _subresource(kind: Kind, row: Subresource) -> Object:

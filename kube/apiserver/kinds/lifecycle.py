@@ -15,6 +15,7 @@ Object = dict[str, Any]
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 # Alphabet of generated suffixes: no vowels and no look-alikes, so no words.
 SUFFIX_CHARACTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -95,10 +96,24 @@ def prepare_update(kind: Kind, new: Object, old: Object, *, subresource: str = "
         if kind.key == "nodes" and (old.get("spec") or {}).get("podCIDR"):
             for name in ("podCIDR", "podCIDRs"):
                 new.setdefault("spec", {}).setdefault(name, old["spec"].get(name))
+        if kind.key == "daemonsets.apps":
+            _count_template(new, old)
     if kind.has_generation:
         generation = (old.get("metadata") or {}).get("generation", 0)
         new["metadata"]["generation"] = generation + (1 if _desire(kind, new) != _desire(kind, old) else 0)
     return old if unchanged(new, old) else new
+
+
+def _count_template(new: Object, old: Object) -> None:
+    """The generation of a DaemonSet's template, which clients of old read from an annotation."""
+    before = (old["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or "0"
+    changed = (new.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template")
+    count = int(before) if before.isdecimal() else 0
+    metadata = new["metadata"]
+    metadata["annotations"] = {
+        **(metadata.get("annotations") or {}),
+        TEMPLATE_GENERATION: str(count + changed),
+    }
 
 
 def unchanged(new: Object, old: Object) -> bool:

@@ -131,10 +131,9 @@ def _with_v3_references(value: Any) -> Any:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
             reference = {"$ref": value["$ref"].replace(_V2_PREFIX, _V3_PREFIX)}
-            if "description" not in value:
-                return {**value, **reference}
+            beside = {key: item for key, item in value.items() if key != "$ref"}
             # Beside a reference nothing counts (OpenAPI 3.0, Reference Object).
-            return {"description": value["description"], "allOf": [reference]}
+            return {**beside, "allOf": [reference]} if beside else reference
         return {key: _with_v3_references(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_v3_references(item) for item in value]

@@ -106,6 +106,7 @@ async def create(write: Write, obj: Object, doubled: list[str]) -> Written:
     _place(write, obj)
     generated = not obj["metadata"].get("name") and bool(obj["metadata"].get("generateName"))
     defaults.apply(write.stored, obj)
+    _track(write, obj, None)  # before the server adds what nobody asked for
     for attempt in range(_NAME_ATTEMPTS):
         # Addresses are filled in: a Service that has to be tried again starts without them.
         candidate = bodies.copy_of(obj) if write.stored.key == allocation.SERVICES else obj
@@ -137,7 +138,6 @@ async def _prepared(write: Write, obj: Object) -> Object:
     if changed is not None and changed is not obj:
         obj = _mutated(write, changed)
         admission.admit_create(api, kind, obj, write.user)
-    _track(write, obj, None)
     if dynamic.judges(api, attempt):
         if kind.key != definitions.DEFINITIONS.key:  # whose status is not known yet
             _refuse(kind, obj, validation.validate_create(kind, obj))
@@ -207,7 +207,7 @@ async def _store_new(write: Write, obj: Object) -> Written:
 
 
 def _track(write: Write, new: Object, old: Object | None) -> None:
-    """Owners of the fields, for objects that were applied once."""
+    """Owners of the fields."""
     if not write.applies:
         managed_fields.track(
             write.stored,

@@ -63,7 +63,9 @@ def plan(
     if cron_job.metadata.deletion_timestamp is not None or cron_job.spec.suspend:
         return Plan(status=status, forget=forget)
     next_at = schedule.after(now, zone)
-    again_in_s = None if next_at is None else next_at - now + 0.1
+    if next_at is None:
+        return Plan(status=status, forget=forget, warning=("InvalidSchedule", _never(cron_job)))
+    again_in_s = next_at - now + 0.1
     since = seconds(
         cron_job.status.last_schedule_time or cron_job.metadata.creation_timestamp or timestamp(now)
     )
@@ -96,6 +98,14 @@ def plan(
         status=_scheduled(status, due_at),
         again_in_s=again_in_s,
         warning=warning,
+    )
+
+
+def _never(cron_job: RecurringJob) -> str:
+    """A day that no month has; in kube-controller-manager's words, whose parser calls such times equal."""
+    return (
+        f"invalid schedule: {cron_job.spec.schedule} : "
+        "time difference between two schedules is less than 1 second"
     )
 
 

@@ -62,13 +62,16 @@ def present(
     )
     name = existing.metadata.name if existing is not None else f"{owner.metadata.name}-{digest}"
     labels = {**((template.get("metadata") or {}).get("labels") or {}), HASH_LABEL: digest}
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": owner.metadata.namespace,
+        "labels": labels,
+        "ownerReferences": [controller_reference(owner)],
+    }
+    if owner.metadata.annotations:  # the cause of the change among them: `kubectl rollout history` shows it
+        metadata["annotations"] = dict(owner.metadata.annotations)
     body = {
-        "metadata": {
-            "name": name,
-            "namespace": owner.metadata.namespace,
-            "labels": labels,
-            "ownerReferences": [controller_reference(owner)],
-        },
+        "metadata": metadata,
         "data": data,
         "revision": number,
     }

@@ -48,6 +48,12 @@ def default_replication_controller(obj: Object) -> None:
 
 
 def default_daemon_set(obj: Object) -> None:
+    metadata = obj.setdefault("metadata", {})
+    # An update sets it to what counts: lifecycle.prepare_update.
+    metadata["annotations"] = {
+        "deprecated.daemonset.template.generation": "1",
+        **(metadata.get("annotations") or {}),
+    }
     spec = obj.setdefault("spec", {})
     strategy = spec.setdefault("updateStrategy", {})
     if not strategy.get("type"):

@@ -9,14 +9,12 @@ from typing import Any
 
 import msgspec
 
-from kube.apiserver.kinds.managed_fields.structure import ATOMIC, Structure
+from kube.apiserver.kinds.managed_fields.structure import ABSENT, ATOMIC, Structure
 from kube.apiserver.status import quote
 
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
 Object = dict[str, Any]
-
-ABSENT: Any = object()
 
 
 def from_fields_v1(fields: Object | None) -> FieldSet:

@@ -65,11 +65,23 @@ def read(entries: Iterable[Object] | None) -> list[Manager]:
     ]
 
 
+def in_order(entries: Iterable[Object]) -> list[Object]:
+    """Appliers first, then by time, name and subresource."""
+    return sorted(
+        entries,
+        key=lambda entry: (
+            entry.get("operation") != APPLY,
+            entry.get("time") or "",
+            entry.get("manager") or "",
+            entry.get("subresource") or "",
+        ),
+    )
+
+
 def write(metadata: Object, managers: Iterable[Manager]) -> None:
-    """Puts those that own anything into the metadata: appliers first, then by time and name."""
+    """Puts those that own anything into the metadata."""
     owning = [manager for manager in managers if manager.fields]
-    owning.sort(key=lambda m: (m.operation != APPLY, m.time or "", m.name, m.subresource))
     if owning:
-        metadata["managedFields"] = [manager.to_entry() for manager in owning]
+        metadata["managedFields"] = in_order([manager.to_entry() for manager in owning])
     else:
         metadata.pop("managedFields", None)

@@ -9,7 +9,7 @@ from kube.apiserver.kinds.managed_fields.structure import Structure, of_definiti
 
 Object = dict[str, Any]
 
-_SERVER_METADATA = (
+SERVER_METADATA = (
     "name",
     "namespace",
     "creationTimestamp",
@@ -23,7 +23,7 @@ _SERVER_METADATA = (
     "deletionGracePeriodSeconds",
 )
 _NEVER = frozenset(
-    {("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in _SERVER_METADATA)}
+    {("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in SERVER_METADATA)}
 )
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from kube.apiserver import status
 from kube.apiserver.kinds.kind import Kind
-from kube.apiserver.kinds.managed_fields.field_set import ABSENT, FieldSet, Path, text, value_at
+from kube.apiserver.kinds.managed_fields.field_set import FieldSet, Path, text, value_at
 from kube.apiserver.kinds.managed_fields.managers import (
     APPLY,
     BEFORE_FIRST_APPLY,
@@ -18,6 +18,7 @@ from kube.apiserver.kinds.managed_fields.managers import (
 )
 from kube.apiserver.kinds.managed_fields.merging import merge, remove
 from kube.apiserver.kinds.managed_fields.ownable import fields_of, structure_of
+from kube.apiserver.kinds.managed_fields.structure import ABSENT
 
 Object = dict[str, Any]
 

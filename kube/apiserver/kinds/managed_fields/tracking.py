@@ -1,22 +1,18 @@
 """Ownership after writes that are no apply: who changes a field owns it from then on."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from kube.apiserver.kinds.kind import Kind
-from kube.apiserver.kinds.managed_fields.field_set import (
-    ABSENT,
-    FieldSet,
-    Path,
-    encode,
-    paths_of,
-    value_at,
-)
-from kube.apiserver.kinds.managed_fields.managers import UPDATE, Manager, read, write
-from kube.apiserver.kinds.managed_fields.ownable import ownable, structure_of
-from kube.apiserver.kinds.managed_fields.structure import ATOMIC, Structure
+from kube.apiserver.kinds.managed_fields.difference import differences
+from kube.apiserver.kinds.managed_fields.managers import UPDATE, in_order
+from kube.apiserver.kinds.managed_fields.trees import Tree, minus, plus, without
 
 Object = dict[str, Any]
+
+MANAGERS = 10
+"""More updaters than this are not kept apart: the oldest become one."""
+ANCIENT = "ancient-changes"
 
 
 def manager_of(field_manager: str | None, user_agent: str | None) -> str:
@@ -27,77 +23,80 @@ def manager_of(field_manager: str | None, user_agent: str | None) -> str:
 def track(
     kind: Kind, new: Object, old: Object | None, *, manager: str, now: str, subresource: str = ""
 ) -> None:
-    """Brings managedFields of `new` up to date, in place. Objects that were never applied keep none.
+    """Brings managedFields of `new` up to date, in place. `old` None: the object is new.
 
-    A client may set managedFields itself (`kubectl apply --server-side` migrates that way); an empty list resets.
+    A client may set managedFields itself (`kubectl apply --server-side` migrates that way); an empty list, or one
+    empty entry, resets them, and what has none is followed no more until it is applied.
     """
     metadata = new.setdefault("metadata", {})
     before = ((old or {}).get("metadata") or {}).get("managedFields")
     given = metadata.get("managedFields")
-    if given is not None and not any(given):
+    if given is not None and not any(given) and not subresource:
         metadata.pop("managedFields")
         return
-    if not given and not before:
+    entries = before if subresource else given or before
+    if old is not None and not entries:
+        metadata.pop("managedFields", None)
         return
-    managers = read(given or before)
-    changed, removed = _difference(kind, new, old or {}, subresource)
-    if not changed and not removed:
-        write(metadata, managers)
-        return
-    mine = Manager(
-        name=manager, operation=UPDATE, api_version=kind.api_version, subresource=subresource, time=now
-    )
-    own: FieldSet = frozenset()
+    changed, gone = differences(kind, new, old, subresource)
+    mine = {"manager": manager, "operation": UPDATE, "apiVersion": kind.api_version}
+    if subresource:
+        mine["subresource"] = subresource
+    kept = _followed(entries or (), mine, changed, gone, now)
+    if kept:
+        metadata["managedFields"] = in_order(_capped(kept))
+    else:
+        metadata.pop("managedFields", None)
+
+
+def _followed(entries: Sequence[Object], mine: Object, changed: Tree, gone: Tree, now: str) -> list[Object]:
+    """Everybody loses what is gone and what somebody else changed."""
     kept = []
-    for other in managers:
-        if other.identity == mine.identity:
-            own = other.fields
-            mine = other
-        else:
-            kept.append(other.owning(other.fields - changed - removed, now))
-    write(metadata, [*kept, mine.owning((own | changed) - removed, now)])
-
-
-def _difference(kind: Kind, new: Object, old: Object, subresource: str) -> tuple[FieldSet, FieldSet]:
-    """The fields whose values differ or are new, and those that are gone."""
-    structure = structure_of(kind)
-    changed = ownable(kind, _changed(new, old, structure, ()), subresource)
-    gone = (path for path in paths_of(old, structure) if value_at(new, structure, path) is ABSENT)
-    return changed, ownable(kind, gone, subresource)
-
-
-def _changed(new: Any, old: Any, structure: Structure, path: Path) -> Iterator[Path]:
-    """Leaves that differ; of what is wholly new also the containers themselves."""
-    shape = structure.shape
-    if shape in ("struct", "map") and isinstance(new, dict) and new:
-        before = old if isinstance(old, dict) else {}
-        if old is ABSENT and path and shape == "map":
-            yield path
-        for name, item in new.items():
-            yield from _changed(item, before.get(name, ABSENT), structure.member(name), (*path, f"f:{name}"))
-    elif shape == "list" and isinstance(new, list) and new:
-        yield from _changed_items(new, old, structure, path)
-    elif shape == "set" and isinstance(new, list) and new:
-        present = {encode(item) for item in old} if isinstance(old, list) else set()
-        for item in new:
-            if encode(item) not in present:
-                yield (*path, f"v:{encode(item)}")
-    elif path and (old is ABSENT or new != old):
-        yield path
-
-
-def _changed_items(new: list[Any], old: Any, structure: Structure, path: Path) -> Iterator[Path]:
-    before = {}
-    if isinstance(old, list):
-        before = {encode(structure.key_of(item)): item for item in old}
-    elif old is ABSENT:
-        yield path
-    for item in new:
-        key = structure.key_of(item)
-        if key is None:
+    own: Object | None = None
+    for entry in entries:
+        if not entry:
             continue
-        here = (*path, f"k:{encode(key)}")
-        past = before.get(encode(key), ABSENT)
-        if past is ABSENT:
-            yield here
-        yield from _changed(item, past, structure.item or ATOMIC, here)
+        fields = entry.get("fieldsV1") or {}
+        left = without(fields, gone) if gone else fields
+        if own is None and _identity(entry) == _identity(mine):
+            own = {**entry, "fieldsV1": left or {}}
+            continue
+        if left and changed:
+            left = minus(left, changed)
+        if left:
+            kept.append(entry if left is fields else {**entry, "fieldsV1": left})
+    if changed:
+        owned = plus((own or {}).get("fieldsV1") or {}, changed)
+        own = {
+            **mine,
+            "time": now,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": owned,
+        }
+    if own is not None and own["fieldsV1"]:
+        kept.append(own)
+    return kept
+
+
+def _identity(entry: Object) -> tuple[str, str, str, str]:
+    """Appliers are known by name and subresource, updaters by version as well."""
+    operation = entry.get("operation") or ""
+    version = entry.get("apiVersion") or "" if operation == UPDATE else ""
+    return (entry.get("manager") or "", operation, version, entry.get("subresource") or "")
+
+
+def _capped(entries: list[Object]) -> list[Object]:
+    """With the oldest updaters of each version in one entry where there are too many."""
+    updaters = in_order([entry for entry in entries if entry.get("operation") == UPDATE])
+    too_many = len(updaters) - MANAGERS
+    if too_many <= 0:
+        return entries
+    ancient: dict[str, Object] = {}
+    for entry in updaters[: too_many + 1]:
+        version = entry.get("apiVersion") or ""
+        past = ancient.get(version)
+        fields = plus(past["fieldsV1"], entry["fieldsV1"]) if past else entry["fieldsV1"]
+        whole = {name: value for name, value in entry.items() if name != "subresource"}
+        ancient[version] = {**whole, "manager": ANCIENT, "fieldsV1": fields}
+    others = [entry for entry in entries if entry.get("operation") != UPDATE]
+    return [*others, *ancient.values(), *updaters[too_many + 1 :]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from kube.controllers.history.plan import revision_data
+from kube.controllers.history.plan import present, revision_data
+from kube.objects import Deployment
+from tests.unit.kube.controllers.builders import make
 
 
 def test_the_data_is_in_the_order_of_gos_encoder() -> None:
@@ -18,3 +20,11 @@ def test_the_data_is_in_the_order_of_gos_encoder() -> None:
         b'"spec":{"containers":[{"image":"i","name":"c"}],"volumes":[{"emptyDir":{},"name":"v"}]}}}}'
     )
     assert msgspec.json.encode(revision_data(template)) == expected
+
+
+def test_a_revision_keeps_the_annotations_of_its_owner() -> None:
+    """Where `kubectl rollout history` finds the cause of the change."""
+    owner = make(Deployment, "x", meta={"annotations": {"kubernetes.io/change-cause": "because"}})
+    metadata = present(owner, {}, None, ()).body["metadata"]
+    assert metadata["annotations"] == {"kubernetes.io/change-cause": "because"}
+    assert "annotations" not in present(make(Deployment, "x"), {}, None, ()).body["metadata"]

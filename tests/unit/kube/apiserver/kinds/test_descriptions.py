@@ -53,6 +53,14 @@ def test_version_3_keeps_words_beside_a_reference() -> None:
     }
 
 
+def test_version_3_keeps_the_patch_strategy_beside_a_reference() -> None:
+    body = openapi.document("apps", "v1")
+    assert body is not None
+    spec = msgspec.json.decode(body)["components"]["schemas"]["io.k8s.api.apps.v1.DeploymentSpec"]
+    assert spec["properties"]["strategy"]["x-kubernetes-patch-strategy"] == "retainKeys"
+    assert "allOf" in spec["properties"]["strategy"]
+
+
 def test_version_2_has_them_in_both_encodings() -> None:
     words = TYPES[SERVICE_SPEC]["sessionAffinity"]
     found = msgspec.json.decode(openapi_v2.as_json())["definitions"][SERVICE_SPEC]

@@ -38,6 +38,27 @@ def test_plain_discovery_lists_subresources() -> None:
     assert (scale["group"], scale["version"], scale["kind"]) == ("autoscaling", "v1", "Scale")
 
 
+@pytest.mark.parametrize(
+    ("group", "version", "plural", "expected"),
+    [
+        ("", "v1", "configmaps", "qFsyl6wFWjQ="),
+        ("", "v1", "events", "r2yiGXH7wu8="),
+        ("events.k8s.io", "v1", "events", "r2yiGXH7wu8="),  # stored as the other one
+        ("apps", "v1", "daemonsets", "dd7pWHUlMKQ="),
+        ("autoscaling", "v1", "horizontalpodautoscalers", "qwQve8ut294="),
+        ("authorization.k8s.io", "v1", "subjectaccessreviews", None),
+        ("apps", "v1", "deployments/scale", None),
+    ],
+)
+def test_the_stored_version_has_the_reference_servers_hash(
+    group: str, version: str, plural: str, expected: str | None
+) -> None:
+    found = discovery.resource_list(group, version)
+    assert found is not None
+    (row,) = (row for row in found["resources"] if row["name"] == plural)
+    assert row.get("storageVersionHash") == expected
+
+
 def test_groups_prefer_their_first_version() -> None:
     group = discovery.api_group("autoscaling")
     assert group is not None

@@ -268,3 +268,19 @@ def test_namespaces_terminate() -> None:
     assert held["status"]["phase"] == "Terminating"
     assert not lifecycle.finished(NAMESPACE, held)
     assert lifecycle.finished(NAMESPACE, {**held, "spec": {}})
+
+
+def test_a_daemon_set_counts_its_templates() -> None:
+    """In an annotation that clients cannot change; its default is made with the others."""
+    daemon_set, key = kind("apps", "daemonsets"), lifecycle.TEMPLATE_GENERATION
+    old = stored(daemon_set, spec={"template": {"spec": {"hostname": "a"}}})
+    old["metadata"]["annotations"] = {key: "1"}
+    new = deepcopy(old)
+    new["metadata"]["annotations"] = {key: "7", "a": "b"}
+    new["spec"]["minReadySeconds"] = 5
+    assert lifecycle.prepare_update(daemon_set, deepcopy(new), old)["metadata"]["annotations"] == {
+        key: "1",
+        "a": "b",
+    }
+    new["spec"]["template"]["spec"]["hostname"] = "b"
+    assert lifecycle.prepare_update(daemon_set, new, old)["metadata"]["annotations"][key] == "2"

@@ -11,6 +11,7 @@ from kube.apiserver.kinds.managed_fields.field_set import from_fields_v1, paths_
 from kube.apiserver.kinds.managed_fields.structure import of_definition
 from kube.apiserver.status import StatusError
 
+LABELS = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy"), max_size=3)
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"
 
 
@@ -204,10 +205,153 @@ def test_managed_fields_may_not_be_applied() -> None:
     assert caught.value.message == "metadata.managedFields must be nil"
 
 
-def test_nothing_is_recorded_before_the_first_apply() -> None:
+CONTAINER = {
+    ".": {},
+    "f:image": {},
+    "f:name": {},
+    "f:ports": {".": {}, 'k:{"containerPort":80,"protocol":"TCP"}': {".": {}, "f:containerPort": {}}},
+}
+
+
+def made(of: Kind, obj: dict[str, Any], manager: str = "kubectl-create") -> dict[str, Any]:
+    """A new object as its maker leaves it."""
+    obj = deepcopy(obj)
+    track(of, obj, None, manager=manager, now=NOW)
+    return obj
+
+
+def test_who_makes_an_object_owns_what_it_says() -> None:
+    (entry,) = made(DEPLOYMENT, deployment(labels={"x": "y"}))["metadata"]["managedFields"]
+    assert entry == {
+        "manager": "kubectl-create",
+        "operation": "Update",
+        "apiVersion": "apps/v1",
+        "time": NOW,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {
+            "f:metadata": {"f:labels": {".": {}, "f:x": {}}},
+            "f:spec": {
+                "f:replicas": {},
+                "f:selector": {},
+                "f:template": {"f:spec": {"f:containers": {'k:{"name":"c"}': CONTAINER}}},
+            },
+        },
+    }
+
+
+# As kube-apiserver 1.36 records them: what is no pointer in Go is always there, so only its members are new.
+CREATED = [
+    ("", "configmaps", {"data": {"a": "b"}}, {"f:data": {".": {}, "f:a": {}}}),
+    ("", "configmaps", {}, None),
+    (
+        "",
+        "replicationcontrollers",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c"}]}}}},
+        {
+            "f:spec": {
+                "f:template": {
+                    ".": {},
+                    "f:spec": {".": {}, "f:containers": {".": {}, 'k:{"name":"c"}': {".": {}, "f:name": {}}}},
+                }
+            }
+        },
+    ),
+    (
+        "",
+        "persistentvolumeclaims",
+        {"spec": {"resources": {"requests": {"storage": "1Gi"}}}},
+        {"f:spec": {"f:resources": {"f:requests": {".": {}, "f:storage": {}}}}},
+    ),
+    (
+        "",
+        "pods",
+        {
+            "metadata": {"finalizers": ["a/b"], "ownerReferences": [{"uid": "u", "kind": "X"}], "uid": "1"},
+            "spec": {"securityContext": {}, "affinity": {"nodeAffinity": {}}, "containers": []},
+            "status": {"phase": "Pending"},
+        },
+        {
+            "f:metadata": {
+                "f:finalizers": {".": {}, 'v:"a/b"': {}},
+                "f:ownerReferences": {".": {}, 'k:{"uid":"u"}': {}},
+            },
+            "f:spec": {"f:securityContext": {}, "f:affinity": {".": {}, "f:nodeAffinity": {}}},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("group", "plural", "obj", "expected"), CREATED)
+def test_what_counts_as_new(
+    group: str, plural: str, obj: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    found = made(kind(group, plural), obj)["metadata"].get("managedFields")
+    assert (found[0]["fieldsV1"] if found else None) == expected
+
+
+def test_an_object_without_managers_gets_none_by_an_update() -> None:
     new, old = deployment(3), deployment(2)
     track(DEPLOYMENT, new, old, manager="kubectl-edit", now=NOW)
     assert "managedFields" not in new["metadata"]
+
+
+def test_what_goes_is_nobodys_any_more_and_others_keep_their_time() -> None:
+    old = made(DEPLOYMENT, deployment(labels={"x": "y"}))
+    new = deepcopy(old)
+    del new["metadata"]["labels"]
+    new["spec"]["template"]["spec"]["containers"][0]["image"] = "i:2"
+    new["metadata"].pop("managedFields")  # as clients do that know nothing of it
+    track(DEPLOYMENT, new, old, manager="kubectl-edit", now=LATER)
+    path = ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"c"}')
+    first, second = entries(new)["kubectl-create"], entries(new)["kubectl-edit"]
+    assert (first["time"], second["time"]) == (NOW, LATER)
+    assert "f:metadata" not in first["fieldsV1"]
+    assert from_fields_v1(second["fieldsV1"]) == {(*path, "f:image")}
+    assert (*path, "f:image") not in from_fields_v1(first["fieldsV1"])
+    assert path in from_fields_v1(first["fieldsV1"])
+
+
+def test_a_subresource_is_an_owner_of_its_own_and_takes_no_managers_from_the_body() -> None:
+    old = made(DEPLOYMENT, deployment())
+    new = deepcopy(old)
+    new["status"] = {"replicas": 1}
+    new["metadata"]["managedFields"] = []
+    track(DEPLOYMENT, new, old, manager="controller", now=LATER, subresource="status")
+    assert entries(new)["controller"]["subresource"] == "status"
+    assert entries(new)["controller"]["fieldsV1"] == {"f:status": {"f:replicas": {}}}
+    assert set(entries(new)) == {"kubectl-create", "controller"}
+
+
+def test_of_many_updaters_the_oldest_become_one() -> None:
+    obj = made(CONFIG_MAP, {"data": {"k": "v"}})
+    for number in range(12):
+        new = deepcopy(obj)
+        new["data"][f"k{number}"] = "v"
+        track(CONFIG_MAP, new, obj, manager=f"m{number:02}", now=f"2026-01-01T00:00:{number:02}Z")
+        obj = new
+    managers = [entry["manager"] for entry in obj["metadata"]["managedFields"]]
+    assert managers == ["ancient-changes", *(f"m{number:02}" for number in range(3, 12))]
+    ancient = entries(obj)["ancient-changes"]["fieldsV1"]["f:data"]
+    assert ancient == {".": {}, "f:k": {}, "f:k0": {}, "f:k1": {}, "f:k2": {}}
+
+
+@given(st.lists(st.tuples(st.sampled_from("pqr"), LABELS), min_size=1, max_size=6))
+def test_every_field_belongs_to_who_changed_it_last(steps: list[tuple[str, dict[str, str]]]) -> None:
+    obj: dict[str, Any] | None = None
+    last: dict[str, str] = {}
+    for manager, data in steps:
+        before = (obj or {}).get("data") or {}
+        new: dict[str, Any] = {"data": {"always": "x", **data}}
+        track(CONFIG_MAP, new, obj, manager=manager, now=NOW)
+        last = {key: last[key] if before.get(key) == value else manager for key, value in new["data"].items()}
+        obj = new
+    owned = {
+        element[2:]: name
+        for name, entry in entries(obj or {}).items()
+        for element in entry["fieldsV1"]["f:data"]
+        if element != "."
+    }
+    assert owned == last
 
 
 def test_an_empty_list_forgets_all_managers() -> None:
@@ -241,9 +385,6 @@ def test_managers_are_named_by_the_request(
     field_manager: str | None, agent: str | None, expected: str
 ) -> None:
     assert manager_of(field_manager, agent) == expected
-
-
-LABELS = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy"), max_size=3)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["p", "q"]), LABELS), max_size=5))
