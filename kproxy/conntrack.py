@@ -14,6 +14,7 @@ from kproxy.intake import Change, Known
 from linux.conntrack.wire import STATUS_DESTINATION_NAT, STATUS_SEEN_REPLY, UDP, Entry, Filter
 
 _FILTERS_MAX = 16
+UNANSWERED = Filter(without_status=STATUS_DESTINATION_NAT | STATUS_SEEN_REPLY)
 
 
 class Stale(NamedTuple):
@@ -83,13 +84,14 @@ def untranslated(
 ) -> list[Entry]:
     """Of a time without our rules: sent to a service, not translated, and never answered.
 
-    Connection tracking would keep each of them on that way to nowhere, however often its sender tries again.
+    Connection tracking would keep each of them on that way to nowhere, however often its sender tries again,
+    and whoever comes to use the same port within two minutes.
     """
     frontends = _Frontends(table, local_addresses)
     return [
         entry
         for entry in entries
-        if not entry.status & (STATUS_DESTINATION_NAT | STATUS_SEEN_REPLY)
+        if not entry.status & UNANSWERED.without_status
         and frontends.have(
             entry.original.destination, entry.original.protocol, entry.original.destination_port
         )

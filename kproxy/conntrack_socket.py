@@ -35,7 +35,8 @@ def set_right(tables: ForwardingTable, family: int) -> int:
     """Let go of connections that began while our rules were gone; how many."""
     local = frozenset(node_socket.local_addresses())
     with Conntrack() as table:
-        return table.delete(conntrack.untranslated(table.entries(ipv6=family == IPV6), tables, local))
+        found = table.entries(ipv6=family == IPV6, only=conntrack.UNANSWERED)
+        return table.delete(conntrack.untranslated(found, tables, local))
 
 
 def release(tables: ForwardingTable, family: int) -> int:
@@ -57,7 +58,7 @@ class Cleaner:
         self._wake = asyncio.Event()
 
     def repaired(self, family: int, table: ForwardingTable) -> None:
-        """Our rules were not there for a moment."""
+        """Our rules were not there for a moment, or not yet."""
         self._repaired[family] = dict(table)
         self._wake.set()
 

@@ -89,7 +89,7 @@ class Proxy:
         self._failures = 0
         self._triggers = Triggers(time.time())
         self._without_local = {family: WithoutLocal() for family in backends}
-        self._distrusted: set[int] = set()
+        self._distrusted = set(backends)  # what was there before is not known
         self._check_servers = CheckServers(lambda: self.health.is_healthy(time.time()))
         self._checks_due: set[ServicePortName] = set()
         self.on_check_failure: Callable[[NamespacedName, str], None] | None = None

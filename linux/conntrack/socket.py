@@ -37,7 +37,7 @@ class Conntrack:
         self._socket.close()
 
     def entries(self, *, ipv6: bool = False, only: Filter = _ANY) -> list[Entry]:
-        """Kernels before 5.8 cannot leave anything out; what was not asked for is dropped here then."""
+        """Older kernels leave nothing out; what was not asked for is dropped here then."""
         found = [wire.parse_entry(payload) for payload in self._dump(AF_INET6 if ipv6 else AF_INET, only)]
         return [entry for entry in found if _matches(entry, only)]
 
@@ -80,7 +80,8 @@ class Conntrack:
 def _matches(entry: Entry, only: Filter) -> bool:
     original = entry.original
     return (
-        only.protocol in (None, original.protocol)
+        not entry.status & only.without_status
+        and only.protocol in (None, original.protocol)
         and only.destination in (None, original.destination)
         and only.destination_port in (None, original.destination_port)
     )

@@ -24,7 +24,16 @@ STATUS_DESTINATION_NAT = 0x20
 _HEADER_BYTES = 4
 TCP_ENDED = frozenset({6, 7, 8})  # LAST_ACK, TIME_WAIT, CLOSE (nf_conntrack_tcp.h)
 
-_TUPLE_ORIGINAL, _TUPLE_REPLY, _STATUS, _PROTOCOL_INFO, _ID, _ZONE, _FILTER = 1, 2, 3, 4, 12, 18, 25
+_TUPLE_ORIGINAL, _TUPLE_REPLY, _STATUS, _PROTOCOL_INFO, _ID, _ZONE, _FILTER, _STATUS_MASK = (
+    1,
+    2,
+    3,
+    4,
+    12,
+    18,
+    25,
+    26,
+)
 _FILTER_IP_DST, _FILTER_PROTOCOL, _FILTER_DST_PORT = 1 << 1, 1 << 3, 1 << 5
 
 
@@ -58,11 +67,15 @@ class Entry(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What the kernel leaves out of a dump (5.8); None: anything. The caller checks again."""
+    """What the kernel leaves out of a dump (5.8); None: anything. The caller checks again.
+
+    `without_status`: bits of which an entry has none (5.14).
+    """
 
     protocol: int | None = None
     destination: str | None = None
     destination_port: int | None = None
+    without_status: int = 0
 
 
 def header(family: int) -> bytes:
@@ -85,8 +98,11 @@ def encode_tuple(kind: int, item: Tuple) -> bytes:
 
 def encode_filter(wanted: Filter) -> bytes:
     """The attributes of a dump request."""
-    if wanted == Filter():
-        return b""
+    status = b""
+    if wanted.without_status:
+        status = attr_be32(_STATUS, 0) + attr_be32(_STATUS_MASK, wanted.without_status)
+    if wanted._replace(without_status=0) == Filter():
+        return status
     flags, address, ports = 0, b"", b""
     if wanted.destination is not None:
         flags |= _FILTER_IP_DST
@@ -98,7 +114,7 @@ def encode_filter(wanted: Filter) -> bytes:
         flags |= _FILTER_DST_PORT
         ports += attr_be16(3, wanted.destination_port)
     chosen = nested(_FILTER, attr_u32(1, flags), attr_u32(2, 0))
-    return nested(_TUPLE_ORIGINAL, address, nested(2, ports) if ports else b"") + chosen
+    return nested(_TUPLE_ORIGINAL, address, nested(2, ports) if ports else b"") + chosen + status
 
 
 def encode_reference(entry: Entry) -> bytes:

@@ -1,6 +1,8 @@
-"""What changes beside Services takes effect at once, with real packets: the node's addresses, the service ranges."""
+"""What is or changes beside Services counts at once, with real packets: addresses, service ranges, early connections."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -8,12 +10,22 @@ import pytest
 
 from kube.client import Client
 from kube.objects import ServiceCIDR
+from linux import process
+from linux.conntrack.socket import Conntrack
+from linux.conntrack.wire import STATUS_DESTINATION_NAT, STATUS_SEEN_REPLY, TCP, Entry, Filter
 from linux.rtnl import Rtnl
 from tests.lab.pod_town import NODE, Town, ask, town
 from tests.lab.proxied_node import ProxiedNode, Server, make_node, make_service, until
 
 pytestmark = pytest.mark.lab
 _NODE_PORT, _NEW_ADDRESS, _POD = 30080, "192.168.7.2", "10.244.1.101"
+_VIP, _EARLY_PORT = "10.96.0.50", 23456
+# Somebody else's, who lets the kernel track connections whether kproxy runs or not.
+_FIREWALL = b"""
+table ip firewall {
+  chain forward { type filter hook forward priority 0; ct state established,related accept; }
+}
+"""
 
 
 @pytest.fixture
@@ -23,7 +35,8 @@ def streets() -> Iterator[Town]:
 
 
 @pytest.fixture
-def node(streets: Town, tmp_path: Path) -> Iterator[ProxiedNode]:
+def idle_node(streets: Town, tmp_path: Path) -> Iterator[ProxiedNode]:
+    """With a service to serve; kproxy is not started."""
     made = ProxiedNode(streets, tmp_path, nodePortAddresses=["192.168.0.0/16"])
     server = Server(streets.pods[0])
     try:
@@ -31,25 +44,30 @@ def node(streets: Town, tmp_path: Path) -> Iterator[ProxiedNode]:
 
         async def prepare(client: Client) -> None:
             await make_node(client)
-            await make_service(client, "web", "10.96.0.50", [_POD], _NODE_PORT)
+            await make_service(client, "web", _VIP, [_POD], _NODE_PORT)
 
         made.call(prepare)
-        made.start()
         yield made
     finally:
         server.end()
         made.end()
 
 
-def _reached(streets: Town, ip: str, port: int) -> str:
+@pytest.fixture
+def node(idle_node: ProxiedNode) -> ProxiedNode:
+    idle_node.start()
+    return idle_node
+
+
+def _reached(streets: Town, ip: str, port: int, timeout_s: float = 0.5) -> str:
     try:
-        return ask(streets.client, ip, port, timeout_s=0.5).server
+        return ask(streets.client, ip, port, timeout_s=timeout_s).server
     except OSError as error:
         return type(error).__name__
 
 
 def test_a_new_address_of_the_node_answers_on_node_ports(streets: Town, node: ProxiedNode) -> None:
-    assert _reached(streets, NODE[0], _NODE_PORT) == _POD
+    assert ask(streets.client, NODE[0], _NODE_PORT).server == _POD
 
     def change(*, there: bool) -> None:
         with Rtnl() as rtnl:
@@ -61,13 +79,13 @@ def test_a_new_address_of_the_node_answers_on_node_ports(streets: Town, node: Pr
     until(lambda: _reached(streets, _NEW_ADDRESS, _NODE_PORT) == _POD, "node ports on the new address")
     streets.node.run(lambda: change(there=False))
     until(lambda: _reached(streets, _NEW_ADDRESS, _NODE_PORT) != _POD, "no node ports on it any more")
-    assert _reached(streets, NODE[0], _NODE_PORT) == _POD
+    assert ask(streets.client, NODE[0], _NODE_PORT).server == _POD
 
 
 def test_an_unused_address_of_a_new_service_range_is_dropped(streets: Town, node: ProxiedNode) -> None:
     """Before, it is sent on to wherever the node's routes lead, and refused there."""
     unused = "10.97.0.9"
-    before = _reached(streets, unused, 80)
+    before = _reached(streets, unused, 80, 20)
     assert before != "TimeoutError"
 
     async def widen(client: Client) -> None:
@@ -76,3 +94,40 @@ def test_an_unused_address_of_a_new_service_range_is_dropped(streets: Town, node
 
     node.call(widen)
     until(lambda: _reached(streets, unused, 80) == "TimeoutError", "silence")
+
+
+def _connects(streets: Town, ip: str) -> bool:
+    """From always the same port."""
+
+    def connect() -> bool:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("", _EARLY_PORT))
+            client.settimeout(0.5)
+            with suppress(OSError):
+                client.connect((ip, 80))
+                return True
+        return False
+
+    return streets.pods[1].run(connect)
+
+
+def _early_entries(streets: Town) -> list[Entry]:
+    def listed() -> list[Entry]:
+        with Conntrack() as table:
+            unanswered = STATUS_SEEN_REPLY | STATUS_DESTINATION_NAT
+            return table.entries(only=Filter(TCP, _VIP, 80, without_status=unanswered))
+
+    return streets.node.run(listed)
+
+
+def test_who_asked_before_there_were_rules_is_not_kept_from_the_service(
+    streets: Town, idle_node: ProxiedNode
+) -> None:
+    """Connection tracking remembers for two minutes that this client's packets went untranslated."""
+    streets.node.run(lambda: process.run(["nft", "-f", "-"], input=_FIREWALL))
+    assert not _connects(streets, _VIP)
+    assert [entry.original.source_port for entry in _early_entries(streets)] == [_EARLY_PORT]
+    idle_node.start()
+    until(lambda: _connects(streets, _VIP), "the service answers the same port")
+    assert _early_entries(streets) == []

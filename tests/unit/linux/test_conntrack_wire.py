@@ -28,3 +28,5 @@ def test_a_filter_says_which_of_its_attributes_count() -> None:
     flags = parse_attrs(parts[25])
     assert int.from_bytes(flags[1], "little") == 0b101010
     assert wire.encode_filter(Filter()) == b""
+    status = parse_attrs(wire.encode_filter(Filter(without_status=0x22)))
+    assert (status[3], status[26]) == (bytes(4), bytes((0, 0, 0, 0x22)))
