@@ -43,7 +43,7 @@ unit: setup
 check: lint types layering layout unit ## format, lint, types, layering, unit and flow tests (no root)
 
 lab: setup-test ## tests in real namespaces (root)
-	@$(PYTEST) -m lab tests
+	@$(PYTEST) --durations=10 -m lab tests
 	@PODNET_TEST_SHIM=python $(PYTEST) tests/lab/cni/test_cni_daemon.py
 
 guest: setup ## tests that need a kernel with IPVS, in a guest kernel

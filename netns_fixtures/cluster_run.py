@@ -11,6 +11,7 @@ from linux import netns, process
 from linux.process import Completed
 from netns_fixtures import members_run, teardown_apply, up_run
 from netns_fixtures.lab_disk import Folder
+from netns_fixtures.last_words_disk import last_words
 from netns_fixtures.topology import Family, Lab, Ways
 
 T = TypeVar("T")
@@ -46,6 +47,9 @@ class Cluster:
         folder = Folder(name)
         try:
             yield cls(lab, folder)
+        except Exception:
+            print(last_words(folder, 20))  # for who reads why a test failed, when the lab is no more
+            raise
         finally:
             teardown_apply.tear_down(folder)
 

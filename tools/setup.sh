@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a fresh Debian 12 or Ubuntu 24.04 ready: Debian packages, uv, the virtual environment from the lock.
-# Idempotent and quick when nothing is missing. `setup.sh test` adds what only the tests use,
-# `setup.sh guest` what a guest kernel needs.
+# Idempotent and quick when nothing is missing. `setup.sh test` adds what only the tests use, `setup.sh guest` what a
+# guest kernel needs; `setup.sh make` is make alone, for who has not even that.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 PYTHON=/usr/bin/python3
 # Set-up is for the machine it runs on; an index or find-links of the caller's stays respected.
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_NO_PROGRESS=1
+# Mirrors are slow at times.
+export PIP_RETRIES=5 PIP_DEFAULT_TIMEOUT="${PIP_DEFAULT_TIMEOUT:-60}" UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"
 
 PACKAGES="python3 python3-venv ca-certificates iproute2 runc conmon busybox-static haproxy"
 TEST_PACKAGES="nftables python3-nftables iptables conntrack bind9-dnsutils knot-dnsutils dnsperf iputils-ping procps
@@ -18,12 +20,25 @@ for runtime in podman containerd; do
     command -v "$runtime" >/dev/null || TEST_PACKAGES="$TEST_PACKAGES $runtime"
 done
 case "${1:-}" in
+make) PACKAGES=make ;;
 test) PACKAGES="$PACKAGES $TEST_PACKAGES" ;;
 guest) PACKAGES="$PACKAGES $TEST_PACKAGES qemu-system-x86 linux-image-amd64 ipset" ;;
 esac
 
 say() { printf 'setup: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
+fail() { say "FAILED: $*"; exit 1; }
+
+# For what asks the network: three times, with a pause between.
+again() {
+    for pause_s in 5 20 0; do
+        "$@" && return 0
+        [ "$pause_s" = 0 ] || { say "'$*' failed, again in $pause_s s"; sleep "$pause_s"; }
+    done
+    say "'$*' failed three times: see its messages above"
+    return 1
+}
+
+apt() { apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=300 "$@"; }
 
 missing_packages() {
     for package in $PACKAGES; do
@@ -31,6 +46,8 @@ missing_packages() {
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
     done
 }
+
+refresh_and_install() { apt update -qq && apt install -y -qq --no-install-recommends "$@" >/dev/null; }
 
 install_packages() {
     missing=$(missing_packages)
@@ -40,8 +57,7 @@ install_packages() {
     say "installing $missing"
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086 # a list of words
-    apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
-        { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >/dev/null; } ||
+    apt install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || again refresh_and_install $missing ||
         fail "apt-get could not install $missing: see its message above"
     # Debian starts what it installs; the tests start an etcd of their own, on ports of their own.
     case "$missing" in *etcd-server*) systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
@@ -64,14 +80,14 @@ make_environment() {
     uv=.venv-uv/bin/uv
     if ! cmp -s tools/uv.lock .venv-uv/made-from; then
         "$PYTHON" -m venv --clear .venv-uv
-        .venv-uv/bin/pip install -q --require-hashes --only-binary :all: -r tools/uv.lock
+        again .venv-uv/bin/pip install -q --require-hashes --only-binary :all: -r tools/uv.lock
         cp tools/uv.lock .venv-uv/made-from
     fi
     $uv venv -q --clear --python "$PYTHON" .venv
-    $uv pip sync -q --require-hashes requirements.lock
+    again $uv pip sync -q --require-hashes requirements.lock
     $uv pip install -q --no-deps --no-build-isolation -e .
     printf '%s\n' "$wanted" >.venv/made-from
 }
 
 install_packages
-make_environment
+[ "${1:-}" = make ] || make_environment

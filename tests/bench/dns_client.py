@@ -77,7 +77,7 @@ class Client:
             sock.setsockopt(
                 socket.SOL_SOCKET,
                 socket.SO_RCVTIMEO,
-                bytes(ctypes.string_at(ctypes.addressof((ctypes.c_long * 2)(0, 300_000)), 16)),
+                bytes(ctypes.string_at(ctypes.addressof((ctypes.c_long * 2)(10, 0)), 16)),
             )
         began = time.monotonic()
         end = began + seconds
@@ -110,7 +110,7 @@ def latencies_us(port: int, packet: bytes, seconds: float) -> list[float]:
     end = time.monotonic() + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", port))
-        sock.settimeout(5.0)
+        sock.settimeout(60.0)
         while time.monotonic() < end:
             began = time.perf_counter()
             sock.send(packet)
@@ -141,8 +141,8 @@ def change_ms(port: int, control: int, changes: int = 100) -> dict[str, float]:
             began = time.perf_counter()
             api.send(address.encode())
             while socket.inet_aton(address) not in _asked(dns, question):
-                if time.perf_counter() - began > 5.0:
-                    raise SystemExit("dns_load: a change was not answered within 5 s")
+                if time.perf_counter() - began > 60.0:
+                    raise SystemExit("dns_load: a change was not answered within a minute")
                 time.sleep(0.0002)
             times.append((time.perf_counter() - began) * 1e3)
     times.sort()
@@ -161,7 +161,7 @@ def tcp(port: int, pid: int, packets: Sequence[bytes], seconds: float) -> int:
     """Pipelined questions on one connection, 64 at a time."""
     framed = [len(packet).to_bytes(2, "big") + packet for packet in packets]
     batches = [b"".join(framed[start : start + 64]) for start in range(0, len(framed) - 63, 64)]
-    with socket.create_connection(("127.0.0.1", port), 2) as sock:
+    with socket.create_connection(("127.0.0.1", port), 60) as sock:
         stream = sock.makefile("rb")
         answered, turn = 0, 0
         before = cpu_s(pid)
@@ -188,7 +188,7 @@ def dnsperf(port: int, pid: int, names: Sequence[str], seconds: int, *mode: str)
         words = [program, "-s", "127.0.0.1", "-p", str(port), "-d", file.name, "-l", str(seconds), *mode]
         before = cpu_s(pid)
         found = subprocess.run(
-            [*words, "-c", "8", "-q", "200"], capture_output=True, text=True, check=True, timeout=60
+            [*words, "-c", "8", "-q", "200"], capture_output=True, text=True, check=True, timeout=300
         )
         used = cpu_s(pid) - before
 

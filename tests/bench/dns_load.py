@@ -161,7 +161,7 @@ def started(
 
 
 def wait_answered(
-    process: subprocess.Popen[bytes], log: Path, port: int, packet: bytes, limit_s: float = 60.0
+    process: subprocess.Popen[bytes], log: Path, port: int, packet: bytes, limit_s: float = 300.0
 ) -> float:
     """Until the question has an answer with records; how long that was. SystemExit with what the server said."""
     began = time.monotonic()

@@ -77,20 +77,20 @@ class Room:
     def argv(self, words: Sequence[str]) -> list[str]:
         return ["nsenter", "-t", str(self._pid), "-n", "-m", "--", *words]
 
-    def run(self, *words: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.argv(words), capture_output=True, text=True, check=False, timeout=timeout_s, cwd=ROOT
         )
 
     def resolve_by(self, server: str = "127.0.0.1", *, ndots: int = 5) -> None:
-        text = f"nameserver {server}\nsearch {SEARCH}\noptions ndots:{ndots}\n"
+        text = f"nameserver {server}\nsearch {SEARCH}\noptions ndots:{ndots} timeout:30\n"
         (self.folder / "resolv.conf").write_text(text)
 
     def asked_count(self, server: str = "127.0.0.1") -> int:
         """Questions that kdns has answered at one of its addresses."""
 
         def read() -> str:
-            with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=60) as reply:
                 return str(reply.read().decode())
 
         with Path(f"/proc/{self._pid}/ns/net").open() as place:
@@ -110,7 +110,7 @@ def room(folder: Path) -> Iterator[Room]:
         return started[-1]
 
     def text_of(log: str, wanted: str) -> str:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 90
         while wanted not in (text := (folder / log).read_text()):
             assert time.monotonic() < end, text
             time.sleep(0.02)
@@ -118,7 +118,9 @@ def room(folder: Path) -> Iterator[Room]:
 
     resolv = folder / "resolv.conf"
     resolv.write_text("nameserver 127.0.0.1\n")
-    setup = f"ip link set lo up && mount --bind {resolv} /etc/resolv.conf && echo ready && exec sleep 600"
+    setup = (
+        f"ip link set lo up && mount --bind {resolv} /etc/resolv.conf && echo ready && exec sleep infinity"
+    )
     try:
         sleeper = start(["unshare", "-n", "-m", "--propagation", "private", "sh", "-c", setup], "room.log")
         text_of("room.log", "ready")

@@ -30,11 +30,18 @@ def check_flow(flow: Flow, family: int, ground: PacketRange, node: NodeRules, ba
         stack.callback(lambda: netns.run_in(ground.node, backend.cleanup))
         netns.run_in(ground.node, lambda: backend.sync(table))
 
+        outcome = walk(table, node, packet)
+        # A datagram that passes may be taken by the node, and is heard of no more.
+        wanted = outcome.verdict in ("forward", "reject") or (
+            outcome.verdict == "pass" and packet.protocol == "TCP"
+        )
+
         def once() -> list[Seen]:
             ends = (packet.source, packet.destination, packet.protocol, packet.port)
-            return ground.send(interface, *ends) if interface else ground.send_from_node(*ends)
+            if interface:
+                return ground.send(interface, *ends, wanted=wanted)
+            return ground.send_from_node(*ends, wanted=wanted)
 
-        outcome = walk(table, node, packet)
         if outcome.verdict != "forward":
             if outcome.verdict == "pass" and is_local_address(node, packet.destination):
                 stack.enter_context(listening(ground.node, flow.protocol, packet.destination, packet.port))

@@ -20,6 +20,7 @@ _PACKET_OUTGOING = 4
 _LINKS = {"eth0": "w-eth0", "veth12ab": "w-veth12ab", "vethx": "w-vethx", "cni0": "w-cni0"}
 _GATEWAYS = {4: "192.168.0.254", 6: "fd00:192:168:0::254"}
 _PROTOCOLS = {"TCP": 6, "UDP": 17, "SCTP": 132}
+_PATIENCE_S = 30.0
 _SLOWNESS = 10 if "PODNET_GUEST" in os.environ else 1  # an emulated processor
 
 
@@ -135,13 +136,18 @@ class PacketRange:
             for raw in ready:
                 raw.recv(65536)
 
-    def send(self, interface: str, source: str, destination: str, protocol: str, port: int) -> list[Seen]:
-        """Send one packet in by an interface; what came out because of it. Empty: nothing did."""
+    def send(
+        self, interface: str, source: str, destination: str, protocol: str, port: int, *, wanted: bool = False
+    ) -> list[Seen]:
+        """Send one packet in by an interface; what came out because of it. Empty: nothing did.
+
+        `wanted`: something has to come, and is waited for on a busy machine.
+        """
         self._drain()
         self._sequence += 1
         frame = self._frame(interface, source, destination, protocol, port)
         self._sockets[interface].send(frame)
-        return self._watch(protocol, 0.15 * _SLOWNESS)
+        return self._watch(protocol, _PATIENCE_S if wanted else 0.15 * _SLOWNESS)
 
     def _frame(self, interface: str, source: str, destination: str, protocol: str, port: int) -> bytes:
         import scapy.layers.inet as v4
@@ -162,7 +168,9 @@ class PacketRange:
         kind = b"\x86\xdd" if ":" in source else b"\x08\x00"
         return self.mac[interface] + b"\x02\0\0\0\0\x01" + kind + bytes(ip / transport)
 
-    def send_from_node(self, source: str, destination: str, protocol: str, port: int) -> list[Seen]:
+    def send_from_node(
+        self, source: str, destination: str, protocol: str, port: int, *, wanted: bool = False
+    ) -> list[Seen]:
         """As a program of the node does it; a rejection is read off the socket."""
         self._drain()
 
@@ -180,7 +188,9 @@ class PacketRange:
                     client.connect((destination, port))
                     if protocol != "TCP":
                         client.send(b"hello")
-                seen = self._watch(protocol, 0.4 * _SLOWNESS, stop_on=client)  # a loaded machine answers late
+                # A socket for datagrams can always be written to; one that connects can when it is answered.
+                tells = select.POLLERR | (select.POLLOUT if protocol == "TCP" else 0)
+                seen = self._watch(protocol, _PATIENCE_S if wanted else 0.4 * _SLOWNESS, client, tells)
                 with suppress(BlockingIOError, OSError):
                     _, ancillary, _, _ = client.recvmsg(512, 512, socket.MSG_ERRQUEUE)
                     if ancillary and ancillary[0][2][4] in (2, 3):  # SO_EE_ORIGIN_ICMP, _ICMP6
@@ -193,22 +203,29 @@ class PacketRange:
 
         return netns.run_in(self.node, connect)
 
-    def _watch(self, protocol: str, timeout_s: float, stop_on: socket.socket | None = None) -> list[Seen]:
+    def _watch(
+        self, protocol: str, timeout_s: float, stop_on: socket.socket | None = None, tells: int = 0
+    ) -> list[Seen]:
+        """Frames as soon as there are any; none when the time is over, or the sender's socket tells its end."""
         until = time.monotonic() + timeout_s
+        end = select.poll()
+        if stop_on is not None:
+            end.register(stop_on, tells)
+        is_last = False
+        while True:
+            if found := self._frames(protocol, 0 if is_last else 0.03):
+                return found
+            if is_last:
+                return []
+            # What came while we were not running, or with the end itself, is looked for once more.
+            is_last = time.monotonic() > until or bool(end.poll(0))
+
+    def _frames(self, protocol: str, timeout_s: float) -> list[Seen]:
         found: list[Seen] = []
-        while not found and (left := until - time.monotonic()) > 0:
-            watched = [*self._sockets.values()]
-            if stop_on is not None and left < timeout_s - 0.03 * _SLOWNESS:
-                watched_for_end = select.select([], [stop_on], [stop_on], 0)
-                if watched_for_end[1] or watched_for_end[2]:
-                    break
-            for raw in select.select(watched, [], [], min(left, 0.03))[0]:
-                data, address = raw.recvfrom(65536)
-                if address[2] == _PACKET_OUTGOING:
-                    continue
-                seen = _read(data, protocol)
-                if seen is not None:
-                    found.append(seen)
+        for raw in select.select([*self._sockets.values()], [], [], timeout_s)[0]:
+            data, address = raw.recvfrom(65536)
+            if address[2] != _PACKET_OUTGOING and (seen := _read(data, protocol)) is not None:
+                found.append(seen)
         return found
 
 

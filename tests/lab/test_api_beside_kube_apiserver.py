@@ -14,7 +14,7 @@ from tests.lab.kcore_process import Kcore
 from tests.lab.kube_apiserver import KubeApiserver
 from tests.lab.reference.requests import ASKED, DIFFERING, WORDED_DIFFERENTLY, Asked
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 # What depends on the moment, and what the ServiceAccount plugin fills in, which is off in the real server.
 _DROPPED = {"uid", "creationTimestamp", "resourceVersion", "managedFields", "generation"}

@@ -29,7 +29,7 @@ from tests.lab.kubectl_chapters import (
 )
 from tests.lab.kubectl_chapters.step import Chapter, Step
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 KCORE = Path(__file__).parents[2] / ".venv" / "bin" / "kcore"
 CHAPTERS = tuple(
@@ -47,7 +47,7 @@ CHAPTERS = tuple(
         access,
     )
 )
-EVENTUALLY_S = 10.0
+EVENTUALLY_S = 90.0
 _NAMESPACE = re.compile(r"(deleted) from \S+ namespace")
 KUBECTL = os.environ.get("KUBECTL", "kubectl")  # another version than the one on PATH
 
@@ -69,7 +69,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder / "kubeconfig" / "admin.kubeconfig"
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
         server.stdout.close()
         assert "Traceback" not in (folder / "log").read_text()
 

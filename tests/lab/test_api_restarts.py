@@ -5,7 +5,7 @@ Every answer carries the revision of its write, so the order is given and the hi
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from kube.watch import Informer, running
 from linux import process
 from tests.lab.kcore_process import Kcore
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.lab
 
 PATH = "/api/v1/namespaces/default/configmaps"
 JSON = {"content-type": "application/json"}
@@ -63,7 +63,7 @@ class Event(msgspec.Struct):
 
 
 async def until_served(client: Client) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             try:
                 await client.raw("GET", "/readyz")
@@ -218,11 +218,14 @@ def test_nothing_is_lost_doubled_or_out_of_order_over_kill_9(tmp_path: Path, fsy
         async with running(*(mirror.informer for mirror in mirrors)):
             watching = [asyncio.create_task(watcher.run()) for watcher in watchers]
             writing = [asyncio.create_task(writer.run(stop)) for writer in writers]
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
                 await asyncio.sleep(0.6)
+                await _until(lambda number=number: all(each.streams > number for each in watchers))
                 core.end(signal.SIGKILL)
                 await asyncio.to_thread(core.start)
             await asyncio.sleep(0.6)
+            await _until(lambda: all(each.streams > ROUNDS for each in watchers))
+            await _until(lambda: sum(len(each.done) for each in writers) > 300)
             stop.set()
             await asyncio.gather(*writing)
             last = msgspec.json.encode({"metadata": {"name": "last"}, "data": {"v": "last"}})
@@ -254,14 +257,20 @@ def test_nothing_is_lost_doubled_or_out_of_order_over_kill_9(tmp_path: Path, fsy
         core.end()
 
 
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(120):
+        while not holds():  # noqa: ASYNC110 - all of it comes from another process
+            await asyncio.sleep(0.02)
+
+
 async def _all_told(watchers: Sequence[Watcher], mirrors: Sequence[Mirror]) -> None:
     last = NamespacedName("default", "last")
-    async with asyncio.timeout(30):
-        while not (  # noqa: ASYNC110 - both come from another process
-            all(watcher.told and watcher.told[-1].name == "last" for watcher in watchers)
+    await _until(
+        lambda: (
+            all(each.told and each.told[-1].name == "last" for each in watchers)
             and all(last in mirror.informer.cache for mirror in mirrors)
-        ):
-            await asyncio.sleep(0.02)
+        )
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +18,7 @@ import pytest
 from kube.client import ApiError, Client
 from tests.lab.kcore_process import Kcore
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.lab
 
 Object = dict[str, Any]
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
@@ -210,7 +209,7 @@ def test_a_webhook_that_takes_too_long_is_given_up(server: Kcore, tmp_path: Path
         free = threading.Event()
 
         def slow(path: str, review: Any, handler: Any) -> Object:
-            free.wait(30)
+            free.wait(300)
             return _allowed(path, review, handler)
 
         far.answer = slow
@@ -218,12 +217,15 @@ def test_a_webhook_that_takes_too_long_is_given_up(server: Kcore, tmp_path: Path
         async def body(ask: Any) -> None:
             made = configuration("slow", far, timeoutSeconds=1)
             await ask("POST", f"{_GROUP}/validatingwebhookconfigurations", made)
-            started_s = time.monotonic()
-            refused = asyncio.ensure_future(ask("POST", _MAPS, config_map("slow", "a")))
-            await ask("GET", "/api/v1/namespaces/default")  # others are served meanwhile
-            assert time.monotonic() - started_s < 1
-            with pytest.raises(ApiError, match="context deadline exceeded"):
-                await refused
+            for number in range(5):
+                refused = asyncio.ensure_future(ask("POST", _MAPS, config_map("slow", str(number))))
+                await ask("GET", "/api/v1/namespaces/default")
+                served_meanwhile = not refused.done()
+                with pytest.raises(ApiError, match="context deadline exceeded"):
+                    await refused
+                if served_meanwhile:  # else the machine stood still for longer than the second
+                    return
+            pytest.fail("others are not served while a webhook is waited for")
 
         try:
             play(server, body)
@@ -261,7 +263,7 @@ def test_an_extension_server_is_told_who_asks(server: Kcore, tmp_path: Path) -> 
             }
             services = "/apis/apiregistration.k8s.io/v1/apiservices"
             await ask("POST", services, {**obj, "spec": {**spec, "service": where, "caBundle": far.ca}})
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while True:
                     found = await ask("GET", f"{services}/{version}.{group}")
                     (row,) = (found.get("status") or {}).get("conditions") or ({},)

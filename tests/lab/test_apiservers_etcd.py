@@ -27,7 +27,7 @@ def etcd(tmp_path: Path) -> Iterator[EtcdCluster]:
 
 def run(body: Awaitable[None]) -> None:
     async def main() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await body
 
     asyncio.run(main())

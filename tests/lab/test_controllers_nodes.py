@@ -61,7 +61,7 @@ def test_the_pods_of_a_dead_node_move_and_its_return_is_noticed(town: Cluster) -
     selector = {"matchLabels": LABELS}
     apply(town, "Deployment", "web", {"replicas": 6, "selector": selector, "template": template()})
     apply(town, "Service", "web", {"selector": LABELS, "ports": [{"port": 80, "targetPort": 8080}]}, "v1")
-    town.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    town.kubectl("rollout", "status", "deployment/web", "--timeout=150s")
     until(lambda: len(ready_pods(town)) == 6, "six ready pods")
     dead = town.lab.nodes[1]
     assert set(Counter(pod["spec"]["nodeName"] for pod in ready_pods(town)).values()) == {2}
@@ -74,7 +74,7 @@ def test_the_pods_of_a_dead_node_move_and_its_return_is_noticed(town: Cluster) -
         pods = ready_pods(town)
         return len(pods) == 6 and all(pod["spec"]["nodeName"] != dead.name for pod in pods)
 
-    until(moved, "replacements on the two nodes that live", timeout_s=40)
+    until(moved, "replacements on the two nodes that live")
     assert kept <= {pod["metadata"]["name"] for pod in ready_pods(town)}, "pods elsewhere are left alone"
     assert get(town, "node", dead.name)["status"]["conditions"][-1]["status"] == "Unknown"
     assert {taint["key"] for taint in get(town, "node", dead.name)["spec"]["taints"]} == {
@@ -94,9 +94,7 @@ def test_the_pods_of_a_dead_node_move_and_its_return_is_noticed(town: Cluster) -
 
     until(lambda: served() == addresses, "endpoints without the dead node's")
     town.kubectl("delete", "node", dead.name)
-    until(
-        lambda: len(get(town, "pods", "-l", "app=web")["items"]) == 6, "its pods are collected", timeout_s=40
-    )
+    until(lambda: len(get(town, "pods", "-l", "app=web")["items"]) == 6, "its pods are collected")
 
 
 def test_the_control_plane_killed_mid_rollout_goes_on_where_it_was(town: Cluster) -> None:
@@ -105,12 +103,12 @@ def test_the_control_plane_killed_mid_rollout_goes_on_where_it_was(town: Cluster
     until(lambda: get(town, "deployment", "web")["status"].get("updatedReplicas", 0) >= 2, "it begins")
     town.exec("hub", ["kill", "-9", core])
     until(lambda: town.kubectl("get", "--raw", "/readyz", check=False).code == 0, "the API answers again")
-    town.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    town.kubectl("rollout", "status", "deployment/web", "--timeout=150s")
     until(lambda: len(get(town, "pods", "-l", "app=web")["items"]) == 6, "six pods, none twice")
     history = town.kubectl("rollout", "history", "deployment/web").stdout.split()
     assert history[-4:] == ["1", "<none>", "2", "<none>"]
     town.kubectl("rollout", "undo", "deployment/web")
-    town.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    town.kubectl("rollout", "status", "deployment/web", "--timeout=150s")
     until(
         lambda: [p["spec"]["containers"][0].get("env") for p in ready_pods(town)] == [None] * 6,
         "the first template again",

@@ -78,10 +78,10 @@ def test_a_pod_comes_back_to_its_data(work: Workload) -> None:
 
 
 def test_a_deleted_claim_takes_its_volume_along(work: Workload) -> None:
-    work.kubectl("delete", "statefulset", "db", "--cascade=foreground", "--timeout=60s")
+    work.kubectl("delete", "statefulset", "db", "--cascade=foreground", "--timeout=150s")
     names = work.kubectl("get", "pvc", "-o", "jsonpath={.items[*].spec.volumeName}").stdout.split()
     assert len(names) == 2, "claims outlive their set"
-    work.kubectl("delete", "pvc", "--all", "--timeout=60s")
+    work.kubectl("delete", "pvc", "--all", "--timeout=150s")
 
     def left() -> set[str]:
         return set(work.kubectl("get", "pv", "-o", "jsonpath={.items[*].metadata.name}").stdout.split())

@@ -35,7 +35,7 @@ async def server(etcd: EtcdCluster) -> AsyncIterator[Caller]:
 
 
 async def gone(call: Caller) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while (await call.send("GET", PATH)).status != 404:  # noqa: ASYNC110 - only the API can tell
             await asyncio.sleep(0.01)
 

@@ -28,12 +28,12 @@ from dns.fakes.upstream_serve import FakeUpstream
 from dns.wire import encode, message, names, numbers, records
 from dns.wire.query import Edns
 from dns.wire.records import Record
+from tests.ports import free_port
 
 COREDNS = os.environ.get("COREDNS") or shutil.which("coredns") or ""
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(not COREDNS, reason="no coredns in PATH nor in COREDNS"),
-    pytest.mark.timeout(120),
 ]
 
 COREFILE = """
@@ -118,9 +118,7 @@ class Pair:
         self.ports: list[int] = []
         self.processes = []
         for name, command in (("kdns", [sys.executable, "-m", "dns.cli"]), ("coredns", [COREDNS])):
-            with socket.socket() as sock:
-                sock.bind(("127.0.0.1", 0))
-                port = int(sock.getsockname()[1])
+            port = free_port()
             corefile = folder / name
             corefile.write_text(COREFILE.format(port=port, api=api, upstream=upstream))
             with (folder / f"{name}.log").open("wb") as log:
@@ -129,13 +127,13 @@ class Pair:
                 )
             self.ports.append(port)
         packet = encode.question(1, f"svc1.testns.svc.{Z}", numbers.A)
-        end = time.monotonic() + 15
+        end = time.monotonic() + 90
         while not all((reply := self.ask(port, packet)) and reply[7] for port in self.ports):
             assert time.monotonic() < end, "a server did not start"
             time.sleep(0.1)
 
     def call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(5)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def ask(self, port: int, packet: bytes, *, tcp: bool = False) -> bytes | None:
         try:

@@ -17,7 +17,7 @@ import pytest
 from dns.wire import encode, message, numbers
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.lab
 COREFILE = """
 .:{port} {{
     bind 127.0.0.1
@@ -41,7 +41,7 @@ class Crew:
         self.wait_served(3)
 
     def wait_served(self, times: int) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 90
         while self.log.read_bytes().count(b"msg=serving") < times:
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.05)
@@ -53,12 +53,12 @@ class Crew:
     def ask(self) -> bool:
         """From a port of its own, so that the kernel chooses a worker anew."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(2)
+            sock.settimeout(60)
             sock.sendto(encode.question(1, "a.b.", numbers.A), ("127.0.0.1", self.port))
             return bool(message.decode(sock.recv(512)).answer)
 
     def counted(self) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=60) as reply:
             lines = reply.read().decode().splitlines()
         return int(
             sum(float(one.split()[-1]) for one in lines if one.startswith("coredns_dns_requests_total{"))
@@ -71,7 +71,7 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
     yield found
     if found.process.poll() is None:
         found.process.terminate()
-        found.process.wait(10)
+        found.process.wait(60)
 
 
 def test_all_answer_and_are_counted_together(crew: Crew) -> None:
@@ -93,15 +93,23 @@ def test_one_that_dies_is_started_again(crew: Crew) -> None:
 def test_one_signal_ends_all(crew: Crew) -> None:
     workers = crew.workers()
     crew.process.terminate()
-    assert crew.process.wait(10) == 0
+    assert crew.process.wait(60) == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def runs(pid: int) -> bool:
+    """Not so what waits for its parent to take notice: whose init is who is not ours to say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_no_worker_outlives_the_first_process(crew: Crew) -> None:
     workers = crew.workers()
     crew.process.kill()
     crew.process.wait()
-    end = time.monotonic() + 8
-    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+    end = time.monotonic() + 90
+    while any(runs(pid) for pid in workers):
         assert time.monotonic() < end, "a worker stayed"
         time.sleep(0.05)

@@ -22,14 +22,13 @@ pytestmark = [
     pytest.mark.skipif(
         not shutil.which("kubectl"), reason="the real kubectl is not installed on this machine"
     ),
-    pytest.mark.timeout(240),
 ]
 KDNS = str(Path(sys.prefix) / "bin" / "kdns")
 DEPLOY = Path(__file__).parents[2] / "dns" / "deploy"
 LOOKUP = "import socket, sys; print(sorted({one[4][0] for one in socket.getaddrinfo(sys.argv[1], 80)}))"
 
 
-def until(check: Callable[[], bool], what: str, limit_s: float = 40.0) -> None:
+def until(check: Callable[[], bool], what: str, limit_s: float = 120.0) -> None:
     end = time.monotonic() + limit_s
     while not check():
         assert time.monotonic() < end, what
@@ -43,7 +42,7 @@ def cluster() -> Iterator[Cluster]:
         found.kubectl(
             "apply", "-f", "-", input=(DEPLOY / "kube-dns.yaml").read_text().replace("KDNS", KDNS).encode()
         )
-        found.kubectl("rollout", "status", "deployment/kdns", "-n", "kube-system", "--timeout=60s")
+        found.kubectl("rollout", "status", "deployment/kdns", "-n", "kube-system", "--timeout=150s")
         selector = json.dumps({"spec": {"selector": {"k8s-app": "kube-dns"}}})
         found.kubectl("patch", "service", "kube-dns", "-n", "kube-system", "-p", selector)
         found.kubectl(
@@ -57,7 +56,7 @@ def cluster() -> Iterator[Cluster]:
         )
         until(lambda: endpoints(found) == pod_ips(found), "kube-dns has no endpoints of its own")
         found.kubectl("run", "asker", "--image=podnet/host", "--restart=Never", "--", "sleep", "1d")
-        found.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=30s")
+        found.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=150s")
         yield found
 
 
@@ -121,7 +120,7 @@ def test_a_new_service_is_answered_while_the_pods_change(cluster: Cluster) -> No
     end = time.monotonic() + 6
     while time.monotonic() < end:
         lost += not lookup(cluster, "fresh")[0].startswith(("10.", "fd"))
-    cluster.kubectl("rollout", "status", "deployment/kdns", "-n", "kube-system", "--timeout=60s")
+    cluster.kubectl("rollout", "status", "deployment/kdns", "-n", "kube-system", "--timeout=150s")
     assert lost == 0
     assert lookup(cluster, "fresh")[0].startswith(("10.", "fd"))
 
@@ -142,16 +141,16 @@ def test_a_cache_on_the_node(cluster: Cluster, tmp_path: Path) -> None:
         words = members_run.exec_argv(pid, member, [KDNS, "-conf", str(corefile)])
         process = subprocess.Popen(words, stdout=out, stderr=out)
     try:
-        until(lambda: "serving" in log.read_text(), log.read_text(), 15)
+        until(lambda: "serving" in log.read_text(), log.read_text())
 
         def ask(server: str) -> str:
             name = "kubernetes.default.svc.cluster.local"
             found = cluster.exec(
-                node, ["dig", "+short", "+time=2", "+tries=1", name, f"@{server}"], check=False
+                node, ["dig", "+short", "+time=20", "+tries=1", name, f"@{server}"], check=False
             )
             return found.stdout.strip()
 
-        until(lambda: ask("169.254.20.10").startswith("10."), log.read_text(), 10)
+        until(lambda: ask("169.254.20.10").startswith("10."), log.read_text())
         assert ask(address) == ask("169.254.20.10")
         rules = cluster.exec(node, ["nft", "list", "table", "ip", "kdns_nodecache"]).stdout
         assert "notrack" in rules
@@ -163,7 +162,7 @@ def test_a_cache_on_the_node(cluster: Cluster, tmp_path: Path) -> None:
     finally:
         for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
             os.kill(int(child), signal.SIGTERM)  # kdns itself, behind nsenter
-        process.wait(20)
+        process.wait(60)
     gone = cluster.exec(node, ["nft", "list", "table", "ip", "kdns_nodecache"], check=False)
     assert gone.code != 0
     assert "nodelocaldns" not in cluster.exec(node, ["ip", "link"]).stdout

@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 
-def wait_for(check: Callable[[], bool], message_: str, limit_s: float = 10.0) -> None:
+def wait_for(check: Callable[[], bool], message_: str, limit_s: float = 90.0) -> None:
     end = time.monotonic() + limit_s
     while not check():
         assert time.monotonic() < end, message_
@@ -51,7 +51,7 @@ def kdns(corefile: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def dig(port: int, *words: str) -> str:
-    return run(["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=2", *words], check=False).stdout
+    return run(["dig", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=20", *words], check=False).stdout
 
 
 @contextmanager
@@ -63,11 +63,11 @@ def api(objects: list[dict[str, object]], port: int = 0) -> Iterator[str]:
     thread.start()
     fake = FakeApi(objects)
     try:
-        yield asyncio.run_coroutine_threadsafe(fake.start(port=port), loop).result(5)
+        yield asyncio.run_coroutine_threadsafe(fake.start(port=port), loop).result(60)
     finally:
-        asyncio.run_coroutine_threadsafe(fake.stop(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(fake.stop(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
         loop.close()
 
 
@@ -80,7 +80,7 @@ def test_a_start_without_the_api_answers_from_the_last_snapshot(tmp_path: Path) 
     )
     name = "svc1.testns.svc.cluster.local"
     with api(example_cluster(), api_port), kdns(corefile):
-        assert dig(port, "+short", name) == "10.0.0.100\n"
+        wait_for(lambda: dig(port, "+short", name) == "10.0.0.100\n", "it never heard of the API")
         wait_for((tmp_path / "state/zone").exists, "no snapshot was written")
     with kdns(corefile):  # no API
         text = dig(port, name)
@@ -89,7 +89,7 @@ def test_a_start_without_the_api_answers_from_the_last_snapshot(tmp_path: Path) 
         assert "status: NXDOMAIN" in dig(port, "nosuch.testns.svc.cluster.local")
         others = [namespace("testns"), service("other", ["10.0.0.7"])]
         with api(others, api_port):
-            wait_for(lambda: dig(port, "+short", name) == "", "what the API does not know stays", 20.0)
+            wait_for(lambda: dig(port, "+short", name) == "", "what the API does not know stays")
             assert dig(port, "+short", "other.testns.svc.cluster.local") == "10.0.0.7\n"
             assert "Stale" not in dig(port, "other.testns.svc.cluster.local")
 
@@ -157,7 +157,7 @@ def test_dns_over_tls_towards_clients_and_upstreams(tmp_path: Path, certificate:
         assert dig(plain, "+short", "x.example") == "192.0.2.44\n"  # asked of the TLS block
         context = ssl.create_default_context(cafile=str(certificate[0]))
         with (
-            socket.create_connection(("127.0.0.1", secure), 2) as raw,
+            socket.create_connection(("127.0.0.1", secure), 60) as raw,
             context.wrap_socket(raw, server_hostname="dns.test") as sock,
         ):
             for number in (1, 2):  # two questions in one go
@@ -195,10 +195,10 @@ def test_libc_finds_services_by_the_search_path_of_a_pod(tmp_path: Path) -> None
     shell = (
         f"ip link set lo up; mount --bind {resolv} /etc/resolv.conf; "
         f"{sys.executable} -m dns.cli -conf {corefile} 2>{tmp_path}/log & P=$!; "
-        f"for i in $(seq 100); do grep -q serving {tmp_path}/log && break; sleep 0.05; done; "
+        f"for i in $(seq 1800); do grep -q serving {tmp_path}/log && break; sleep 0.05; done; "
         f"{sys.executable} {tmp_path}/ask.py; kill $P"
     )
-    found = run(["unshare", "-nm", "sh", "-c", shell], timeout_s=30).stdout.splitlines()
+    found = run(["unshare", "-nm", "sh", "-c", shell], timeout_s=300).stdout.splitlines()
     assert found[:4] == [
         "backend ['10.0.0.5', 'fd00::5']",
         "backend.testns ['10.0.0.5', 'fd00::5']",
@@ -216,11 +216,11 @@ def test_a_node_local_cache_has_its_addresses_untracked_and_leaves_nothing(tmp_p
     )
     shell = (
         f"ip link set lo up; {sys.executable} -m dns.cli -conf {corefile} 2>{tmp_path}/log & P=$!; "
-        f"for i in $(seq 100); do grep -q serving {tmp_path}/log && break; sleep 0.05; done; "
+        f"for i in $(seq 1800); do grep -q serving {tmp_path}/log && break; sleep 0.05; done; "
         "nft list ruleset; dig +noall +additional @10.96.0.10 x.; kill $P; wait $P; "
         "echo AFTER; nft list ruleset; ip -br link"
     )
-    before, _, after = run(["unshare", "-n", "sh", "-c", shell], timeout_s=30).stdout.partition("AFTER")
+    before, _, after = run(["unshare", "-n", "sh", "-c", shell], timeout_s=300).stdout.partition("AFTER")
     assert "ip daddr 10.96.0.10 udp dport 53 notrack" in before
     assert "ip saddr 169.254.20.10 tcp sport 53 notrack" in before
     assert "10.96.0.10" in before.partition("x.")[2]
@@ -237,4 +237,4 @@ def test_sigusr1_and_sigterm(tmp_path: Path) -> None:
         process.send_signal(signal.SIGUSR1)
         wait_for(lambda: '"x"' in dig(port, "+short", "version.bind.", "CH", "TXT"), "not read again")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0

@@ -47,7 +47,7 @@ def site() -> Iterator[Cluster]:
         files = [part for name in MANIFESTS for part in ("-f", str(EXAMPLES / name))]
         cluster.kubectl("apply", *files, "-n", NAMESPACE)
         for name in ("backend", "frontend"):
-            cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", NAMESPACE, "--timeout=90s")
+            cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", NAMESPACE, "--timeout=150s")
         wait_for(lambda: get(cluster, "/login")[0] == 200)
         yield cluster
 
@@ -266,7 +266,7 @@ PATIENT = {"containers": [{"name": "backend", "lifecycle": {"preStop": {"sleep":
 
 def test_no_request_is_lost_in_rollouts_and_reloads(site: Cluster) -> None:
     """Pods that end at once may cut an answer short whoever sent the request: these wait a moment, as they should."""
-    rollout = ("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=60s")
+    rollout = ("rollout", "status", "deployment/backend", "-n", NAMESPACE, "--timeout=150s")
     patch = json.dumps({"spec": {"template": {"spec": PATIENT}}})
     site.kubectl("patch", "deployment/backend", "-n", NAMESPACE, "-p", patch)
     site.kubectl(*rollout)

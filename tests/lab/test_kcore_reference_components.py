@@ -13,7 +13,7 @@ from kube.client import ApiError, Client
 from tests.lab.kcore_process import Kcore
 from tests.lab.reference_components import kube_controller_manager, kube_scheduler
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 _JSON = {"content-type": "application/json"}
 _PATIENCE_S = 90.0

@@ -12,13 +12,14 @@ from netns_fixtures import cgroups_apply, members_run, teardown_apply
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.lab_disk import HOME, Folder
 from netns_fixtures.topology import host_link_name
+from tests.lab.node_workload import until
 
 pytestmark = pytest.mark.lab
 KLAB = str(Path(sys.prefix) / "bin" / "klab")
 
 
 def klab(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([KLAB, *arguments], capture_output=True, text=True, timeout=120)
+    return subprocess.run([KLAB, *arguments], capture_output=True, text=True, timeout=400)
 
 
 def remains(name: str) -> list[str]:
@@ -90,11 +91,12 @@ def test_daemons_that_are_killed_come_back(lab: Cluster) -> None:
     node = lab.lab.nodes[0].name
     before = lab.exec(node, ["pgrep", "-of", "bin/kproxy"]).stdout.strip()
     lab.exec(node, ["kill", "-9", before])
-    for _ in range(100):
+
+    def is_back() -> bool:
         after = lab.exec(node, ["pgrep", "-of", "bin/kproxy"], check=False).stdout.strip()
-        if after and after != before:
-            return
-    raise AssertionError("kproxy did not come back")
+        return after not in ("", before)
+
+    until(is_back, "kproxy is back")
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ def site(lab: Cluster) -> Iterator[Cluster]:
     for name in ("deployment.apps/backend", "service/frontend", "ingress.networking.k8s.io/k8sdemo"):
         assert f"{name} created" in said
     for name in ("backend", "frontend"):
-        sh(lab, f"kubectl rollout status deployment/{name} -n {NS} --timeout=60s")
+        sh(lab, f"kubectl rollout status deployment/{name} -n {NS} --timeout=150s")
     yield lab
-    sh(lab, f"kubectl delete namespace {NS} --timeout=60s")
+    sh(lab, f"kubectl delete namespace {NS} --timeout=150s")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_describe_pod(site: Cluster, pod: str) -> None:
 def test_exec_bash_on_a_terminal(site: Cluster) -> None:
     """An image with bash in it: what is typed is run, on a terminal of the container's."""
     sh(site, f"kubectl run shell -n {NS} --image=podnet/host --command -- sleep 1000")
-    sh(site, f"kubectl wait pod/shell -n {NS} --for=condition=Ready --timeout=60s")
+    sh(site, f"kubectl wait pod/shell -n {NS} --for=condition=Ready --timeout=150s")
     environment = {**os.environ, "KUBECONFIG": str(site.folder.kubeconfig)}
     done = subprocess.run(
         ["script", "-qec", f"kubectl exec -it shell -n {NS} -- bash", "/dev/null"],
@@ -137,7 +137,7 @@ def test_namespaces(site: Cluster) -> None:
     table = sh(site, "kubectl get namespaces")
     for name in ("default", "kube-system", "kube-public", "kube-node-lease", NS, "another"):
         assert re.search(rf"^{name} +Active ", table, re.MULTILINE), name
-    sh(site, "kubectl delete namespace another --timeout=60s")
+    sh(site, "kubectl delete namespace another --timeout=150s")
 
 
 def test_the_services_endpoints_are_the_pods(site: Cluster) -> None:

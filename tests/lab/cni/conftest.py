@@ -263,14 +263,14 @@ def serve():
         server.close()
 
 
-def ask(path, address, port, *, kind=socket.SOCK_STREAM, sock=None):
-    """The server's answer, None if there is none within 2 s."""
+def ask(path, address, port, *, kind=socket.SOCK_STREAM, sock=None, patience_s=20):
+    """The server's answer, None if there is none in that time: who expects none gives it less."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     if sock is None:
         with open(path) as file:
             sock = netns.run_in(file.fileno(), lambda: socket.socket(family, kind))
     with sock if kind == socket.SOCK_STREAM else contextlib.nullcontext():
-        sock.settimeout(2)
+        sock.settimeout(patience_s)
         try:
             sock.connect((address, port))
             if kind == socket.SOCK_DGRAM:
@@ -310,7 +310,7 @@ def place(host, tmp_path):
     """A host whose /run/podnet and /var/lib/podnet are its own: a process that holds the mount namespace."""
     script = (
         "mount --make-rprivate / && mkdir -p /run/podnet /run/netns /var/lib/podnet && mount -t tmpfs tmpfs /run/netns && "
-        "mount -t tmpfs tmpfs /run/podnet && mount -t tmpfs tmpfs /var/lib/podnet && echo ready && exec sleep 600"
+        "mount -t tmpfs tmpfs /run/podnet && mount -t tmpfs tmpfs /var/lib/podnet && echo ready && exec sleep infinity"
     )
     holder = host.run(
         lambda: subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, text=True)

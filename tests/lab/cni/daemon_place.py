@@ -96,7 +96,7 @@ class Place:
                     libc.setns(file.fileno())
                 listener.bind(SOCKET)
                 listener.listen(10)
-                time.sleep(60)
+                time.sleep(600)
             finally:
                 os._exit(0)
         listener.close()
@@ -114,7 +114,7 @@ class Place:
         return veths, self.host.addresses_in_use(), self.records()
 
 
-def wait_for(condition, timeout_s=5.0):
+def wait_for(condition, timeout_s=60.0):
     give_up_at = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > give_up_at:

@@ -23,7 +23,7 @@ _OWN_FOLDERS = (
     "/etc/cni",
     "/opt/cni",
 )
-_DEADLINE_S = 30
+_DEADLINE_S = 120
 
 
 class Room:
@@ -33,7 +33,7 @@ class Room:
         mounts = " && ".join(f"mkdir -p {folder} && mount -t tmpfs tmpfs {folder}" for folder in _OWN_FOLDERS)
         script = (
             f"{mounts} && mkdir -p /etc/cni/net.d && ln -s {bin_dir} /opt/cni/bin && ip link set lo up && "
-            "cat >/etc/cni/net.d/10-podnet.conflist && echo ready && exec sleep 600"
+            "cat >/etc/cni/net.d/10-podnet.conflist && echo ready && exec sleep infinity"
         )
         self._holder = subprocess.Popen(
             ["unshare", "-m", "-n", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", script],
@@ -59,7 +59,7 @@ class Room:
             self.argv(*argv),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
             env={**os.environ, **(env or {})},
         )

@@ -75,7 +75,6 @@ def nothing_left(place):
     return place.left_over() == ([], [], []) and not links and "10.77.0." not in rules and "8080" not in rules
 
 
-@pytest.mark.timeout(400)
 def test_the_daemon_killed_at_any_step_of_add(host, place):
     confs, path = chain_of(host), place.container()
     daemon, step = start_dying(place, 1), 1
@@ -93,7 +92,6 @@ def test_the_daemon_killed_at_any_step_of_add(host, place):
     assert step > 20
 
 
-@pytest.mark.timeout(400)
 def test_the_daemon_killed_at_any_step_of_del(host, place):
     confs, path = chain_of(host), place.container()
     daemon, step = start_dying(place, 1), 1

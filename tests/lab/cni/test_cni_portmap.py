@@ -56,7 +56,7 @@ def test_from_outside_from_the_host_and_from_localhost(host, world, attach, serv
     assert ask_in_host(host, ask, HOST, 8080).startswith("one ")
     assert ask_in_host(host, ask, "127.0.0.1", 8080) == "one 10.77.0.1"
     host.delete(made, path)
-    assert ask(world, HOST, 8080) is None
+    assert ask(world, HOST, 8080, patience_s=1) is None
     assert "8080" not in rules(host)
     host.delete(made, path)
 
@@ -82,7 +82,7 @@ def test_ipv6(host, world, attach, serve, ask, backend):
     host.add(made, path)
     assert ask(world, "2001:db8::1", 8080) == "six 2001:db8::9"
     host.delete(made, path)
-    assert ask(world, "2001:db8::1", 8080) is None
+    assert ask(world, "2001:db8::1", 8080, patience_s=1) is None
 
 
 def test_a_host_address_of_its_own(host, world, attach, serve, ask, backend):
@@ -104,7 +104,7 @@ def test_the_unspecified_address_of_one_family_maps_that_family_only(
     serve(path, "any", 80, family=socket.AF_INET6)
     host.add(conf(host, result, [(8080, 80, "tcp", "0.0.0.0")], backend), path)
     assert ask(world, HOST, 8080) is not None
-    assert ask(world, "2001:db8::1", 8080) is None
+    assert ask(world, "2001:db8::1", 8080, patience_s=1) is None
 
 
 def test_masquerading_everything_or_nothing(host, world, attach, serve, ask, backend):
@@ -128,7 +128,7 @@ def test_udp_follows_the_port_to_its_next_owner(host, world, attach, serve, ask,
         host.add(old, first)
         assert ask(None, HOST, 5353, kind=socket.SOCK_DGRAM, sock=client) == "one 192.0.2.9"
         host.delete(old, first)
-        assert ask(None, HOST, 5353, kind=socket.SOCK_DGRAM, sock=client) is None
+        assert ask(None, HOST, 5353, kind=socket.SOCK_DGRAM, sock=client, patience_s=1) is None
         host.add(new, second)
         assert ask(None, HOST, 5353, kind=socket.SOCK_DGRAM, sock=client) == "two 192.0.2.9"
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.lab
 
 
 def ping(host, path, address):
-    return host.sh("ping", "-c1", "-W2", address, inside=path, check=False).returncode == 0
+    return host.sh("ping", "-c1", "-W20", address, inside=path, check=False).returncode == 0
 
 
 def test_ptp_in_both_families(host):

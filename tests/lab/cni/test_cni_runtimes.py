@@ -183,7 +183,7 @@ def test_ctr_run(room, containerd):
     output = containerd.ctr(*run, "one", "/bin/ip", "addr")
     assert "inet 10.99.0.2/24" in output
     assert "inet6 fd00:99::2/64" in output
-    assert "0% packet loss" in containerd.ctr(*run, "two", "/bin/ping", "-c", "1", "-W", "5", "10.99.0.1")
+    assert "0% packet loss" in containerd.ctr(*run, "two", "/bin/ping", "-c", "1", "-W", "30", "10.99.0.1")
     assert room.left_over() == NOTHING
 
 
@@ -231,7 +231,7 @@ def test_pod_sandboxes(request, room, containerd, served):
 def reach(room, address, port, *, inside=None):
     """The server's answer to a connection from the room, or from a namespace in it."""
     enter = ("nsenter", f"--net={inside}") if inside else ()
-    return room.sh(*enter, "busybox", "nc", "-w", "5", address, str(port))
+    return room.sh(*enter, "busybox", "nc", "-w", "60", address, str(port))
 
 
 def test_a_port_that_another_pod_holds(room, containerd):

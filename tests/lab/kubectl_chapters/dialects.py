@@ -11,7 +11,7 @@ STEPS = (
     Step(
         "create -f {dir}/crd.yaml", "customresourcedefinition.apiextensions.k8s.io/apps.dialects.test created"
     ),
-    Step("wait crd/apps.dialects.test --for=condition=Established --timeout=5s", like="condition met"),
+    Step("wait crd/apps.dialects.test --for=condition=Established --timeout=50s", like="condition met"),
     Step("create -f {dir}/app.yaml", "app.dialects.test/one created", eventually=True),
     Step("get app", like=r"^NAME +IMAGE +AGE\none +img "),
     Step("get apps one -o jsonpath={.spec.size}", "3"),

@@ -7,7 +7,7 @@ class Step(NamedTuple):
     """`command` as one types it behind kubectl; {dir} is the folder that `files` are written to.
 
     `out` is the whole standard output, `like` a regular expression found in it, `err` one found in the standard
-    error. `eventually`: repeated until it holds, for what controllers do.
+    error. `eventually`: repeated until it holds, for what controllers do and for what has little time to answer.
     """
 
     command: str

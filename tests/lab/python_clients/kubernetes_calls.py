@@ -160,7 +160,7 @@ def watches(core: client.CoreV1Api) -> None:
     seen, versions = [], []
     watcher = watch.Watch()
     for event in watcher.stream(
-        core.list_namespaced_config_map, NAMESPACE, resource_version=start, timeout_seconds=10
+        core.list_namespaced_config_map, NAMESPACE, resource_version=start, timeout_seconds=120
     ):
         seen.append((event["type"], event["object"].data["v"]))
         versions.append(event["object"].metadata.resource_version)
@@ -186,11 +186,14 @@ def watches(core: client.CoreV1Api) -> None:
 
 def expired(core: client.CoreV1Api) -> None:
     """The server of this test has forgotten its first revisions."""
-    try:
-        next(iter(watch.Watch().stream(core.list_config_map_for_all_namespaces, resource_version="1")))
-    except ApiException as error:
-        assert error.status == 410
-        assert "too old resource version" in str(error.reason)
+    for _ in range(600):  # it compacts every half second
+        try:
+            next(iter(watch.Watch().stream(core.list_config_map_for_all_namespaces, resource_version="1")))
+        except ApiException as error:
+            assert error.status == 410
+            assert "too old resource version" in str(error.reason)
+            break
+        time.sleep(0.1)
     else:
         raise AssertionError("revision 1 can still be watched")
     refused(
@@ -330,7 +333,7 @@ def custom_objects(api: client.ApiClient) -> None:
     }
     extensions = client.ApiextensionsV1Api(api)
     extensions.create_custom_resource_definition(definition)
-    for _ in range(100):
+    for _ in range(1200):
         conditions = extensions.read_custom_resource_definition("things.official.test").status.conditions
         if any(c.type == "Established" and c.status == "True" for c in conditions or []):
             break
