@@ -70,10 +70,6 @@ class Intake:
     def services(self) -> Mapping[NamespacedName, Service]:
         return self._services
 
-    @property
-    def has_changes(self) -> bool:
-        return bool(self._touched)
-
     def set_place(self, place: Place) -> bool:
         """Whether it differs. Where endpoints are local or near may change for every service."""
         if place == self._place:

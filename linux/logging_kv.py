@@ -41,9 +41,6 @@ class Logger:
     def log(self, level: str, message: str, **values: object) -> None:
         self._log(logging.getLevelName(level.upper()), message, values)
 
-    def enabled_for(self, level: str) -> bool:
-        return self._logger.isEnabledFor(logging.getLevelName(level.upper()))
-
     def _log(self, level: int, message: str, values: dict[str, object], *, trace: bool = False) -> None:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", message, extra={"kv": values}, exc_info=trace)

@@ -70,10 +70,6 @@ class Cidr(NamedTuple):
         """The highest address: IPv4's broadcast."""
         return IP(self.ip.bits, self.ip.number | ((1 << self.hosts) - 1))
 
-    @property
-    def is_default(self) -> bool:
-        return self.prefix == 0 and self.ip.number == 0
-
     def contains(self, ip: IP) -> bool:
         return ip.bits == self.ip.bits and ip.number >> self.hosts == self.ip.number >> self.hosts
 

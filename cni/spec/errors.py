@@ -32,10 +32,6 @@ class CniError(Exception):
         return body
 
 
-def invalid_config(msg: str, details: str = "") -> CniError:
-    return CniError(msg, code=INVALID_CONFIG, details=details)
-
-
 def decoding_failure(msg: str) -> CniError:
     return CniError(msg, code=DECODING_FAILURE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from dns.upstream.targets import Target
 
@@ -25,15 +25,6 @@ CONNECT_TIMEOUT_S = 5.0
 
 class UpstreamError(Exception):
     """No answer; the text names the server and what happened."""
-
-
-class Exchanger(Protocol):
-    """Asks one server; the fake for tests is in tests/unit/dns."""
-
-    target: Target
-
-    async def exchange(self, packet: bytes, *, stream: bool) -> bytes: ...
-    async def close(self) -> None: ...
 
 
 class Upstream:

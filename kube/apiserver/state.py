@@ -17,6 +17,7 @@ from kube.apiserver.computed.resource_metrics.summaries import NodeSummaries
 from kube.apiserver.customresources.catalog import Catalog
 from kube.apiserver.dynamic_admission.registrations import Registrations
 from kube.apiserver.kinds import Kind, kind_at, resource_metrics
+from kube.apiserver.kinds.lifecycle import SUFFIX_CHARACTERS, SUFFIX_LENGTH
 from kube.apiserver.kinds.services import ServiceAllocator
 from kube.apiserver.metrics import ServerMetrics
 from kube.apiserver.outbound.calls import Caller, Silent
@@ -27,7 +28,6 @@ from kube.store.cache import WatchCache, store_key
 from kube.store.entries import Entry, served
 
 _ENCODER = msgspec.json.Encoder()
-_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, nothing that looks like another
 
 
 class Settings(NamedTuple):
@@ -95,7 +95,7 @@ class Api(NamedTuple):
         return str(UUID(int=self.rng.getrandbits(128), version=4))
 
     def suffix(self) -> str:
-        return "".join(self.rng.choices(_SUFFIX, k=5))
+        return "".join(self.rng.choices(SUFFIX_CHARACTERS, k=SUFFIX_LENGTH))
 
     def kind_at(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind served at the path, built in or defined by a CustomResourceDefinition."""

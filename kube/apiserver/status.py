@@ -356,13 +356,6 @@ def too_many_requests(
     return StatusError(429, "TooManyRequests", message, details)
 
 
-def server_timeout(resource: GroupName, operation: str, *, retry_after_s: int = 1) -> StatusError:
-    message = f"The {operation} operation against {resource.text} could not be completed at this time, please try again."
-    return StatusError(
-        500, "ServerTimeout", message, _details(resource, operation, retryAfterSeconds=retry_after_s)
-    )
-
-
 def timeout(message: str, *, retry_after_s: int = 0) -> StatusError:
     details = {"retryAfterSeconds": retry_after_s} if retry_after_s else None
     return StatusError(504, "Timeout", f"Timeout: {message}", details)

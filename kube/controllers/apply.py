@@ -20,7 +20,6 @@ from kube.objects import Object, Pod, Resource, decode, key_of
 T = TypeVar("T", bound=Object)
 
 _JSON: Mapping[str, str] = {"content-type": "application/json"}
-MANAGER = "kube-controller-manager"
 
 
 class _Answer(msgspec.Struct):

@@ -76,7 +76,6 @@ def attr(kind: int, payload: bytes) -> bytes:
 _attr_u8 = struct.Struct("=HHB3x").pack
 _attr_u16 = struct.Struct("=HHH2x").pack
 _attr_u32 = struct.Struct("=HHI").pack
-_attr_s32 = struct.Struct("=HHi").pack
 _attr_u64 = struct.Struct("=HHQ").pack
 
 
@@ -90,10 +89,6 @@ def attr_u16(kind: int, value: int) -> bytes:
 
 def attr_u32(kind: int, value: int) -> bytes:
     return _attr_u32(8, kind, value)
-
-
-def attr_s32(kind: int, value: int) -> bytes:
-    return _attr_s32(8, kind, value)
 
 
 def attr_u64(kind: int, value: int) -> bytes:

@@ -63,7 +63,6 @@ class _Side(NamedTuple):
     pick_local: str
     external: str
     external_local: str
-    affinity_of: str
 
 
 _BY_IP = _Side(
@@ -77,7 +76,6 @@ _BY_IP = _Side(
     n.PICK_LOCAL,
     n.EXTERNAL,
     n.EXTERNAL_LOCAL,
-    n.AFFINITY_OF_IPS,
 )
 _BY_PORT = _Side(
     n.SERVICE_NODE_PORTS,
@@ -90,7 +88,6 @@ _BY_PORT = _Side(
     n.PICK_LOCAL_NODE_PORT,
     n.NODE_PORT_EXTERNAL,
     n.NODE_PORT_EXTERNAL_LOCAL,
-    n.AFFINITY_OF_NODE_PORTS,
 )
 _ENDPOINT_MAPS = {
     n.PICK: n.ENDPOINTS,

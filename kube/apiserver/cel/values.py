@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -256,6 +255,3 @@ def _json_key(key: Any) -> str:
     if isinstance(key, bool):
         return "true" if key else "false"
     return str(key)
-
-
-Function = Callable[..., Any]

@@ -75,8 +75,6 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.properties.values(), *(part for part in below if part is not None))
 
 
-ANYTHING = Schema(preserves_unknown=True)
-
 # Where attributes and schema keywords differ in more than case.
 _KEYWORDS = {
     "type": "type",

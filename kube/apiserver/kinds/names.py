@@ -222,10 +222,6 @@ def cidr_errors(value: str) -> list[str]:
     return []
 
 
-def port_number_errors(value: int) -> list[str]:
-    return [] if 1 <= value <= 65535 else ["must be between 1 and 65535, inclusive"]
-
-
 NAME_RULES: Mapping[str, Callable[[str], list[str]]] = {
     "subdomain": subdomain_errors,
     "label": label_errors,
