@@ -200,4 +200,5 @@ def test_kube_proxy_cleans_up_after_kproxy(stage: Stage) -> None:
     done = stage.town.node.run(lambda: process.run([_PEER, "--cleanup"], check=False))
     assert done.code == 0, done.stderr
     left = set(re.findall(r"chain (KUBE-\S+)", stage.rules()))
-    assert left <= {"KUBE-FIREWALL", "KUBE-HAIRPIN"}  # the one is kubelet's, too; nothing leads to the other
+    # The first is the kubelet's, too; nothing leads to the others.
+    assert left <= {"KUBE-FIREWALL", "KUBE-HAIRPIN", "KUBE-LOCALHOST-NODEPORTS"}
