@@ -10,6 +10,7 @@ _EXAMPLES = """examples:
 """
 _DEFAULT_DATA = "/var/lib/podnet/core"
 _SERVICE_RANGES = "10.96.0.0/16,fd00:10:96::/112"
+_PORTS = {"scheduler": 10259, "controllers": 10257}
 _POD_RANGES = "10.244.0.0/16,fd00:10:244::/56"
 
 
@@ -47,8 +48,29 @@ def build_parser() -> argparse.ArgumentParser:
         _add_server(command)
         _add_etcd(command)
         _add_loops(command)
+        if name in _PORTS:
+            _add_pages(command, _PORTS[name])
     _add_backup(commands)
     return parser
+
+
+def _add_pages(parser: argparse.ArgumentParser, port: int) -> None:
+    """Of what runs alone, with kube-scheduler's and kube-controller-manager's names; --secure-port is theirs, too."""
+    parser.set_defaults(secure_port=port)
+    add = parser.add_argument
+    add(
+        "--tls-cert-file",
+        default="",
+        metavar="FILE",
+        help="what health and metrics are served with; without one a certificate is made",
+    )
+    add("--tls-private-key-file", default="", metavar="FILE")
+    add(
+        "--client-ca-file",
+        default="",
+        metavar="FILE",
+        help="the CA of those who may show a certificate (the kubeconfig's)",
+    )
 
 
 def _add_backup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -75,7 +97,13 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     add(
         "--advertise-address", default="127.0.0.1", metavar="IP", help="the address clients use (%(default)s)"
     )
-    add("--secure-port", type=int, default=6443, metavar="PORT", help="0 chooses a free one (%(default)s)")
+    add(
+        "--secure-port",
+        type=int,
+        default=6443,
+        metavar="PORT",
+        help="0 chooses a free one; of scheduler, controllers: none (%(default)s)",
+    )
     add("--san", action="append", default=[], metavar="NAME", help="another name or address of the server")
     add(
         "--node",

@@ -225,6 +225,25 @@ class _Authority:
         _write(self._pki.certificate(identity.file), signed.public_bytes(Encoding.PEM), 0o644)
 
 
+def self_signed(name: str, sans: Sequence[str], now: datetime | None = None) -> tuple[bytes, bytes]:
+    """A server's certificate and key (PEM) of nobody's making but its own, as components serve with at first."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    key, pem = _new_key()
+    subject = _subject(name, ())
+    names = x509.SubjectAlternativeName([_general_name(each) for each in sans])
+    certificate = (
+        _builder(subject, now or datetime.now(UTC), CERTIFICATE_DAYS)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM), pem
+
+
 def _make_ca(pki: Pki, now: datetime, name: str) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

@@ -216,6 +216,11 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         profile=arguments.profile,
         authorization_modes=_modes(arguments.authorization_mode),
         disabled_admission=_plugins(arguments.disable_admission_plugins),
+        client_ca_file=getattr(arguments, "client_ca_file", ""),
+        serving_pair=(
+            getattr(arguments, "tls_cert_file", ""),
+            getattr(arguments, "tls_private_key_file", ""),
+        ),
     )
 
 

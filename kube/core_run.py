@@ -17,6 +17,7 @@ from kube.certs import Pki
 
 if TYPE_CHECKING:
     from kube.client import Client
+    from kube.election import Elector
     from kube.measures import Measures
     from kube.scheduler import SchedulerProfile
     from kube.store.etcd.options import EtcdOptions
@@ -53,6 +54,8 @@ class Plan(NamedTuple):
     ingress_ports: tuple[int, int] = (80, 443)
     scheduler_config: str = ""  # a file
     disabled_admission: frozenset[str] = frozenset()
+    client_ca_file: str = ""
+    serving_pair: tuple[str, str] = ("", "")  # certificate, key; "": one is made
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -115,7 +118,7 @@ async def _clients(
         client = Client.from_kubeconfig(plan.kubeconfig, user_agent=f"kcore-{plan.command}")
         authority = authority_of(plan.kubeconfig)  # what pods trust the API server by, too
         try:
-            yield [(plan.command, partial(_elected, plan, plan.command, client, authority))]
+            yield _alone(plan, client, authority)
         finally:
             await client.close()
         return
@@ -142,6 +145,27 @@ async def _clients(
         if names and plan.ingress_addresses:
             names.append("ingress")
         yield [(name, partial(_local_loop, plan, name, server, pki)) for name in names]
+
+
+def _alone(plan: Plan, client: "Client", authority: str) -> list[tuple[str, _Start]]:
+    """One part; scheduler and controllers with pages of their own. Raises OSError for certificates."""
+    from kube.component.drive import count_process, counted, serve_pages
+    from kube.component.serve import Place, server_tls
+    from kube.measures import Measures
+
+    measures = Measures()
+    client = counted(client, measures)
+    elector = _elector(plan.command, client)
+    loops: list[tuple[str, _Start]] = [
+        (plan.command, partial(_elected, plan, plan.command, client, authority, measures, elector))
+    ]
+    if plan.command in ("scheduler", "controllers") and plan.secure_port:
+        count_process(measures)
+        ca = Path(plan.client_ca_file).read_text() if plan.client_ca_file else authority
+        tls = server_tls(elector.name, (plan.bind_address, "localhost"), ca, *plan.serving_pair)
+        place = Place(plan.bind_address, plan.secure_port, tls)
+        loops.append(("pages", partial(serve_pages, client, measures, elector, place)))
+    return loops
 
 
 def etcd_options(
@@ -172,20 +196,34 @@ async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
     await run_part(plan, name, client, pki.ca.read_text(), measures)
 
 
-async def _elected(
-    plan: Plan, name: str, client: "Client", ca_pem: str, measures: "Measures | None" = None
-) -> None:
-    """The loop, while this process leads among those that share the API."""
+_LEASES = {
+    "scheduler": "kube-scheduler",
+    "controllers": "kube-controller-manager",
+    "ingress": "podnet-ingress",
+}
+
+
+def _elector(name: str, client: "Client") -> "Elector":
     from uuid import uuid4
 
     from kube.election import Elector
 
-    leases = {
-        "scheduler": "kube-scheduler",
-        "controllers": "kube-controller-manager",
-        "ingress": "podnet-ingress",
-    }
-    elector = Elector(client, leases[name], f"{socket.gethostname()}_{uuid4()}")
+    return Elector(client, _LEASES[name], f"{socket.gethostname()}_{uuid4()}")
+
+
+async def _elected(
+    plan: Plan,
+    name: str,
+    client: "Client",
+    ca_pem: str,
+    measures: "Measures",
+    elector: "Elector | None" = None,
+) -> None:
+    """The loop, while this process leads among those that share the API."""
+    from kube.component.drive import count_leading
+
+    elector = elector or _elector(name, client)
+    count_leading(measures, elector)
     await elector.run(partial(_loop, plan, name, client, ca_pem, measures))
 
 

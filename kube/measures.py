@@ -54,42 +54,55 @@ class Histogram:
 
 
 class Gauge:
-    """Read when it is shown."""
+    """Read when it is shown; `kind` "counter" for what only grows."""
 
     def __init__(
-        self, name: str, text: str, labels: Labels, read: Callable[[], Mapping[Labels, float]]
+        self,
+        name: str,
+        text: str,
+        labels: Labels,
+        read: Callable[[], Mapping[Labels, float]],
+        kind: str = "gauge",
     ) -> None:
-        self._name, self._text, self._labels, self._read = name, text, labels, read
+        self._name, self._text, self._labels, self._read, self._kind = name, text, labels, read, kind
 
     def lines(self) -> Iterator[str]:
-        yield from _head(self._name, self._text, "gauge")
+        yield from _head(self._name, self._text, self._kind)
         for values, number in sorted(self._read().items()):
             yield f"{self._name}{_labels(self._labels, values)} {number:g}"
 
 
 class Measures:
-    """What one loop counts."""
+    """What one loop counts. A loop that is started anew asks for the same names, and goes on counting."""
 
     def __init__(self) -> None:
-        self._all: list[Counter | Histogram | Gauge] = []
+        self._all: dict[str, Counter | Histogram | Gauge] = {}
 
     def counter(self, name: str, text: str, labels: Labels = ()) -> Counter:
-        made = Counter(name, text, labels)
-        self._all.append(made)
+        made = self._all.setdefault(name, Counter(name, text, labels))
+        assert isinstance(made, Counter)
         return made
 
     def histogram(
         self, name: str, text: str, labels: Labels = (), *, bounds: Sequence[float] | None = None
     ) -> Histogram:
-        made = Histogram(name, text, labels, bounds or exponential(0.001, 2, 15))
-        self._all.append(made)
+        made = self._all.setdefault(name, Histogram(name, text, labels, bounds or exponential(0.001, 2, 15)))
+        assert isinstance(made, Histogram)
         return made
 
-    def gauge(self, name: str, text: str, labels: Labels, read: Callable[[], Mapping[Labels, float]]) -> None:
-        self._all.append(Gauge(name, text, labels, read))
+    def gauge(
+        self,
+        name: str,
+        text: str,
+        labels: Labels,
+        read: Callable[[], Mapping[Labels, float]],
+        *,
+        kind: str = "gauge",
+    ) -> None:
+        self._all[name] = Gauge(name, text, labels, read, kind)
 
     def lines(self) -> Iterator[str]:
-        for each in self._all:
+        for each in self._all.values():
             yield from each.lines()
 
 

@@ -38,6 +38,22 @@ class Elector:
         self._rng = rng or Random()
         self._wall_clock = wall_clock
         self._observed: Observed | None = None
+        self._renewed_at_s: float | None = None  # None: another leads, as far as is known
+
+    @property
+    def name(self) -> str:
+        """Of the Lease."""
+        return self._place.name
+
+    @property
+    def is_leader(self) -> bool:
+        return self._renewed_at_s is not None
+
+    def overdue_s(self) -> float:
+        """How long the Lease has been over while the work goes on; 0.0 where it has not."""
+        if self._renewed_at_s is None:
+            return 0.0
+        return max(0.0, self._now_s() - self._renewed_at_s - self._terms.lease_s)
 
     async def run(self, work: Work) -> None:
         """Work whenever this candidate leads; ends when the work does. Gives the Lease back on the way out.
@@ -47,6 +63,7 @@ class Elector:
         """
         while True:
             asked_at_s = await self._acquire()
+            self._renewed_at_s = asked_at_s
             _log.info("%s leads as %s", self._identity, self._place.name)
             task = asyncio.ensure_future(work())
             keeping = asyncio.ensure_future(self._keep(asked_at_s))
@@ -61,6 +78,7 @@ class Elector:
                 await _end(task)  # the Lease is kept until the work is over
                 lost = keeping.done()
                 await _end(keeping)
+                self._renewed_at_s = None
                 if not lost:
                     await self._release()
 
@@ -92,7 +110,7 @@ class Elector:
                 # half of it, so that a request nobody answers leaves time for another
                 async with asyncio.timeout(min(over_at_s - asked_at_s, self._terms.renew_deadline_s / 2)):
                     if await self._try():
-                        renewed_at_s = asked_at_s
+                        self._renewed_at_s = renewed_at_s = asked_at_s
                         continue
             except (ApiError, TimeoutError) as error:
                 _log.warning("lease %s: %s", self._place.name, _reason(error))

@@ -73,7 +73,7 @@ def _run(node_count: int, server: str, scheduler: Sequence[str] = ()) -> dict[st
 
 def _argv(scheduler: Sequence[str], kubeconfig: Path, folder: Path) -> list[str]:
     if len(scheduler) > 1:
-        return [*scheduler, "--kubeconfig", str(kubeconfig)]
+        return [*scheduler, "--kubeconfig", str(kubeconfig), "--secure-port", "0"]
     config = folder / "scheduler.yaml"
     config.write_text(_PROFILE.format(kubeconfig=kubeconfig))
     return [*scheduler, "--config", str(config), "--secure-port", "0"]

@@ -32,7 +32,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert b"serving on" in server.stdout.readline(), (folder / "log").read_text()
     admin = folder / "kubeconfig" / "admin.kubeconfig"
     with (folder / "controllers.log").open("wb") as log:
-        argv = [str(KCORE), "controllers", "--kubeconfig", str(admin), "--data-dir", str(folder)]
+        argv = [str(KCORE), "controllers", "--kubeconfig", str(admin), "--secure-port", "0"]
         controllers = process.spawn([*argv, "--profile", "lab"], stdout=log, stderr=log)
     try:
         yield admin

@@ -1,0 +1,55 @@
+"""Who asks for a page, and in whose words they are turned away. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kube.component.health import Answer
+
+MASTERS = "system:masters"
+JSON = "application/json"
+
+
+class Visitor(NamedTuple):
+    user: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+
+
+ANONYMOUS = Visitor("system:anonymous", ("system:unauthenticated",))
+
+
+def from_certificate(certificate: Mapping[str, Any] | None) -> Visitor | None:
+    """CN is the user, each O a group; `certificate` is what ssl's getpeercert() returns."""
+    pairs = [pair for row in (certificate or {}).get("subject", ()) for pair in row]
+    names = [value for field, value in pairs if field == "commonName"]
+    if not names:
+        return None
+    groups = tuple(value for field, value in pairs if field == "organizationName")
+    return Visitor(names[0], (*groups, "system:authenticated"))
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """The token, "" where there is none."""
+    kind, _, token = headers.get("authorization", "").strip().partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def refusal(code: int, reason: str, message: str) -> Answer:
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
+    return Answer(code, json.dumps(status), JSON)
+
+
+UNAUTHORIZED = refusal(401, "Unauthorized", "Unauthorized")
+
+
+def forbidden(visitor: Visitor, verb: str, path: str) -> Answer:
+    return refusal(403, "Forbidden", f'forbidden: User "{visitor.user}" cannot {verb} path "{path}"')
