@@ -18,6 +18,7 @@ from kube.apiserver.dynamic_admission.connections_drive import reviewed_connecti
 from kube.apiserver.kinds.resource_metrics import KINDS as METRICS
 from kube.apiserver.metrics import Asked, request_kind
 from kube.apiserver.relay.locations import pod_stream, proxy
+from kube.apiserver.requests import pretty
 from kube.apiserver.requests.call import Call
 from kube.apiserver.requests.limits import too_deep
 from kube.apiserver.requests.path import Target, parse
@@ -77,6 +78,12 @@ class ApiServer:
             response = _with_warning(call, response)
             code = response.status if isinstance(response, Answer) else 200
             self.api.metrics.observe(_asked(call), code, loop_time() - started)
+        if (
+            isinstance(response, Answer)
+            and not request.path.startswith("/openapi/")
+            and pretty.is_wanted(request)
+        ):
+            response = pretty.prettified(response)
         return response
 
     async def _resolve(self, request: Request) -> Call | None:

@@ -27,18 +27,8 @@ def review(api: Api, call: Call) -> Answer:
     return json_answer(obj, 201)
 
 
-def user_info(user: User) -> Object:
-    """authentication.k8s.io/v1 UserInfo."""
-    info: Object = {"username": user.name, "groups": list(user.groups)}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.extra:
-        info["extra"] = {name: list(values) for name, values in user.extra.items()}
-    return info
-
-
 def _self(api: Api, obj: Object, user: User) -> Object:
-    return {"userInfo": user_info(user)}
+    return {"userInfo": user.info}
 
 
 def _token(api: Api, obj: Object, user: User) -> Object:
@@ -53,7 +43,7 @@ def _token(api: Api, obj: Object, user: User) -> Object:
     wanted = audiences or api.signer.audiences
     return {
         "authenticated": True,
-        "user": user_info(found),
+        "user": found.info,
         "audiences": [name for name in claims.get("aud") or () if name in wanted],
     }
 

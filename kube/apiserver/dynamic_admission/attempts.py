@@ -62,15 +62,7 @@ def request_of(attempt: Attempt, seen_as: Kind, uid: str = "") -> Object:
         request["name"] = attempt.name
     if attempt.namespace:
         request["namespace"] = attempt.namespace
-    user = attempt.user
-    info: Object = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {name: list(values) for name, values in user.extra.items()}
-    request |= {"operation": attempt.operation, "userInfo": info, "dryRun": attempt.dry_run}
+    request |= {"operation": attempt.operation, "userInfo": attempt.user.info, "dryRun": attempt.dry_run}
     request["options"] = attempt.options
     return request
 

@@ -44,7 +44,9 @@ def generate_name(prefix: str, suffix: str) -> str:
     return prefix[:_MAX_PREFIX] + suffix
 
 
-def prepare_create(kind: Kind, obj: Object, *, now: str, uid: str, suffix: str, user: str = "") -> Object:
+def prepare_create(
+    kind: Kind, obj: Object, *, now: str, uid: str, suffix: str, user: Object | None = None
+) -> Object:
     """The object as it would first be stored; `obj` is changed in place and returned. Defaults come before.
 
     `suffix` ends the name where only generateName is given; on AlreadyExists call again with another.
@@ -74,7 +76,7 @@ def prepare_create(kind: Kind, obj: Object, *, now: str, uid: str, suffix: str, 
             obj["status"] = dict(state)
     prepare = _ON_CREATE.get(kind.key)
     if prepare is not None:
-        prepare(obj, user)
+        prepare(obj, user or {})
     return obj
 
 
@@ -332,23 +334,27 @@ def _comparable(obj: Object) -> Object:
     return {**obj, "metadata": metadata}
 
 
-def _create_namespace(obj: Object, user: str) -> None:
+def _create_namespace(obj: Object, user: Object) -> None:
     metadata = obj["metadata"]
     metadata.setdefault("labels", {})["kubernetes.io/metadata.name"] = metadata.get("name", "")
     obj["spec"] = {**(obj.get("spec") or {}), "finalizers": ["kubernetes"]}
     obj["status"] = {"phase": "Active"}
 
 
-def _create_signing_request(obj: Object, user: str) -> None:
-    obj.setdefault("spec", {})["username"] = user
+_REQUESTER = ("username", "uid", "groups", "extra")
+
+
+def _create_signing_request(obj: Object, user: Object) -> None:
+    spec = {name: value for name, value in (obj.get("spec") or {}).items() if name not in _REQUESTER}
+    obj["spec"] = {**spec, **{name: value for name, value in user.items() if value}}
     obj["status"] = {}
 
 
-def _create_service(obj: Object, user: str) -> None:
+def _create_service(obj: Object, user: Object) -> None:
     obj["status"] = {"loadBalancer": {}}
 
 
-def _create_job(obj: Object, user: str) -> None:
+def _create_job(obj: Object, user: Object) -> None:
     """The selector is the job's uid, so that no other job's pods can match."""
     spec = obj.setdefault("spec", {})
     obj["status"] = {}
@@ -362,19 +368,19 @@ def _create_job(obj: Object, user: str) -> None:
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
-def _create_pending(obj: Object, user: str) -> None:
+def _create_pending(obj: Object, user: Object) -> None:
     obj["status"] = {"phase": "Pending"}
 
 
-def _create_empty_status(obj: Object, user: str) -> None:
+def _create_empty_status(obj: Object, user: Object) -> None:
     obj["status"] = {}
 
 
-def _create_pod(obj: Object, user: str) -> None:
+def _create_pod(obj: Object, user: Object) -> None:
     pod_lifecycle.prepare_create(obj)
 
 
-_ON_CREATE: Mapping[str, Callable[[Object, str], None]] = {
+_ON_CREATE: Mapping[str, Callable[[Object, Object], None]] = {
     "pods": _create_pod,
     "namespaces": _create_namespace,
     "services": _create_service,

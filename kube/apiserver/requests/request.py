@@ -20,6 +20,18 @@ class User(NamedTuple):
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = {}
 
+    @property
+    def info(self) -> "Object":
+        """authentication.k8s.io/v1 UserInfo."""
+        found: Object = {"username": self.name}
+        if self.uid:
+            found["uid"] = self.uid
+        if self.groups:
+            found["groups"] = list(self.groups)
+        if self.extra:
+            found["extra"] = {name: list(values) for name, values in self.extra.items()}
+        return found
+
 
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 

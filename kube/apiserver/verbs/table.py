@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from kube.apiserver import admission, status
 from kube.apiserver.dynamic_admission import drive as dynamic
 from kube.apiserver.dynamic_admission.attempts import Attempt
-from kube.apiserver.kinds import managed_fields, patch
+from kube.apiserver.kinds import managed_fields, patch, schema
 from kube.apiserver.representation import conversion, conversion_drive
 from kube.apiserver.representation.views import ListMeta, Shown, negotiate
 from kube.apiserver.requests import bodies
@@ -100,6 +100,12 @@ async def _patch(api: Api, call: Call) -> Response:
     def change(old: Object) -> Object:
         new = patch.apply(kind, old, media, asked, strategic_served=kind.custom is None)
         bodies.check_type(new, kind.api_version, kind.kind)
+        if media == patch.STRATEGIC_PATCH:
+            report = schema.check(kind, new)
+            if report.misfit:
+                raise patch.misfit(asked, report.misfit)
+            write.warnings.extend(report.enforce(kind, write.options.validation))
+            return new
         return checked(write, new, [])
 
     return await _written(api, call, write, await update(write, target.name, change))

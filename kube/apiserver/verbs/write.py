@@ -131,7 +131,7 @@ async def _prepared(write: Write, obj: Object) -> Object:
     """The new object as all admission wants it; webhooks are asked, so other requests are served meanwhile."""
     api, kind = write.api, write.stored
     suffix = "" if obj["metadata"].get("name") else api.suffix()
-    lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.name)
+    lifecycle.prepare_create(kind, obj, now=api.now(), uid=api.uid(), suffix=suffix, user=write.user.info)
     admission.admit_create(api, kind, obj, write.user)
     attempt = _attempt(write, "CREATE", obj, None)
     changed = await dynamic.mutated(api, attempt, write.warnings)

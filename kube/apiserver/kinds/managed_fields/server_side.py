@@ -22,6 +22,7 @@ from kube.apiserver.kinds.managed_fields.structure import ABSENT
 
 Object = dict[str, Any]
 
+MAX_ANNOTATIONS_BYTES = 256 << 10
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -72,9 +73,38 @@ def apply(
     result = _as_object(merge(result, _only(kind, config, subresource), structure))
     _drop_unwanted(result, kind, previous.fields, wanted, others)
     others = [other.owning(_present(kind, result, other.fields), now) for other in others]
+    if manager == "kubectl":
+        _follow_with_annotation(result, applied)
     renewed = msgspec.structs.replace(previous, api_version=kind.api_version).owning(wanted, now)
     write(result.setdefault("metadata", {}), [renewed, *others])
     return result
+
+
+def _follow_with_annotation(obj: Object, applied: Object) -> None:
+    """Where kubectl's client-side apply left what it applied, its server-side apply leaves it too.
+
+    So that one can go back from one to the other.
+    """
+    annotations = (obj.get("metadata") or {}).get("annotations") or {}
+    if not annotations.get(LAST_APPLIED):
+        return
+    metadata = {**(applied.get("metadata") or {})}
+    others = {
+        name: text for name, text in (metadata.get("annotations") or {}).items() if name != LAST_APPLIED
+    }
+    metadata.pop("managedFields", None)
+    if "annotations" in metadata:
+        metadata["annotations"] = others
+    text = msgspec.json.encode({**applied, "metadata": metadata}, order="sorted").decode() + "\n"
+    sizes = (
+        len(name.encode()) + len(value.encode())
+        for name, value in annotations.items()
+        if name != LAST_APPLIED
+    )
+    if sum(sizes) + len(LAST_APPLIED) + len(text.encode()) <= MAX_ANNOTATIONS_BYTES:
+        annotations[LAST_APPLIED] = text
+    else:
+        del annotations[LAST_APPLIED]
 
 
 def _as_object(value: Any) -> Object:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from kube.apiserver import status
+from kube.apiserver.kinds.go_text import printed
 from kube.apiserver.kinds.kind import Kind
 from kube.apiserver.kinds.patch import json_patch, strategic
 from kube.apiserver.kinds.patch.merge_patch import merge
@@ -50,6 +51,8 @@ def apply(kind: Kind, old: Object, patch_type: str, patch: Any, *, strategic_ser
                 result = strategic.merge(fresh, patch, strategic.schema_of(kind.definition))
             except strategic.BadPatch as error:
                 raise status.bad_request(str(error)) from error
+            except strategic.UnlikeElements as error:
+                raise status.StatusError(500, "", str(error)) from error
         case _:
             raise status.unsupported_media_type(PATCH_TYPES if strategic_served else _WITHOUT_STRATEGIC)
     if not isinstance(result, dict):
@@ -58,6 +61,12 @@ def apply(kind: Kind, old: Object, patch_type: str, patch: Any, *, strategic_ser
 
 
 _WITHOUT_STRATEGIC = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+
+
+def misfit(patch: Object, why: str) -> status.StatusError:
+    """The answer to a strategic merge patch whose result is no object of the kind."""
+    error = status.invalid_value("patch", printed(patch), why)
+    return status.invalid(status.GroupName("", ""), "", [error])
 
 
 def check_type(patch_type: str, *, strategic_served: bool = True) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kube.apiserver.kinds import disk
+from kube.apiserver.kinds.go_text import printed
 from kube.apiserver.kinds.patch.element_order import in_order
 
 Object = dict[str, Any]
@@ -20,6 +21,10 @@ PRIMITIVE_DELETION = "$deleteFromPrimitiveList/"
 
 class BadPatch(ValueError):
     """A directive that is unknown or does not fit the list it is about."""
+
+
+class UnlikeElements(ValueError):
+    """Elements of a list that cannot be told apart by its merge key; the server owns up to it as its own fault."""
 
 
 class Field(NamedTuple):
@@ -103,7 +108,7 @@ def _directed(patch: Object) -> Object:
         case "delete":
             return {}
         case other:
-            raise BadPatch(f"unknown patch type: {other} in map: {patch}")
+            raise BadPatch(f"unknown patch type: {other} in map: {printed(patch)}")
 
 
 def _retain_keys(original: Object, patch: Object) -> None:
@@ -153,6 +158,8 @@ def merge_list(original: list[Any], patch: list[Any], field: Field) -> list[Any]
     if not any(isinstance(item, dict) for item in (*original, *patch)):
         merged: list[Any] = list(dict.fromkeys([*original, *patch]))
         return in_order(merged, patch, original, "")
+    if not all(isinstance(item, dict) for item in (*original, *patch)):
+        raise UnlikeElements(f"list element types are not identical: {printed([original, patch])}")
     key = field.merge_key
     if not key:
         raise BadPatch("cannot merge lists without merge key")
@@ -171,11 +178,11 @@ def merge_list(original: list[Any], patch: list[Any], field: Field) -> list[Any]
 
 def _key_of(item: Any, key: str) -> Any:
     if not isinstance(item, dict):
-        raise BadPatch(f"{item} is not a map, as its list's elements are")
+        raise BadPatch(f"{printed(item)} is not a map, as its list's elements are")
     if key not in item:
-        raise BadPatch(f"map: {item} does not contain declared merge key: {key}")
+        raise UnlikeElements(f"map: {printed(item)} does not contain declared merge key: {key}")
     if isinstance(item[key], dict | list):
-        raise BadPatch(f"merge key {key} of {item} is not a scalar")
+        raise BadPatch(f"merge key {key} of {printed(item)} is not a scalar")
     return item[key]
 
 
@@ -189,7 +196,7 @@ def _apply_list_directives(original: list[Any], patch: list[Any], key: str) -> t
         match item[DIRECTIVE]:
             case "delete":
                 if key not in item:
-                    raise BadPatch(f"delete patch type with no merge key defined: {item}")
+                    raise BadPatch(f"delete patch type with no merge key defined: {printed(item)}")
                 live = [element for element in live if _key_of(element, key) != item[key]]
             case "replace":
                 return [], changes

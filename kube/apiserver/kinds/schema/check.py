@@ -14,11 +14,15 @@ Object = dict[str, Any]
 
 
 class SchemaReport(msgspec.Struct, frozen=True):
-    """`unknown` and `duplicates` are field paths; `error` is why the body cannot be decoded at all."""
+    """`unknown` and `duplicates` are field paths; `error` is why the body cannot be decoded at all.
+
+    `misfit` is the same in the words for an object that a strategic merge patch made.
+    """
 
     unknown: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     error: str = ""
+    misfit: str = ""
 
     @property
     def sentences(self) -> list[str]:
@@ -75,4 +79,4 @@ def check(kind: Kind, obj: Object, duplicates: Sequence[str] = ()) -> SchemaRepo
     struct_reader(kind.definition).walk(obj, "", "", findings)
     if not findings.unknown and not findings.error and not duplicates:
         return CLEAN
-    return SchemaReport(tuple(findings.unknown), tuple(duplicates), findings.error)
+    return SchemaReport(tuple(findings.unknown), tuple(duplicates), findings.error, findings.misfit)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from kube.apiserver.kinds import disk
+from kube.apiserver.kinds.go_text import misfit
 from kube.apiserver.kinds.schema import scalars
 from kube.apiserver.kinds.schema.pointers import go_struct, keeps_empty_text, keeps_false, keeps_zero
 from kube.apiserver.kinds.schema.scalars import Reader, TypeFault, go_value
@@ -21,19 +22,21 @@ MAX_FINDINGS = 100  # as many as the server reports
 class Findings:
     """What a walk met: unknown fields with their paths, and the first type error (the decoder stops there)."""
 
-    __slots__ = ("error", "unknown")
+    __slots__ = ("error", "misfit", "unknown")
 
     def __init__(self) -> None:
         self.unknown: list[str] = []
         self.error: str = ""
+        self.misfit: str = ""  # the error as it is told of a patched object
 
     def fault(self, fault: TypeFault, value: Any, struct: str, path: str) -> None:
         if self.error:
             return
         if fault.message:
-            self.error = fault.message
+            self.error = self.misfit = fault.message
         else:
             field = f"{struct}.{path}" if struct else path
+            self.misfit = misfit(value, fault.go_type)
             self.error = f"json: cannot unmarshal {go_value(value)} into Go struct field {field} of type {fault.go_type}"
 
 

@@ -87,7 +87,7 @@ class Events:
         self.lines = lines
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             decoded: dict[str, Any] = msgspec.json.decode(await anext(self.lines))
         return decoded
 
@@ -97,7 +97,7 @@ class Events:
         return event["type"], event["object"]["metadata"].get("name", "")
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             return await anext(self.lines, None) is None
 
 

@@ -14,7 +14,7 @@ def conditions(obj: Object) -> dict[str, str]:
 
 
 async def until(call: Any, path: str, status: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(90):
         while (await call.send("GET", path)).status != status:  # noqa: ASYNC110 - only the API can tell
             await asyncio.sleep(0.005)
 

@@ -22,7 +22,7 @@ async def two() -> AsyncIterator[tuple[Caller, Caller]]:
 
 
 async def gone(call: Caller) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(90):
         while (await call.send("GET", PATH)).status != 404:  # noqa: ASYNC110 - only the API can tell
             await asyncio.sleep(0.005)
 

@@ -284,3 +284,11 @@ def test_a_daemon_set_counts_its_templates() -> None:
     }
     new["spec"]["template"]["spec"]["hostname"] = "b"
     assert lifecycle.prepare_update(daemon_set, new, old)["metadata"]["annotations"][key] == "2"
+
+
+def test_a_signing_request_says_who_asked() -> None:
+    request = kind("certificates.k8s.io", "certificatesigningrequests")
+    obj = {"metadata": {"name": "x"}, "spec": {"request": "r", "username": "root", "uid": "0"}}
+    user = {"username": "ann", "groups": ["system:authenticated"]}
+    made = lifecycle.prepare_create(request, obj, now=NOW, uid="u-1", suffix="abcde", user=user)
+    assert made["spec"] == {"request": "r", **user}

@@ -190,6 +190,31 @@ def test_kubectl_takes_over_what_its_client_side_apply_left() -> None:
         apply(CONFIG_MAP, live, config, manager="other", now=NOW)
 
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@pytest.mark.parametrize(
+    ("manager", "before", "after"),
+    [
+        (
+            "kubectl",
+            '{"data":{"a":"1"}}',
+            '{"data":{"a":"2"},"metadata":{"annotations":{"x":"y"},"name":"c"}}\n',
+        ),
+        ("kubectl", None, None),
+        ("other", '{"data":{"a":"1"}}', '{"data":{"a":"1"}}'),
+    ],
+)
+def test_kubectls_annotation_follows_its_server_side_apply(
+    manager: str, before: str | None, after: str | None
+) -> None:
+    annotations = {} if before is None else {LAST_APPLIED: before}
+    live = {"metadata": {"name": "c", "annotations": annotations}, "data": {"a": "1"}}
+    config = {"metadata": {"name": "c", "annotations": {"x": "y"}}, "data": {"a": "2"}}
+    applied = apply(CONFIG_MAP, live, config, manager=manager, now=NOW, force=True)
+    assert applied["metadata"]["annotations"].get(LAST_APPLIED) == after
+
+
 @pytest.mark.parametrize("manager", [""])
 def test_a_manager_is_needed(manager: str) -> None:
     with pytest.raises(StatusError) as caught:

@@ -118,7 +118,6 @@ def test_directives_do_not_enter_what_was_absent() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        containers({"image": "2"}),
         {"spec": {"$patch": "explode"}},
         containers({"name": "a", "$patch": "explode"}),
         {"spec": {"$retainKeys": ["x"], "y": 1}},
@@ -129,6 +128,22 @@ def test_patches_that_make_no_sense_are_a_400(change: Any) -> None:
     with pytest.raises(StatusError) as caught:
         apply(POD, containers(A, B), change)
     assert caught.value.code == 400
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (containers({"image": "2"}), "map: map[image:2] does not contain declared merge key: name"),
+        (
+            {"spec": {"containers": ["x"]}},
+            "list element types are not identical: [[map[image:1 name:a]] [x]]",
+        ),
+    ],
+)
+def test_elements_that_cannot_be_told_apart_are_a_500(change: Any, message: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        apply(POD, {"spec": {"containers": [{"name": "a", "image": "1"}]}}, change)
+    assert (caught.value.code, caught.value.message) == (500, message)
 
 
 def test_custom_resources_take_none() -> None:

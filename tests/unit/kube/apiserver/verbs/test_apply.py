@@ -82,3 +82,17 @@ def test_impersonation_asks_as_the_other_user(run: Any) -> None:
         }
 
     run(body)
+
+
+def test_a_strategic_patch_that_makes_no_object_is_told_as_such(run: Any) -> None:
+    async def body(call: Any) -> None:
+        await _apply(call, config(), "one", expect=201)
+        change = {"metadata": {"labels": "invalid"}}
+        refused = await call.patch(PATH, change, kind="strategic-merge-patch+json", expect=422)
+        why = 'Invalid value: "map[metadata:map[labels:invalid]]": cannot restore map from string'
+        assert refused["message"] == f' "" is invalid: patch: {why}'
+        assert refused["details"]["causes"] == [
+            {"reason": "FieldValueInvalid", "message": why, "field": "patch"}
+        ]
+
+    run(body)
