@@ -13,6 +13,7 @@ import msgspec
 from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import KINDS, Kind, disk
 from kube.apiserver.kinds.descriptions import described
+from kube.apiserver.kinds.parameters import OF_VERBS, PARAMETERS
 from kube.apiserver.kinds.patch import PATCH_TYPES
 from kube.apiserver.requests.request import Object
 
@@ -27,7 +28,13 @@ def as_json(kinds: Sequence[Kind] = KINDS) -> bytes:
     definitions = {**_built_in(), **_custom(kinds)}
     paths = {path: item for kind in kinds for path, item in _paths(kind)}
     return msgspec.json.encode(
-        {"swagger": "2.0", "info": info, "paths": paths, "definitions": dict(sorted(definitions.items()))}
+        {
+            "swagger": "2.0",
+            "info": info,
+            "paths": paths,
+            "parameters": _PARAMETERS,
+            "definitions": dict(sorted(definitions.items())),
+        }
     )
 
 
@@ -64,6 +71,18 @@ _ON_OBJECT = {
 _STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 
 
+_PARAMETERS = {
+    name: {
+        "name": name,
+        "in": "query",
+        "type": parameter.type,
+        "description": parameter.description,
+        "uniqueItems": True,
+    }
+    for name, parameter in PARAMETERS.items()
+}
+
+
 def _in_path(name: str) -> Object:
     return {"name": name, "in": "path", "required": True, "type": "string", "uniqueItems": True}
 
@@ -81,14 +100,15 @@ def _operation(kind: Kind, verb: str, action: str) -> Object:
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
     }
+    result["parameters"] = [{"$ref": f"#/parameters/{name}"} for name in OF_VERBS.get(verb, ())]
     if verb in ("create", "update"):
         schema = {"$ref": f"#/definitions/{kind.definition}"}
-        result["parameters"] = [{"name": "body", "in": "body", "required": True, "schema": schema}]
+        result["parameters"] += [{"name": "body", "in": "body", "required": True, "schema": schema}]
     if verb == "patch":
         result["consumes"] = [
             media for media in PATCH_TYPES if kind.custom is None or "strategic" not in media
         ]
-        result["parameters"] = [
+        result["parameters"] += [
             {"name": "body", "in": "body", "required": True, "schema": {"type": "object"}}
         ]
     return result

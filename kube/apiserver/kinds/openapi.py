@@ -16,6 +16,7 @@ from kube.apiserver.customresources import openapi
 from kube.apiserver.kinds import disk
 from kube.apiserver.kinds.descriptions import described, material
 from kube.apiserver.kinds.kind import Kind
+from kube.apiserver.kinds.parameters import OF_VERBS, PARAMETERS
 from kube.apiserver.kinds.rows import KINDS
 
 Object = dict[str, Any]
@@ -152,8 +153,16 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(item)
 
 
-def _query(name: str, kind: str = "string") -> Object:
-    return {"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": True}}
+def _queries(verb: str) -> list[Object]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": PARAMETERS[name].description,
+            "schema": {"type": PARAMETERS[name].type, "uniqueItems": True},
+        }
+        for name in OF_VERBS[verb]
+    ]
 
 
 def _paths(kind: Kind) -> Iterator[tuple[str, Object]]:
@@ -163,7 +172,6 @@ def _paths(kind: Kind) -> Iterator[tuple[str, Object]]:
     answer = {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}}
     place = "namespaces/{namespace}/" if kind.namespaced else ""
     collection = f"/{path_of(kind.group, kind.version)}/{place}{kind.plural}"
-    writes = [_query("dryRun"), _query("fieldManager"), _query("fieldValidation")]
 
     def operation(action: str, parameters: Sequence[Object], body: Object | None = None) -> Object:
         result: Object = {
@@ -178,9 +186,9 @@ def _paths(kind: Kind) -> Iterator[tuple[str, Object]]:
 
     if "create" in kind.verbs:
         body = {"*/*": {"schema": schema}}
-        item: Object = {"post": operation("post", writes, body)}
+        item: Object = {"post": operation("post", _queries("create"), body)}
         if "list" in kind.verbs:
-            item["get"] = operation("list", [_query("labelSelector"), _query("fieldSelector")])
+            item["get"] = operation("list", _queries("list"))
         yield collection, item
     if "get" in kind.verbs:
         item = {"get": operation("get", [])}
@@ -190,6 +198,6 @@ def _paths(kind: Kind) -> Iterator[tuple[str, Object]]:
                 for media in _PATCH_TYPES
                 if kind.custom is None or media != "application/strategic-merge-patch+json"
             }
-            item["patch"] = operation("patch", [*writes, _query("force", "boolean")], body)
-            item["put"] = operation("put", writes, {"*/*": {"schema": schema}})
+            item["patch"] = operation("patch", _queries("patch"), body)
+            item["put"] = operation("put", _queries("update"), {"*/*": {"schema": schema}})
         yield collection + "/{name}", item

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from kube.apiserver.kinds.descriptions import networking, pods, workloads
+from kube.apiserver.kinds.rows import KINDS
 
 Object = dict[str, Any]
 
@@ -48,7 +49,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
 
 def described(name: str, definition: Object) -> Object:
     """The definition with its descriptions, if there are any; a new one."""
-    words = TYPES.get(name, {})
+    words = TYPES.get(name, {}) or _of_list(name, definition)
     if "x-kubernetes-group-version-kind" in definition and "metadata" in definition.get("properties", ()):
         words = {**_ANY_KIND, **words}
     if not words:
@@ -62,7 +63,24 @@ def described(name: str, definition: Object) -> Object:
     return {**definition, **about, "properties": properties}
 
 
+def _of_list(name: str, definition: Object) -> Mapping[str, str]:
+    """Of the type in which a kind is listed."""
+    if not name.endswith("List") or "items" not in definition.get("properties", ()):
+        return {}
+    for kind in KINDS:
+        if kind.definition == name.removesuffix("List"):
+            return {"": f"A list of {kind.plural}.", "items": f"List of {kind.plural}.", **_OF_LISTS}
+    return {}
+
+
+_OF_LISTS = {
+    "apiVersion": API_VERSION,
+    "kind": KIND,
+    "metadata": "The state that was read, and how to go on where the list was cut.",
+}
+
+
 @cache
 def material() -> bytes:
     """All words, for hashes under which clients keep documents."""
-    return repr((_ANY_KIND, TYPES)).encode()
+    return repr((_ANY_KIND, _OF_LISTS, TYPES)).encode()

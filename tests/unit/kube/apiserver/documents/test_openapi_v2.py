@@ -49,3 +49,15 @@ def test_the_json_is_a_swagger_document() -> None:
     document = msgspec.json.decode(openapi_v2.as_json())
     assert document["swagger"] == "2.0"
     assert "io.k8s.api.core.v1.Pod" in document["definitions"]
+
+
+def test_operations_say_which_parameters_they_take() -> None:
+    document = msgspec.json.decode(openapi_v2.as_json())
+    services = document["paths"]["/api/v1/namespaces/{namespace}/services"]
+    asked = {parameter["$ref"] for parameter in services["get"]["parameters"]}
+    assert {"#/parameters/labelSelector", "#/parameters/watch", "#/parameters/continue"} <= asked
+    assert {reference.rpartition("/")[2] for reference in asked} <= set(document["parameters"])
+    assert [p.get("name", "") for p in services["post"]["parameters"]] == ["", "", "", "body"]
+    assert all(parameter["description"].endswith(".") for parameter in document["parameters"].values())
+    items = document["definitions"]["io.k8s.api.core.v1.ServiceList"]["properties"]["items"]
+    assert items["description"] == "List of services."
