@@ -45,7 +45,7 @@ async def _running(api: FakeApi, backend: FakeBackend, **more: object) -> AsyncI
 
 def _run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             await test()
 
     asyncio.run(bounded())
@@ -187,7 +187,7 @@ def test_a_cluster_without_service_ranges_is_served() -> None:
         api, backend = FakeApi(_NODE), FakeBackend()
         api.missing = {"servicecidrs"}
         async with _running(api, backend):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(60):
                 await backend.synced.wait()
 
     _run(test)

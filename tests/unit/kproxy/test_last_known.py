@@ -56,7 +56,7 @@ def test_a_file_that_is_no_state_is_removed(tmp_path: Path, content: bytes) -> N
 
 
 async def _until(condition: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - conditions are plain values
             await asyncio.sleep(0.005)
 

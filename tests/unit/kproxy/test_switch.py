@@ -79,7 +79,7 @@ def _run(test: Callable[[Stage], Awaitable[None]]) -> None:
         stage = Stage()
         tasks = [asyncio.ensure_future(stage.proxy.run()), asyncio.ensure_future(stage.switch.run())]
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 await stage.proxy.synced_once.wait()
                 await test(stage)
         finally:
@@ -123,8 +123,7 @@ def test_connections_that_end_with_their_backend_end_first() -> None:
     async def test(stage: Stage) -> None:
         stage.old.connection_count = 1
         stage.switch.take_up(lambda: Configuration(mode="iptables"))
-        await asyncio.sleep(0.1)
-        assert stage.old.drained
+        await _until(lambda: stage.old.drained)
         assert not stage.old.closed
         stage.old.connection_count = 0
         await _until(lambda: stage.old.closed)

@@ -35,11 +35,11 @@ def test_all_serves_and_ends_on_sigterm(tmp_path: Path) -> None:
     second = _kcore(
         "apiserver", "--data-dir", str(tmp_path), "--bind-address", "127.0.0.1", "--secure-port", "0"
     )
-    out, err = second.communicate(timeout=20)
+    out, err = second.communicate(timeout=120)
     assert (out, second.returncode) == ("", 1)
     assert "in use by another process" in err
     os.kill(child.pid, signal.SIGTERM)
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=120)
     assert child.returncode == 0
     assert "Traceback" not in err
 
@@ -50,7 +50,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         child = _kcore(
             "all", "--data-dir", str(tmp_path), "--bind-address", "127.0.0.1", "--secure-port", port
         )
-        _, err = child.communicate(timeout=20)
+        _, err = child.communicate(timeout=120)
     assert child.returncode == 1
     assert err.startswith(f"kcore: cannot listen on 127.0.0.1 port {port}: ")
     assert err.endswith("choose another --secure-port\n")
@@ -90,7 +90,7 @@ def test_a_backup_is_restored_elsewhere(tmp_path: Path, capsys: pytest.CaptureFi
     child.stdout.readline()
     cli.main(["backup", "--data-dir", str(here), str(file)])
     child.terminate()
-    child.communicate(timeout=20)
+    child.communicate(timeout=120)
     cli.main(["restore", "--data-dir", str(there), str(file)])
     out = capsys.readouterr().out
     assert "objects at revision" in out

@@ -42,7 +42,7 @@ def test_a_cluster_tells_of_its_scheduler_and_queues() -> None:
         async def text() -> str:
             client = Client.from_kubeconfig(str(cluster.kubeconfig), user_agent="test")
             try:
-                for _ in range(200):
+                for _ in range(2000):
                     found = (await client.raw("GET", "/metrics")).body.decode()
                     if "workqueue_work_duration_seconds_count" in found:
                         return found

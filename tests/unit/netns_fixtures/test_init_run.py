@@ -21,12 +21,12 @@ def supervising(folder: Path, script: str) -> Iterator["subprocess.Popen[bytes]"
         yield process
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def until_log_has(folder: Path, count: int) -> str:
     log = folder / "daemon.log"
-    for _ in range(500):
+    for _ in range(6000):
         text = log.read_text() if log.exists() else ""
         if text.count("\n") >= count:
             return text
@@ -36,7 +36,7 @@ def until_log_has(folder: Path, count: int) -> str:
 
 def test_a_daemon_that_ends_is_started_again(tmp_path: Path) -> None:
     with supervising(tmp_path, "echo ran"):
-        assert until_log_has(tmp_path, 3) == "ran\n" * 3
+        assert until_log_has(tmp_path, 3).startswith("ran\n" * 3)
 
 
 def test_stopping_ends_the_daemons_first(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_stopping_ends_the_daemons_first(tmp_path: Path) -> None:
     with supervising(tmp_path, script) as process:
         until_log_has(tmp_path, 1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert until_log_has(tmp_path, 2) == "ready\nended\n"
 
 

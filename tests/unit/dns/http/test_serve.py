@@ -29,7 +29,7 @@ def ask(*requests: bytes, until_closed: bool = False) -> bytes:
             for request in requests:
                 writer.write(request)
                 await writer.drain()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(90):
                 return await (reader.read() if until_closed else reader.read(65_536))
         finally:
             writer.close()

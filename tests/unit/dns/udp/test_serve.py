@@ -46,7 +46,7 @@ class Stand:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
         sock.connect((address, self.port))
-        sock.settimeout(5.0)
+        sock.settimeout(60.0)
         self.clients.append(sock)
         return sock
 

@@ -30,7 +30,7 @@ def with_server(handler: Handler, test: Callable[[HttpTransport], Awaitable[None
             server.close()
             await server.wait_closed()
 
-    asyncio.run(asyncio.wait_for(run(), 10))
+    asyncio.run(asyncio.wait_for(run(), 90))
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:

@@ -151,7 +151,7 @@ def test_lines_are_pushed_while_the_reader_waits_and_kept_while_the_client_is_be
         assert not wakes
         behind = True
         await cache.store.txn([Put(store_key("things", "", "d"), value("d"))])
-        await asyncio.wait_for(reader, 5)
+        await asyncio.wait_for(reader, 90)
         assert wakes == 1
         assert len(pushed) == 3
 

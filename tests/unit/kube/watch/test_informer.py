@@ -47,7 +47,7 @@ def observe(streams: list[Any], lists: list[bytes] | None = None) -> tuple[list[
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    asyncio.run(asyncio.wait_for(run(), 5))
+    asyncio.run(asyncio.wait_for(run(), 90))
     return seen, transport
 
 

@@ -8,7 +8,7 @@ from kube.watch import Backoff, WorkQueue
 
 def in_loop(test: Callable[[WorkQueue[str]], Awaitable[None]]) -> None:
     async def run() -> None:
-        await asyncio.wait_for(test(WorkQueue[str](first_delay_s=0.001)), 5)
+        await asyncio.wait_for(test(WorkQueue[str](first_delay_s=0.001)), 90)
 
     asyncio.run(run())
 
