@@ -12,6 +12,7 @@ import time
 import pytest
 
 SOCKET = "/run/podnet/cni.sock"
+TRY_AGAIN_LATER = 11
 ROOT = pathlib.Path(__file__).parents[3]
 
 
@@ -76,8 +77,16 @@ class Place:
         code = child.wait()
         return code, json.loads(output) if output else errors
 
+    def attempt(self, conf, path):
+        """ADD, as a runtime does it: what says "try again later" is tried again. Exit status and output."""
+        while True:
+            code, body = self.call("ADD", conf, path)
+            if not code or body["code"] != TRY_AGAIN_LATER:
+                return code, body
+            self.delete(conf, path)
+
     def add(self, conf, path):
-        code, body = self.call("ADD", conf, path)
+        code, body = self.attempt(conf, path)
         assert code == 0, body
         return body
 
