@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,11 +10,11 @@ from dns.memo import MAX_BYTES
 from dns.metrics import Registry
 from dns.responder import Responder
 from dns.tcp.crowd import MAX_CONNECTIONS
+from linux.own_process import started_at_s, usage
 
 # What answers from upstreams, buffers and the like take beside the zone and the answers kept ready.
 ASIDE_BYTES = 6 << 20
 LEAST_MEMO_BYTES = 3 << 20
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def watch_process(registry: Registry) -> None:
@@ -30,14 +29,14 @@ def watch_process(registry: Registry) -> None:
     lost = registry.counter(
         "kdns_udp_receive_errors_total", "UDP packets this network namespace dropped at full socket buffers."
     )
-    started.set(start_time_s())
+    started.set(started_at_s())
 
     def collect() -> None:
-        fields = _stat()
-        cpu.set((int(fields[11]) + int(fields[12])) / _TICKS_PER_S)
-        virtual.set(int(fields[20]))
-        resident.set(int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
-        files.set(len(os.listdir("/proc/self/fd")))
+        now = usage()
+        cpu.set(now.cpu_s)
+        virtual.set(now.virtual_bytes)
+        resident.set(now.resident_bytes)
+        files.set(now.open_files)
         lost.set(receive_errors(Path("/proc/self/net/snmp").read_text()))
 
     registry.collectors.append(collect)
@@ -55,20 +54,6 @@ def connection_limit() -> int:
     return max(16, min(MAX_CONNECTIONS, soft * 3 // 4))
 
 
-def _stat() -> list[str]:
-    """Fields of proc(5)'s stat behind the command, from `state` on."""
-    return Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-
-
-def start_time_s() -> float:
-    """Seconds since 1970."""
-    boot_s = 0.0
-    for line in Path("/proc/stat").read_text().splitlines():
-        if line.startswith("btime"):
-            boot_s = float(line.split()[1])
-    return boot_s + int(_stat()[19]) / _TICKS_PER_S
-
-
 def receive_errors(snmp: str) -> int:
     """RcvbufErrors of /proc/net/snmp; 0 where the kernel does not say."""
     rows = [line.split() for line in snmp.splitlines() if line.startswith("Udp:")]
@@ -79,7 +64,7 @@ def receive_errors(snmp: str) -> int:
 
 def fit_memory(pairs: Iterable[tuple[Responder, Responder]], goal_bytes: int) -> None:
     """Answers kept ready may take what the zone leaves of goal_bytes; `pairs` are of datagrams and streams."""
-    held_bytes = int(_stat()[21]) * os.sysconf("SC_PAGE_SIZE")
+    held_bytes = usage().resident_bytes
     found = list(pairs)
     for datagrams, streams in found:
         share = max(goal_bytes - ASIDE_BYTES - held_bytes, LEAST_MEMO_BYTES) // len(found)

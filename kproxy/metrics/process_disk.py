@@ -1,21 +1,10 @@
 """process_* metrics, as every Prometheus client has them: what dashboards show of a process."""
 
-import os
 import resource
 from pathlib import Path
 
 from kproxy.metrics.exposition import Registry
-
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_SELF = Path("/proc/self")
-
-
-def started_at_s() -> float:
-    """When this process began, in seconds since 1970."""
-    ticks = int((_SELF / "stat").read_text().rpartition(")")[2].split()[19])
-    booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
-    return int(booted.split()[1]) + ticks / _TICKS
+from linux.own_process import started_at_s, usage
 
 
 def register(registry: Registry) -> None:
@@ -35,12 +24,12 @@ def register(registry: Registry) -> None:
     start_time(registry)
 
     def ask() -> None:
-        fields = (_SELF / "stat").read_text().rpartition(")")[2].split()
-        cpu.set((int(fields[11]) + int(fields[12])) / _TICKS)
-        virtual.set(int(fields[20]))
-        resident.set(int(fields[21]) * _PAGE_BYTES)
+        now = usage()
+        cpu.set(now.cpu_s)
+        virtual.set(now.virtual_bytes)
+        resident.set(now.resident_bytes)
         limit.set(resource.getrlimit(resource.RLIMIT_AS)[1])
-        open_fds.set(len(os.listdir(_SELF / "fd")))
+        open_fds.set(now.open_files)
         max_fds.set(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         bytes_in, bytes_out = _network_bytes()
         received.set(bytes_in)
@@ -56,5 +45,7 @@ def start_time(registry: Registry) -> None:
 
 
 def _network_bytes() -> tuple[int, int]:
-    rows = [line.partition(":")[2].split() for line in (_SELF / "net/dev").read_text().splitlines()[2:]]
+    rows = [
+        line.partition(":")[2].split() for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]
+    ]
     return sum(int(row[0]) for row in rows), sum(int(row[8]) for row in rows)

@@ -20,6 +20,7 @@ from kproxy.metrics.exposition import CONTENT_TYPE, Registry
 from kproxy.pages.health import Answer
 from kproxy.pages.serve import Request, text_answer
 from linux import logging_kv
+from linux.own_process import started_at_s
 
 _DEBUG = "/debug/"
 _WARNING = (
@@ -71,7 +72,7 @@ class Pages:
         return text_answer(200, body, "application/json")
 
     def _statusz(self) -> Answer:
-        began = process_disk.started_at_s()
+        began = started_at_s()
         text = statusz(began, time.time(), self._version(), sorted(self._pages))
         return text_answer(200, text)
 

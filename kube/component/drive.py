@@ -1,10 +1,6 @@
 """One control-plane program beside the API server: its Lease, its metrics, its pages."""
 
 import asyncio
-import os
-import time
-from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from kube.client import Client
@@ -15,10 +11,10 @@ from kube.component.serve import Pages, Place
 from kube.component.visitors_drive import Visitors
 from kube.election import Elector
 from kube.measures import Measures
+from linux import own_process
 
 _OVERDUE_S = 20.0  # kube-scheduler's: a leader whose Lease has been over for so long is not healthy
 _REQUEST_BOUNDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)  # client-go's
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def counted(client: Client, measures: Measures) -> Client:
@@ -51,9 +47,9 @@ def count_leading(measures: Measures, elector: Elector) -> None:
     )
 
 
-def count_process(measures: Measures, wall_clock: Callable[[], float] = time.time) -> None:
+def count_process(measures: Measures) -> None:
     """What every Prometheus client says of its process."""
-    began_s = wall_clock()
+    began_s = own_process.started_at_s()
     measures.gauge(
         "process_start_time_seconds",
         "Start of the process, in seconds since 1970",
@@ -61,20 +57,18 @@ def count_process(measures: Measures, wall_clock: Callable[[], float] = time.tim
         lambda: {(): began_s},
     )
     measures.gauge(
-        "process_cpu_seconds_total", "CPU time in seconds", (), lambda: {(): _cpu_s()}, kind="counter"
+        "process_cpu_seconds_total",
+        "CPU time in seconds",
+        (),
+        lambda: {(): own_process.usage().cpu_s},
+        kind="counter",
     )
     measures.gauge(
-        "process_resident_memory_bytes", "Resident memory in bytes", (), lambda: {(): _resident_bytes()}
+        "process_resident_memory_bytes",
+        "Resident memory in bytes",
+        (),
+        lambda: {(): own_process.usage().resident_bytes},
     )
-
-
-def _cpu_s() -> float:
-    taken = os.times()
-    return taken.user + taken.system
-
-
-def _resident_bytes() -> float:
-    return float(int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES)
 
 
 def checks_of(elector: Elector) -> dict[str, Check]:
