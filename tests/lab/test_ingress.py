@@ -52,7 +52,7 @@ def site() -> Iterator[Cluster]:
         yield cluster
 
 
-def wait_for(holds: Callable[[], bool], within_s: float = 30) -> None:
+def wait_for(holds: Callable[[], bool], within_s: float = 120) -> None:
     deadline_s = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline_s, f"not within {within_s} s"
@@ -65,7 +65,7 @@ def address(cluster: Cluster) -> str:
 
 def get(cluster: Cluster, path: str, host: str = "", at: str = "") -> tuple[int, str]:
     """Status and body of a new connection; 0 where there is none."""
-    connection = http.client.HTTPConnection(at or address(cluster), 80, timeout=10)
+    connection = http.client.HTTPConnection(at or address(cluster), 80, timeout=30)
     try:
         connection.request("GET", path, headers={"Host": host} if host else {})
         answer = connection.getresponse()
@@ -119,8 +119,9 @@ def test_the_users_ingress_serves_front_end_and_back_end(site: Cluster) -> None:
 
 
 def test_kubectl_shows_the_address_and_the_class(site: Cluster) -> None:
-    line = site.kubectl("get", "ingress", "k8sdemo", "-n", NAMESPACE, "--no-headers").stdout.split()
-    assert line[:4] == ["k8sdemo", "podnet", "*", ",".join(site.lab.hub.addresses)]
+    wanted = ["k8sdemo", "podnet", "*", ",".join(site.lab.hub.addresses)]
+    get_it = ("get", "ingress", "k8sdemo", "-n", NAMESPACE, "--no-headers")
+    wait_for(lambda: site.kubectl(*get_it).stdout.split()[:4] == wanted)
 
 
 def test_hosts_wildcards_exact_paths_and_defaults(site: Cluster) -> None:
@@ -142,8 +143,14 @@ def test_hosts_wildcards_exact_paths_and_defaults(site: Cluster) -> None:
         ("a.b.wild.example", "/deep/er", "frontend"),  # one label deep: the rule without host has it
         ("wild.example", "/", "frontend"),
     ]
-    found = [(host, where, get(site, where, host)[1]) for host, where, _ in expected]
-    assert [(host, where, body.split("-")[0][:10]) for host, where, body in found] == expected
+
+    def found() -> list[tuple[str, str, str]]:
+        return [(host, where, get(site, where, host)[1].split("-")[0][:10]) for host, where, _ in expected]
+
+    try:  # while a new proxy takes over, the one before may still be given a connection
+        wait_for(lambda: found() == expected)
+    except AssertionError:
+        assert found() == expected
     apply(site, ingress("hosts", **spec, defaultBackend=path("/")["backend"]))
     wait_for(lambda: get(site, "/other", "a.wild.example")[1].startswith("backend-"))
     site.kubectl("delete", "ingress", "hosts", "-n", NAMESPACE)
@@ -184,7 +191,7 @@ def shown_certificate(cluster: Cluster, name: str) -> str:
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
-            socket.create_connection((address(cluster), 443), timeout=10) as plain,
+            socket.create_connection((address(cluster), 443), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname=name) as secure,
         ):
             return ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
@@ -219,15 +226,15 @@ def test_tls_by_name_of_host_and_a_renewed_certificate(site: Cluster) -> None:
     safe["metadata"]["annotations"] = {"podnet.internal/ssl-redirect": "true"}
     apply(site, safe)
     wait_for(lambda: shown_certificate(site, "safe.example") == first[0].decode())
-    assert shown_certificate(site, "else.example") not in ("", first[0].decode())
+    wait_for(lambda: shown_certificate(site, "else.example") not in ("", first[0].decode()))
     context = ssl.create_default_context(cadata=first[0].decode())
     context.check_hostname = False
-    with socket.create_connection((address(site), 443), timeout=10) as plain:
+    with socket.create_connection((address(site), 443), timeout=60) as plain:
         with context.wrap_socket(plain, server_hostname="safe.example") as secure:
             secure.sendall(b"GET / HTTP/1.1\r\nHost: safe.example\r\nConnection: close\r\n\r\n")
             with secure.makefile("rb") as answer:
                 assert b" 200 " in answer.readline()
-    assert get(site, "/", "safe.example")[0] == 308
+    wait_for(lambda: get(site, "/", "safe.example")[0] == 308)
     put(*second)
     wait_for(lambda: shown_certificate(site, "safe.example") == second[0].decode())
     put(second[0], first[1])  # a pair that is none: told, and all else is served as before
@@ -249,7 +256,7 @@ class Visitor(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection(self._at, 80, timeout=10)
+        connection = http.client.HTTPConnection(self._at, 80, timeout=60)
         while not self.done.is_set():
             try:
                 connection.request("GET", "/api")
@@ -261,7 +268,7 @@ class Visitor(threading.Thread):
         connection.close()
 
 
-PATIENT = {"containers": [{"name": "backend", "lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}]}
+PATIENT = {"containers": [{"name": "backend", "lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}]}
 
 
 def test_no_request_is_lost_in_rollouts_and_reloads(site: Cluster) -> None:
@@ -362,7 +369,7 @@ def test_pods_learn_who_asks_and_the_client_cannot_say_so(tmp_path: Path) -> Non
             assert not await heir.survived()
 
     def ask() -> dict[str, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         lies = {"Host": "shop.example", "X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https"}
         connection.request("GET", "/", headers=lies)
         seen: dict[str, str] = json.loads(connection.getresponse().read())
