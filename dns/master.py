@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 
+from dns import record_text
 from dns.wire import names, numbers
 from dns.wire.records import Named, Record
 
-_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[()]|;[^\n]*|\n|[^\s()";]+')
+_WORD = re.compile(r'(?:[^\s()";]+=)?"(?:[^"\\]|\\.)*"|[()]|;[^\n]*|\n|(?:\\.|[^\s()";\\])+')
 _TTL = re.compile(r"(?:\d+[smhdw]?)+\Z", re.IGNORECASE)
 _TTL_PART = re.compile(r"(\d+)([smhdw]?)", re.IGNORECASE)
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+MAX_INCLUDES = 7  # of files within files
+MAX_GENERATED = 65_536
+_GENERATE = re.compile(r"\$(?:\{(-?\d+)(?:,(\d+)(?:,([dox]))?)?\})?|\\\$")
+
+# A file's text by the path that `$INCLUDE` names; raises OSError.
+Include = Callable[[str], str]
 
 
 class BadRecord(ValueError):
@@ -33,30 +43,71 @@ def parse_record(text: str) -> Record:
     return found[0]
 
 
-def parse_zone(text: str, origin: str, *, default_ttl_s: int | None = None) -> list[Record]:
+def no_includes(path: str) -> str:
+    raise BadRecord(f"$INCLUDE {path}: files cannot be included here")
+
+
+def parse_zone(
+    text: str,
+    origin: str,
+    *,
+    default_ttl_s: int | None = None,
+    include: Include = no_includes,
+    depth: int = 0,
+) -> list[Record]:
     """All records of a zone file; names without a final dot get the origin. Raises BadRecord with the line."""
     found: list[Record] = []
     owner, ttl = origin, default_ttl_s
     for number, at_start, words in _lines(text):
         try:
-            if words[0].upper() == "$ORIGIN":
-                origin = _name(words[1], origin)
-                continue
-            if words[0].upper() == "$TTL":
-                ttl = ttl_s(words[1])
-                continue
-            if words[0].startswith("$"):
-                raise BadRecord(f"{words[0]} is not supported")
-            if at_start:
-                owner = _name(words.pop(0), origin)
-            record, ttl = _record(owner, words, origin, ttl)
-            found.append(record)
+            match words[0].upper():
+                case "$ORIGIN":
+                    origin = _name(words[1], origin)
+                case "$TTL":
+                    ttl = ttl_s(words[1])
+                case "$INCLUDE":
+                    if depth == MAX_INCLUDES:
+                        raise BadRecord("too many files include each other")
+                    inner = _name(words[2], origin) if len(words) > 2 else origin
+                    found += parse_zone(
+                        include(words[1]), inner, default_ttl_s=ttl, include=include, depth=depth + 1
+                    )
+                case "$GENERATE":
+                    for made in _generated(words[1], words[2:]):
+                        record, ttl = _record(_name(made[0], origin), list(made[1:]), origin, ttl)
+                        found.append(record)
+                case directive if directive.startswith("$"):
+                    raise BadRecord(f"{words[0]} is not supported")
+                case _:
+                    if at_start:
+                        owner = _name(words.pop(0), origin)
+                    record, ttl = _record(owner, words, origin, ttl)
+                    found.append(record)
+        except OSError as problem:
+            raise BadRecord(f"line {number}: {words[1]}: {problem.strerror}") from problem
         except (IndexError, OverflowError, ValueError) as problem:
             text_ = str(problem)
             if not isinstance(problem, ValueError):
                 text_ = "a word is missing" if isinstance(problem, IndexError) else "a number is too large"
             raise BadRecord(f"line {number}: {text_}") from problem
     return found
+
+
+def _generated(span: str, words: list[str]) -> Iterator[list[str]]:
+    """The records of `$GENERATE 1-10/2 host-$ A 192.0.2.$`; `${offset,width,base}` shapes the number."""
+    bounds, _, step = span.partition("/")
+    first, _, last = bounds.partition("-")
+    counted = range(int(first), int(last) + 1, int(step or 1))
+    if len(counted) > MAX_GENERATED or len(words) < 3:
+        raise BadRecord("$GENERATE takes a range of at most 65536 numbers, an owner, a type and data")
+    for number in counted:
+
+        def shaped(found: re.Match[str], number: int = number) -> str:
+            if found[0] == "\\$":
+                return "$"
+            return f"{number + int(found[1] or 0):0{int(found[2] or 0)}{found[3] or 'd'}}"
+
+        yield [_GENERATE.sub(shaped, word) for word in words]
 
 
 def _lines(text: str) -> list[tuple[int, bool, list[str]]]:
@@ -151,7 +202,8 @@ def _data(kind: int, words: list[str], origin: str) -> bytes | Named:
             strings = [_string(word) for word in words]
             return b"".join(bytes((len(one),)) + one for one in strings)
         case _:
-            return _by_dnslib(kind, words, origin)
+            own = record_text.data_of(kind, words, lambda name: _name(name, origin))
+            return own if own is not None else _by_dnslib(kind, words, origin)
 
 
 def _only(words: list[str]) -> str:
@@ -171,7 +223,7 @@ def _string(word: str) -> bytes:
 
 
 def _by_dnslib(kind: int, words: list[str], origin: str) -> bytes:
-    """CAA, NAPTR, TLSA, SSHFP, SVCB and the like."""
+    """CAA, NAPTR, TLSA, SSHFP and the like."""
     import dnslib
 
     name = numbers.type_name(kind)

@@ -16,6 +16,7 @@ from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from dns import disk
 from dns.build import Configuration, Place, assemble, parse
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 MAX_REENTRIES = 10
 SERIAL_EVERY_S = 1.0
+# Ports the system may choose in vain before an address with port 0 is given up.
+FREE_PORT_ATTEMPTS = 20
 # Other threads of this process get the interpreter no longer than this at a time while queries wait.
 SWITCH_INTERVAL_S = 0.0005
 
@@ -53,12 +56,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listener(msgspec.Struct):
-    """One address's sockets."""
+    """One address's sockets. `port` is the one in use, also where the Corefile left the choice to the system (0)."""
 
+    port: int
     udp: UdpServer | None
     datagrams: Responder
     streams: Responder
     tcp: asyncio.Server
+
+
+def open_pair(place: Place) -> tuple[socket.socket | None, socket.socket]:
+    """The datagram socket (none for TLS) and the stream socket of one address, both on one port. Raises OSError."""
+    if place.transport != "dns":
+        return None, open_tcp(place.host, place.port)
+    attempts_left = 1 if place.port else FREE_PORT_ATTEMPTS
+    while True:
+        datagrams = open_udp(place.host, place.port)
+        try:
+            return datagrams, open_tcp(place.host, datagrams.getsockname()[1])
+        except OSError:
+            datagrams.close()
+            attempts_left -= 1  # a port that is free for datagrams may be taken for streams
+            if not attempts_left:
+                raise
 
 
 class ServerProcess:
@@ -112,9 +132,9 @@ class ServerProcess:
         configuration = self._load(self._read())
         try:
             await self._take(configuration)
-            _logger.info(
-                "serving", addresses=",".join(place.text for place in self._listeners), pid=os.getpid()
-            )
+            in_use = (replace(place, port=held.port).text for place, held in self._listeners.items())
+            http = {"http": ",".join(self._http.in_use)} if self._http.in_use else {}
+            _logger.info("serving", addresses=",".join(in_use), **http, pid=os.getpid())
             await self._until_stopped()
         finally:
             await self._end()
@@ -230,11 +250,11 @@ class ServerProcess:
             tls = server_context(configuration.tls[place])
         udp = None
         try:
-            if place.transport == "dns":
-                sock = open_udp(place.host, place.port)
-                udp = UdpServer(sock, datagrams, _logger.log)
+            datagram_sock, stream_sock = open_pair(place)
+            if datagram_sock is not None:
+                udp = UdpServer(datagram_sock, datagrams, _logger.log)
             tcp = await serve_tcp(
-                open_tcp(place.host, place.port),
+                stream_sock,
                 streams,
                 self._crowd,
                 idle_s=configuration.world.stream_idle_s,
@@ -246,7 +266,7 @@ class ServerProcess:
             if isinstance(problem, PermissionError):
                 hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE"
             raise OSError(problem.errno, f"cannot listen on {what}: {hint}") from problem
-        return Listener(udp, datagrams, streams, tcp)
+        return Listener(stream_sock.getsockname()[1], udp, datagrams, streams, tcp)
 
     @staticmethod
     def _close(listener: Listener) -> None:

@@ -1,26 +1,50 @@
-"""Answers from a zone's records: wildcards, aliases, delegations, empty names (RFC 1034 4.3.2, RFC 4592)."""
+"""A zone's records, found by name and type, with the order of names that DNSSEC's denials need (RFC 4034 6.1)."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import msgspec
 
 from dns.wire import names, numbers
-from dns.wire.records import Named, Record, target_of
+from dns.wire.records import Named, Record
 
-MAX_ALIASES = 8
+# Their targets are written in lower case, so that the addresses of targets are found whatever the file's case.
+_LOWERED = frozenset(
+    (numbers.NS, numbers.SOA, numbers.CNAME, numbers.MX, numbers.SVCB, numbers.HTTPS),
+)
+
+
+class BadZone(ValueError):
+    """Records that make no zone to answer from."""
 
 
 class Zone(msgspec.Struct, frozen=True):
-    """Records by lower-case name and type. `inner` has every name that lies above another one."""
+    """Records by lower-case name and type, signatures by name and the type they cover.
+
+    `inner` has every name that lies above another one; `ordered` all names with records, in DNSSEC's order.
+    """
 
     origin: str
     records: dict[str, dict[int, tuple[Record, ...]]]
+    signatures: dict[tuple[str, int], tuple[Record, ...]]
     inner: frozenset[str]
+    ordered: tuple[tuple[bytes, ...], ...]
+    by_order: dict[tuple[bytes, ...], str]
 
     def at(self, name: str, kind: int) -> tuple[Record, ...]:
         return self.records.get(name, {}).get(kind, ())
+
+    def signed(self, name: str, kind: int, *, dnssec: bool) -> tuple[Record, ...]:
+        """The records, with their signatures for those who asked for DNSSEC."""
+        found = self.at(name, kind)
+        return found + self.signatures.get((name, kind), ()) if dnssec else found
+
+    def before(self, name: str) -> str:
+        """The last name with records that stands before this one; "" where there is none."""
+        place = bisect_left(self.ordered, order_of(name))
+        return self.by_order[self.ordered[place - 1]] if place else ""
 
     @property
     def soa(self) -> tuple[Record, ...]:
@@ -34,107 +58,64 @@ class Zone(msgspec.Struct, frozen=True):
         return 0
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """`chase`: an alias leads out of the zone, ask there and append."""
-
-    rcode: int = numbers.NOERROR
-    answer: tuple[Record, ...] = ()
-    authority: tuple[Record, ...] = ()
-    additional: tuple[Record, ...] = ()
-    authoritative: bool = True
-    chase: str = ""
+def order_of(name: str) -> tuple[bytes, ...]:
+    """Sorts names as DNSSEC does: by label from the right, in lower case."""
+    return tuple(label.lower() for label in reversed(names.labels_of(name)))
 
 
 def make_zone(origin: str, found: Iterable[Record]) -> Zone:
-    """The zone of these records; those outside the origin are left out."""
+    """The zone of these records; those outside the origin are left out, but a SOA is the zone's wherever it stands.
+
+    Raises BadZone for NSEC3, whose denials are not made here.
+    """
     by_name: dict[str, dict[int, list[Record]]] = {}
+    signatures: dict[tuple[str, int], list[Record]] = {}
     inner: set[str] = set()
-    for record in found:
-        name = record.name.lower()
+    for one in found:
+        record = _canonical(one)
+        if record.kind in {numbers.NSEC3, numbers.NSEC3PARAM}:
+            raise BadZone(f"{record.name}: zones with NSEC3 are not served, sign it with NSEC")
+        covered = _covered(record)
+        name = origin if numbers.SOA in {record.kind, covered} else record.name.lower()
         if not names.is_within(name, origin):
             continue
         held = by_name.setdefault(name, {}).setdefault(record.kind, [])
+        if record.kind == numbers.SOA:
+            held.clear()
         if record not in held:
             held.append(record)
+            if covered is not None:
+                signatures.setdefault((name, covered), []).append(record)
         for above in names.parents(name)[1:]:
             if not names.is_within(above, origin):
                 break
             inner.add(above)
-    fixed = {name: {kind: tuple(held) for kind, held in kinds.items()} for name, kinds in by_name.items()}
-    return Zone(origin, fixed, frozenset(inner))
-
-
-def lookup(zone: Zone, name: str, kind: int) -> Found:
-    """The answer to a question for a name in the zone. `name` in the case it was asked."""
-    return _lookup(zone, name, kind, ())
-
-
-def _lookup(zone: Zone, name: str, kind: int, before: tuple[Record, ...]) -> Found:
-    lower = name.lower()
-    if cut := _delegation(zone, lower, kind):
-        return Found(answer=before, authority=cut, additional=_glue(zone, cut), authoritative=bool(before))
-    owner = lower if lower in zone.records else _wildcard(zone, lower)
-    if not owner:
-        exists = lower in zone.inner
-        return Found(rcode=numbers.NOERROR if exists else numbers.NXDOMAIN, answer=before, authority=zone.soa)
-    if kind != numbers.CNAME and (alias := zone.at(owner, numbers.CNAME)):
-        return _alias(zone, _named(alias, name, owner, lower), kind, before)
-    found = _named(zone.at(owner, kind), name, owner, lower)
-    if not found:
-        return Found(answer=before, authority=zone.soa)
-    apex = () if kind == numbers.NS and lower == zone.origin else zone.at(zone.origin, numbers.NS)
-    return Found(answer=(*before, *found), authority=apex, additional=_glue(zone, found))
-
-
-def _named(found: tuple[Record, ...], name: str, owner: str, lower: str) -> tuple[Record, ...]:
-    """Wildcard records get the name that was asked for."""
-    if owner == lower:
-        return found
-    return tuple(msgspec.structs.replace(record, name=name) for record in found)
-
-
-def _alias(zone: Zone, alias: tuple[Record, ...], kind: int, before: tuple[Record, ...]) -> Found:
-    target = target_of(alias[0])
-    chain = (*before, alias[0])
-    if not names.is_within(target.lower(), zone.origin):
-        return Found(answer=chain, authority=zone.at(zone.origin, numbers.NS), chase=target)
-    if len(chain) > MAX_ALIASES:
-        return Found(answer=chain, authority=zone.at(zone.origin, numbers.NS))
-    return _lookup(zone, target, kind, chain)
-
-
-def _delegation(zone: Zone, lower: str, kind: int) -> tuple[Record, ...]:
-    """The NS records of a cut at or above the name, below the apex. DS is the parent's to answer."""
-    for above in reversed(names.parents(lower)):
-        if not names.is_within(above, zone.origin) or above == zone.origin:
-            continue
-        if above == lower and kind == numbers.DS:
-            continue
-        if found := zone.at(above, numbers.NS):
-            return found
-    return ()
-
-
-def _wildcard(zone: Zone, lower: str) -> str:
-    """The wildcard that covers a missing name: right below its closest ancestor that exists."""
-    for above in names.parents(lower)[1:]:
-        if not names.is_within(above, zone.origin):
-            return ""
-        candidate = "*." + above if above != "." else "*."
-        if candidate in zone.records and lower not in zone.inner:
-            return candidate
-        if above in zone.records or above in zone.inner:
-            return ""
-    return ""
-
-
-def _glue(zone: Zone, found: tuple[Record, ...]) -> tuple[Record, ...]:
-    """Addresses in the zone of the names that NS, MX and SRV point at."""
-    targets = {
-        target_of(record).lower(): None
-        for record in found
-        if record.kind in {numbers.NS, numbers.MX, numbers.SRV}
-    }
-    return tuple(
-        record for target in targets for kind in (numbers.A, numbers.AAAA) for record in zone.at(target, kind)
+    by_order = {order_of(name): name for name in by_name}
+    return Zone(
+        origin,
+        {name: {kind: tuple(held) for kind, held in kinds.items()} for name, kinds in by_name.items()},
+        {key: tuple(held) for key, held in signatures.items()},
+        frozenset(inner),
+        tuple(sorted(by_order)),
+        by_order,
     )
+
+
+def _canonical(record: Record) -> Record:
+    r"""Names as questions write them: `\046` is `\.`, and lower case but for SRV."""
+    name = record.name
+    if "\\" in name:
+        name = names.decode(names.encode(name), 0)[0]
+    if record.kind != numbers.SRV:
+        name = name.lower()
+    data = record.data
+    if record.kind in _LOWERED and isinstance(data, Named):
+        data = Named(data.prefix, tuple(target.lower() for target in data.names), data.suffix)
+    return Record(name, record.kind, record.ttl, data, record.dns_class)
+
+
+def _covered(record: Record) -> int | None:
+    """The type that a signature is for."""
+    if record.kind != numbers.RRSIG or not isinstance(record.data, bytes):
+        return None
+    return int.from_bytes(record.data[:2], "big")

@@ -93,7 +93,8 @@ def _forward_answer(
         return _absent(cluster, options, question, name)
     keys = _keys(options, name)
     hits = find_hits(cluster, options, name, multicluster=multicluster)
-    if hits is None or (question.kind == numbers.TXT and not hits and not options.strict):
+    texts_deny = question.kind == numbers.TXT and not name.topology_zone and not options.strict
+    if hits is None or (texts_deny and not hits):
         return _absent(cluster, options, question, name, keys)
     match question.kind:
         case numbers.A | numbers.AAAA:

@@ -149,7 +149,7 @@ class LocalServer:
         request = Request(query)
         result = self._resolve(request)
         assert isinstance(result, Response)
-        return reply_bytes(request, result, self._rng)
+        return None if result.silent else reply_bytes(request, result, self._rng)
 
     def _decoded(self, request: Request, response: Response) -> message.Message:
         return message.decode(reply_bytes(request, response, self._rng))

@@ -47,7 +47,11 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
         settings["denial_ttl_s"] = (min(MIN_TTL_S, ttl_s), ttl_s)
     own = [zone for token in words for zone in normalize_zones(token.text, token)]
     for option in line.body:
+        if option.name.text == "serve_stale_policy" and "prefer_positive" in settings:
+            raise option.error("serve_stale_policy may stand once")
         settings |= _option(option, zones=own or list(zones))
+    if settings.get("prefer_positive") and "stale_s" not in settings:
+        raise line.error("serve_stale_policy needs serve_stale")
     return Options(zones=tuple(own) or zones, **settings)  # type: ignore[arg-type]
 
 
@@ -61,7 +65,7 @@ def _option(line: Line, *, zones: list[str]) -> dict[str, object]:
         case "serve_stale":
             return _stale(line)
         case "serve_stale_policy":
-            if one_word(line) != "prefer_positive":
+            if one_word(line).lower() != "prefer_positive":
                 raise line.error(f"serve_stale_policy takes prefer_positive, found {words[0]!r}")
             return {"prefer_positive": True}
         case "servfail":
@@ -114,19 +118,17 @@ def _stale(line: Line) -> dict[str, object]:
     found: dict[str, object] = {"stale_s": 3600.0}
     if line.args:
         found["stale_s"] = duration_s(line, line.words[0])
-        if found["stale_s"] == 0.0:
-            raise line.error("serve_stale: the duration must be above 0")
     if len(line.args) > 1:
         if line.words[1].lower() not in {"immediate", "verify"}:
             raise line.error(f"serve_stale takes immediate or verify, found {line.words[1]!r}")
-        found["stale_verify"] = line.words[1] == "verify"
+        found["stale_verify"] = line.words[1].lower() == "verify"
     rest = list(line.words[2:])
     if rest and found.get("stale_verify"):
         found["verify_s"] = duration_s(line, rest.pop(0))
     if rest:
         ttl_s = duration_s(line, rest.pop(0))
-        if ttl_s != int(ttl_s):
-            raise line.error("serve_stale: the TTL of stale answers is a whole number of seconds")
+        if ttl_s != int(ttl_s) or ttl_s >= 1 << 32:
+            raise line.error("serve_stale: the TTL of stale answers is a whole number of seconds below 2^32")
         found["stale_ttl_s"] = int(ttl_s)
     if rest:
         found["recheck_s"] = duration_s(line, rest.pop(0))

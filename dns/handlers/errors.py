@@ -9,7 +9,7 @@ import msgspec
 
 from dns.corefile.blocks import Line
 from dns.handlers.request import Request, Response, Result, Serve, then
-from dns.handlers.site import Site, Task, duration_s, no_args, one_line, unknown_option
+from dns.handlers.site import Site, Task, duration_s, expression, no_args, one_line, unknown_option
 from dns.wire import numbers
 
 
@@ -47,10 +47,7 @@ def _rule(line: Line) -> Rule:
     if not 2 <= len(line.args) <= 4:
         raise line.error("consolidate takes a duration, an expression and, if wanted, a level and show_first")
     period_s = duration_s(line, line.words[0])
-    try:
-        pattern = re.compile(line.words[1])
-    except re.error as problem:
-        raise line.error(f"consolidate: {line.words[1]!r} is no expression: {problem}") from None
+    pattern = expression(line, line.words[1])
     rest = list(line.words[2:])
     show_first = rest[-1:] == ["show_first"]
     if show_first:

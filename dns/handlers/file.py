@@ -11,7 +11,8 @@ from dns.handlers.request import Lifetime, Request, Response, Result, Serve, joi
 from dns.handlers.site import Site, Task, duration_s, no_args, one_word, unknown_option
 from dns.master import BadRecord, parse_zone
 from dns.wire import names, numbers
-from dns.zonefile import Found, Zone, lookup, make_zone
+from dns.zone_answer import Found, follow, lookup
+from dns.zonefile import BadZone, Zone, make_zone
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,24 +64,35 @@ class File:
         self._world = site.world
         self._path = site.path
         self._following = following
-        self._zones: dict[str, tuple[Zone, Options]] = {}
+        self._zones: dict[str, tuple[Zone | None, Options]] = {}  # None until its file can be read
 
     def load(self) -> None:
-        """Read all files. Raises CorefileError for one that is missing or wrong."""
+        """Read all files. Raises CorefileError for one that is wrong, or missing with nobody to look again."""
         for one in self._options:
             for origin in one.zones:
                 try:
                     zone = self._read(one, origin)
                 except OSError as problem:
-                    raise one.line.error(f"plugin/file: {one.path}: {problem.strerror}") from problem
-                except BadRecord as problem:
+                    if not one.reload_s:
+                        raise one.line.error(f"plugin/file: {one.path}: {problem.strerror}") from problem
+                    self._world.notices.append(
+                        f"plugin/file: {one.path}: {problem.strerror}: {origin} fails until it is there"
+                    )
+                    zone = None
+                except (BadRecord, BadZone) as problem:
                     raise one.line.error(f"plugin/file: {one.path}: {problem}") from problem
-                if not zone.soa:
+                if zone is not None and not zone.soa:
                     raise one.line.error(f"plugin/file: {one.path} has no SOA record for {origin}")
                 self._zones[origin] = (zone, one)
 
     def _read(self, options: Options, origin: str) -> Zone:
-        return make_zone(origin, parse_zone(self._world.read_text(self._path(options.path)), origin))
+        path = self._path(options.path)
+        folder = path.rpartition("/")[0]
+
+        def include(name: str) -> str:
+            return self._world.read_text(name if name.startswith("/") or not folder else f"{folder}/{name}")
+
+        return make_zone(origin, parse_zone(self._world.read_text(path), origin, include=include))
 
     async def run(self) -> None:
         """Look at the files again from time to time; a bad one is said and the old zone stays."""
@@ -95,10 +107,12 @@ class File:
         for origin, (zone, options) in list(self._zones.items()):
             try:
                 new = self._read(options, origin)
-            except (OSError, BadRecord) as problem:
+            except (OSError, BadRecord, BadZone) as problem:
                 self._world.log("error", f"plugin/file: {options.path} was not taken: {problem}")
                 continue
-            if new.soa and (new != zone if options.by_content else new.serial != zone.serial):
+            if not new.soa:
+                continue
+            if zone is None or (new != zone if options.by_content else new.serial != zone.serial):
                 self._zones[origin] = (new, options)
                 self._world.invalidate(frozenset((f"file/{origin}",)))
 
@@ -109,40 +123,30 @@ class File:
         )
         if not origin:
             return self._following(request)
+        zone, options = self._zones[origin]
+        if zone is None or request.depth > MAX_DEPTH:
+            return Response(rcode=numbers.SERVFAIL, plugin="file", written=False)
         if query.kind in {numbers.AXFR, numbers.IXFR}:
             return Response(rcode=numbers.REFUSED, plugin="file", written=False)
-        zone, options = self._zones[origin]
-        found = lookup(zone, query.name, query.kind)
+        found = lookup(zone, query.name, query.kind, dnssec=query.dnssec_ok)
         lifetime = Lifetime((f"file/{origin}",))
-        falls = any(names.is_within(query.lower, one) for one in options.fall_through)
-        if found.rcode == numbers.NXDOMAIN and not found.answer and falls:
+        if found.missing and any(names.is_within(query.lower, one) for one in options.fall_through):
             return then(
                 self._following(request),
                 lambda response: replace(response, lifetime=join(response.lifetime, lifetime)),
             )
         if found.chase:
-            return self._chase(request, found, lifetime)
+            return self._chase(request, zone, found, lifetime)
         return _response(found, lifetime)
 
-    def _chase(self, request: Request, found: Found, lifetime: Lifetime) -> Result:
-        if request.depth > MAX_DEPTH:
-            return Response(rcode=numbers.SERVFAIL, plugin="file", written=False)
+    def _chase(self, request: Request, zone: Zone, found: Found, lifetime: Lifetime) -> Result:
         query = replace(request.query, name=found.chase, lower=found.chase.lower(), question=b"")
         asked = replace(request, query=query, depth=request.depth + 1)
 
         def combine(rest: Response) -> Response:
-            first = _response(found, lifetime)
-            both = replace(
-                first,
-                answer=(*first.answer, *rest.answer),
-                lifetime=join(lifetime, rest.lifetime),
-                flags=first.flags | (rest.flags & numbers.TC),
-            )
-            return (
-                replace(both, rcode=rest.rcode)
-                if rest.rcode in {numbers.SERVFAIL, numbers.NXDOMAIN}
-                else both
-            )
+            whole = follow(zone, found, (rest.rcode, rest.answer), dnssec=request.query.dnssec_ok)
+            made = _response(whole, join(lifetime, rest.lifetime))
+            return replace(made, flags=made.flags | (rest.flags & numbers.TC))
 
         return then(self._world.resolve(asked), combine)
 
@@ -150,7 +154,7 @@ class File:
 MAX_DEPTH = 8
 
 
-def _response(found: Found, lifetime: Lifetime) -> Response:
+def _response(found: Found, lifetime: Lifetime | None) -> Response:
     return Response(
         rcode=found.rcode,
         answer=found.answer,
@@ -159,4 +163,5 @@ def _response(found: Found, lifetime: Lifetime) -> Response:
         flags=numbers.AA if found.authoritative else 0,
         plugin="file",
         lifetime=lifetime,
+        written=found.rcode != numbers.SERVFAIL or bool(found.answer),
     )

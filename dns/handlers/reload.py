@@ -20,9 +20,11 @@ def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
     if len(line.args) > 2:
         raise line.error("reload takes an interval and a jitter")
     every_s = duration_s(line, line.words[0]) if line.args else 30.0
-    if 0 < every_s < 2:
-        raise line.error("reload: the interval must be 2s or more, or 0 to switch it off")
+    if every_s < 2:
+        raise line.error("reload: the interval must be 2s or more; without this line nothing is read again")
     jitter_s = duration_s(line, line.words[1]) if len(line.args) > 1 else every_s / 2
+    if len(line.args) > 1 and 0 < jitter_s < 1:
+        raise line.error("reload: the jitter must be 1s or more, or 0")
     return Options(every_s, min(jitter_s, every_s / 2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
@@ -15,6 +16,7 @@ from dns.corefile.config import ServerBlock
 from dns.handlers.request import Observer, Request, Response, Result
 from dns.metrics import Registry
 
+MAX_EXPRESSION_LENGTH = 10_000
 # status, content type, body
 HttpAnswer = tuple[int, str, bytes]
 
@@ -129,6 +131,18 @@ def no_args(line: Line) -> None:
 def no_body(line: Line) -> None:
     if line.has_body:
         raise line.error(f"{line.name.text} takes no block")
+
+
+def expression(line: Line, text: str) -> re.Pattern[str]:
+    """A regular expression of a length that CoreDNS takes too."""
+    if len(text) > MAX_EXPRESSION_LENGTH:
+        raise line.error(
+            f"{line.name.text}: the expression has {len(text)} characters, {MAX_EXPRESSION_LENGTH} are the most"
+        )
+    try:
+        return re.compile(text)
+    except re.error as problem:
+        raise line.error(f"{line.name.text}: {text!r} is no expression: {problem}") from None
 
 
 def unknown_option(plugin: str, line: Line) -> Exception:

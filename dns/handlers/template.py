@@ -20,7 +20,7 @@ from dns.handlers.request import (
     observed,
     then,
 )
-from dns.handlers.site import Site, one_word, unknown_option
+from dns.handlers.site import Site, expression, one_word, unknown_option
 from dns.master import BadRecord, parse_record
 from dns.templates.parse import Tree
 from dns.templates.parse import parse as parse_template
@@ -74,7 +74,7 @@ def _parse_line(line: Line, zones: tuple[str, ...]) -> Options:
     for option in line.body:
         match option.name.text:
             case "match":
-                patterns += [_pattern(option, word) for word in option.words]
+                patterns += [expression(option, word) for word in option.words]
             case "answer" | "authority" | "additional" as which:
                 if not option.args:
                     raise option.error(f'{which} needs a record such as "{{{{ .Name }}}} 60 IN A 192.0.2.1"')
@@ -104,13 +104,6 @@ def _parse_line(line: Line, zones: tuple[str, ...]) -> Options:
         additional=sections["additional"],
         **settings,  # type: ignore[arg-type]
     )
-
-
-def _pattern(line: Line, text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as problem:
-        raise line.error(f"match: {text!r} is no expression: {problem}") from None
 
 
 def _piece(line: Line, text: str) -> Piece:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dns.handlers.site import HttpRoute
 from dns.tcp.serve import open_tcp
-from dns.upstream.targets import split_port
 
 if TYPE_CHECKING:
     from typing_extensions import override
@@ -40,9 +39,15 @@ class HttpServer:
 
     async def start(self) -> None:
         """Raises OSError when the address is taken."""
-        host, port = split_port(self.address, 80)
-        sock = open_tcp(host, port)
+        host, _, port = self.address.rpartition(":")
+        sock = open_tcp(host.strip("[]"), int(port))
         self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=sock)
+
+    @property
+    def in_use(self) -> str:
+        """The address with the port that is listened on, also where the system chose it."""
+        port = self._server.sockets[0].getsockname()[1] if self._server is not None else 0
+        return f"{self.address.rpartition(':')[0]}:{port}"
 
     def stop(self) -> None:
         if self._server is not None:
@@ -75,6 +80,11 @@ class HttpServers:
 
     def __init__(self) -> None:
         self._servers: dict[str, HttpServer] = {}
+
+    @property
+    def in_use(self) -> tuple[str, ...]:
+        """The addresses listened on."""
+        return tuple(server.in_use for server in self._servers.values())
 
     async def take(self, routes: Sequence[HttpRoute]) -> None:
         """Serve these from now on. On an error everything stays as it was; raises OSError."""

@@ -41,7 +41,8 @@ class UdpServer:
         self._stopping = True
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)  # wakes the thread, also on a socket without a peer
-        self._thread.join(2.0)
+        if self._thread.ident is not None:  # not where the rest of a configuration could not be taken
+            self._thread.join(2.0)
         self._sock.close()
 
     def _run(self) -> None:

@@ -43,7 +43,7 @@ def test_owner_ttl_and_origin_carry_on() -> None:
     [
         ("$TTL 5\na A 1.2.3", "line 2"),
         ("a A 192.0.2.1", "needs a TTL"),
-        ("$INCLUDE x", "not supported"),
+        ("$INCLUDE x", "cannot be included"),
         ("a 5 MX 10", "a word is missing"),
         ("a 5 SRV 1 2 70000 b", "line 1: a number is too large"),
         (r"a 5 TYPE1000 \# 2 00", "2 bytes are announced"),

@@ -195,6 +195,7 @@ def test_soa_ttl_is_300_at_most_its_minimum_is_not(make_server: Make) -> None:
         ("ignore empty_service", f"external-in.{T}", numbers.NOERROR),
         ("zonal", f"zone-a.pin._zone.hdls1.{T}", numbers.NOERROR),
         ("zonal", f"zone-a.pin._zone.svc1.{T}", numbers.NXDOMAIN),
+        ("zonal", f"zone-b.pin._zone.hdls1.{T}", numbers.NOERROR),
         ("", f"zone-a.pin._zone.hdls1.{T}", numbers.NXDOMAIN),
         ("strict", f"dns.{Z}", numbers.NOERROR),
         ("strict\npods insecure", f"x.1-2-3-4.testns.pod.{Z}", numbers.NXDOMAIN),
@@ -203,6 +204,12 @@ def test_soa_ttl_is_300_at_most_its_minimum_is_not(make_server: Make) -> None:
 def test_options_decide_what_exists(make_server: Make, options: str, name: str, rcode: int) -> None:
     kind = "PTR" if name.endswith("arpa.") else "A"
     assert make_server(options).ask(name, kind).rcode == rcode
+
+
+def test_a_zone_without_endpoints_is_no_data_for_texts_too(make_server: Make) -> None:
+    server = make_server("zonal")
+    asked = {name: server.ask(f"{name}.{T}", "TXT").rcode for name in ("zone-b.pin._zone.hdls1", "nobody")}
+    assert asked == {"zone-b.pin._zone.hdls1": numbers.NOERROR, "nobody": numbers.NXDOMAIN}
 
 
 @pytest.mark.parametrize(

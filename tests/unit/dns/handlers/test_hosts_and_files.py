@@ -164,9 +164,42 @@ def test_a_zone_file_may_be_read_again_whenever_it_changes() -> None:
         ("@ 5 A 192.0.2.300", "line 1:"),
         ("@ 5 MX mail", "line 1:"),
         ("@ 5 IN WHAT x", "line 1:"),
-        ("$INCLUDE x", "is not supported"),
+        ("$INCLUDE x", "line 1: x:"),
+        ("$WHAT x", "is not supported"),
     ],
 )
 def test_a_bad_zone_file_is_a_mistake_at_start(text: str, message: str) -> None:
     with pytest.raises(CorefileError, match=message):
         LocalServer("example.org {\n file /z\n}", files={"/z": text})
+
+
+def test_a_missing_zone_file_is_waited_for_unless_nobody_looks_again() -> None:
+    server = LocalServer("example.org {\n file /z\n}", files={})
+    assert server.ask("web.example.org.").rcode == numbers.SERVFAIL
+    assert "fails until it is there" in server.configuration.world.notices[0]
+    server.files["/z"] = ZONE
+    server.configuration.world.tasks[0].run.__self__.refresh()  # type: ignore[attr-defined]
+    assert texts(server, "web.example.org.")[0] == "192.0.2.80"
+    with pytest.raises(CorefileError, match="No such file"):
+        LocalServer("example.org {\n file /z {\n reload 0\n }\n}", files={})
+
+
+def test_aliases_lead_from_one_zone_file_to_another() -> None:
+    files = {"/z": ZONE, "/sub": "@ 5 SOA a b 1 2 3 4 5\nweb 5 A 192.0.2.99\n"}
+    server = LocalServer(
+        "example.org {\n file /z\n file /sub in.example.org\n}",
+        files={**files, "/z": ZONE + "inner CNAME web.in\nnowhere CNAME no.in\n*.loop CNAME x.loop\n"},
+    )
+    assert texts(server, "inner.example.org.") == ["web.in.example.org.", "192.0.2.99"]
+    denied = server.ask("nowhere.example.org.")
+    assert (denied.rcode, denied.authority[0].name) == (numbers.NXDOMAIN, "example.org.")
+    assert server.ask("y.loop.example.org.").rcode == numbers.SERVFAIL
+
+
+def test_an_empty_name_falls_through_and_a_name_without_the_type_does_not() -> None:
+    server = LocalServer("example.org {\n file /z {\n fallthrough\n }\n whoami\n}", files={"/z": ZONE})
+    assert [len(server.ask(name).additional) for name in ("b.c.example.org.", "nobody.example.org.")] == [
+        2,
+        2,
+    ]
+    assert not server.ask("web.example.org.", "AAAA").additional

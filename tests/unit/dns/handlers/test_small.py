@@ -100,6 +100,14 @@ def test_minimal_leaves_the_additional_section_out() -> None:
     assert server(f"minimal\n {KUBERNETES}").ask(f"svc1.{T}", "SRV").additional == ()
 
 
+def test_erratic_drops_every_second_query_unless_told_else() -> None:
+    found = server("erratic")
+    assert [found.raw(question(1, "x.", numbers.A)) is None for _ in range(4)] == [True, False, True, False]
+    found = server("erratic . {\n truncate\n large\n }")
+    assert [len(found.ask("x.").answer) for _ in range(2)] == [30, 30]
+    assert found.ask("x.", "MX").rcode == numbers.SERVFAIL
+
+
 def test_whoami() -> None:
     reply = server("whoami").ask("x.", client="192.0.2.4", client_port=99)
     assert [records.text_of(record) for record in reply.additional] == ["192.0.2.4", "0 0 99 ."]
@@ -159,6 +167,18 @@ def test_ready_names_what_is_waited_for() -> None:
     [
         ("health {\n lameduck 5\n }", "needs a unit"),
         ("reload 1s", "2s or more"),
+        ("reload 0s", "2s or more"),
+        ("reload 3s 0.5s", "the jitter must be"),
+        ("errors {\n consolidate 1m " + "a" * 10_001 + "\n }", "10000 are the most"),
+        ("template IN A {\n match " + "a" * 10_001 + "\n }", "10000 are the most"),
+        ("cache {\n serve_stale_policy prefer_positive\n }", "needs serve_stale"),
+        (
+            "cache {\n serve_stale\n serve_stale_policy prefer_positive\n"
+            " serve_stale_policy prefer_positive\n }",
+            "may stand once",
+        ),
+        ("cache {\n serve_stale 1h immediate 4294967296s\n }", "below 2"),
+        ("erratic {\n drop 1 2\n }", "drop takes a number"),
         ("acl {\n allow maybe\n }", "type or net must stand in front"),
         ("acl {\n perhaps\n }", "the action is one of"),
         ("bufsize 100", "range"),

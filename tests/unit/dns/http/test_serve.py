@@ -10,7 +10,6 @@ import pytest
 
 from dns.handlers.site import HttpRoute
 from dns.http.serve import HttpServer
-from tests.ports import free_port
 
 ROUTES = (
     HttpRoute("127.0.0.1:0", "/health", lambda _: (200, "text/plain", b"OK"), "health"),
@@ -21,10 +20,9 @@ ROUTES = (
 
 def ask(*requests: bytes, until_closed: bool = False) -> bytes:
     async def main() -> bytes:
-        port = free_port()
-        server = HttpServer(f"127.0.0.1:{port}", ROUTES)
+        server = HttpServer("127.0.0.1:0", ROUTES)
         await server.start()
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.in_use.split(":")[1]))
         try:
             for request in requests:
                 writer.write(request)
