@@ -197,6 +197,20 @@ def _add_loops(parser: argparse.ArgumentParser) -> None:
         metavar="IP[,IP]",
         help="serve Ingress there; needs the program haproxy when the first Ingress is made",
     )
+    add(
+        "--cluster-signing-cert-file",
+        default="",
+        metavar="FILE",
+        help="the CA that signs CertificateSigningRequests (with `all` the cluster's own; else none are signed)",
+    )
+    add("--cluster-signing-key-file", default="", metavar="FILE")
+    add(
+        "--cluster-signing-duration",
+        type=float,
+        default=365 * 24 * 3600.0,
+        metavar="SECONDS",
+        help="of certificates, at most (%(default).0f)",
+    )
     add("--ingress-ports", default="80,443", metavar="HTTP,HTTPS", help="(%(default)s)")
     add(
         "--scheduler-config",

@@ -216,12 +216,22 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         profile=arguments.profile,
         authorization_modes=_modes(arguments.authorization_mode),
         disabled_admission=_plugins(arguments.disable_admission_plugins),
+        signing_pair=_signing_pair(arguments),
+        signing_duration_s=arguments.cluster_signing_duration,
         client_ca_file=getattr(arguments, "client_ca_file", ""),
         serving_pair=(
             getattr(arguments, "tls_cert_file", ""),
             getattr(arguments, "tls_private_key_file", ""),
         ),
     )
+
+
+def _signing_pair(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Certificate and key."""
+    certificate, key = arguments.cluster_signing_cert_file, arguments.cluster_signing_key_file
+    if bool(certificate) != bool(key):
+        raise UsageError("--cluster-signing-cert-file and --cluster-signing-key-file go together")
+    return certificate, key
 
 
 def _modes(text: str) -> tuple[str, ...]:

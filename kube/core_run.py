@@ -56,6 +56,8 @@ class Plan(NamedTuple):
     disabled_admission: frozenset[str] = frozenset()
     client_ca_file: str = ""
     serving_pair: tuple[str, str] = ("", "")  # certificate, key; "": one is made
+    signing_pair: tuple[str, str] = ("", "")  # the CA's, for CertificateSigningRequests; "": none are signed
+    signing_duration_s: float = 365 * 24 * 3600.0
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -187,6 +189,8 @@ async def _local_loop(plan: Plan, name: str, server: Any, pki: Pki) -> None:
     from kube.measures import Measures
 
     await asyncio.sleep(0)
+    if not any(plan.signing_pair):  # who has made the cluster's CA signs with it
+        plan = plan._replace(signing_pair=(str(pki.ca), str(pki.key("ca"))))
     name_of_user = "system:kube-scheduler" if name == "scheduler" else "system:kube-controller-manager"
     user = User(name_of_user, ("system:authenticated",))
     client = Client(LocalTransport(server, user, user_agent=f"kcore-{name}"))
@@ -250,6 +254,9 @@ async def _loop(
         node_cidr_mask_size_ipv6=plan.mask_sizes[1],
         load_balancer_pool=plan.load_balancer_pool,
         root_ca_pem=ca_pem,
+        signing_certificate_file=plan.signing_pair[0],
+        signing_key_file=plan.signing_pair[1],
+        signing_duration_s=plan.signing_duration_s,
     )
     await run_controllers(client, options, measures=measures)
 

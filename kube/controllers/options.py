@@ -10,6 +10,9 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
     node_cidr_mask_size_ipv4: int = 24
     node_cidr_mask_size_ipv6: int = 64
     root_ca_pem: str = ""  # published as ConfigMap kube-root-ca.crt; "" publishes none
+    signing_certificate_file: str = ""  # the CA that signs CertificateSigningRequests; "" signs none
+    signing_key_file: str = ""
+    signing_duration_s: float = 365 * 24 * 3600.0  # at most; requests may ask for less
     load_balancer_pool: tuple[str, ...] = ()  # CIDRs or first-last ranges
 
     workers: int = 5

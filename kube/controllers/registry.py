@@ -7,6 +7,11 @@ from typing import Final
 
 from kube.controllers.aggregation.apply import AggregatedRoles
 from kube.controllers.autoscaler.apply import Autoscalers
+from kube.controllers.certificates.apply import (
+    CertificateApprover,
+    CertificateCleaner,
+    CertificateSigner,
+)
 from kube.controllers.context import Context, Controller
 from kube.controllers.cronjob.apply import CronJobs
 from kube.controllers.daemonset.apply import DaemonSets
@@ -61,4 +66,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     Volumes,
     ClaimProtection,
     VolumeProtection,
+    CertificateApprover,
+    CertificateSigner,
+    CertificateCleaner,
 )
