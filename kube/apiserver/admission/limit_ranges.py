@@ -6,7 +6,7 @@ from kube.apiserver import status
 from kube.apiserver.admission.kinds import LIMIT_RANGES, spec_of, within
 from kube.apiserver.kinds import Kind
 from kube.apiserver.kinds.amounts import Amounts, amounts, pod_amounts
-from kube.apiserver.kinds.pod_lifecycle import qos_class
+from kube.apiserver.kinds.lifecycle.pods import qos_class
 from kube.apiserver.kinds.quantity import Quantity, parse, render
 from kube.apiserver.requests.request import Object
 from kube.apiserver.state import Api

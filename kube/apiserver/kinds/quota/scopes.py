@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from kube.apiserver.kinds.pod_lifecycle import qos_class
+from kube.apiserver.kinds.lifecycle.pods import qos_class
 from kube.apiserver.kinds.quota.usage import PODS
 
 Object = dict[str, Any]

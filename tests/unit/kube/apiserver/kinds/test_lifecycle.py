@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from kube.apiserver.kinds import Kind, kind_at, lifecycle
-from kube.apiserver.kinds.pod_lifecycle import qos_class
+from kube.apiserver.kinds.lifecycle.pods import qos_class
 from kube.apiserver.status import StatusError
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:00:30Z"
