@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from kube.apiserver.kinds.descriptions import networking, pods, workloads
+from kube.apiserver.kinds.descriptions import (
+    autoscaling,
+    containers,
+    definitions,
+    networking,
+    placement,
+    pods,
+    sets,
+    volumes,
+    workloads,
+)
 from kube.apiserver.kinds.rows import KINDS
 
 Object = dict[str, Any]
@@ -42,8 +52,14 @@ _ANY_KIND = {
 TYPES: Mapping[str, Mapping[str, str]] = {
     OBJECT_META: {"": "ObjectMeta is what the server keeps about every object.", **_METADATA},
     **pods.TYPES,
+    **containers.TYPES,
+    **volumes.TYPES,
+    **placement.TYPES,
     **workloads.TYPES,
+    **sets.TYPES,
+    **autoscaling.TYPES,
     **networking.TYPES,
+    **definitions.TYPES,
 }
 
 

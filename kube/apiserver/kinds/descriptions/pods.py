@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 _CORE = "io.k8s.api.core.v1."
 
-TYPES: Mapping[str, Mapping[str, str]] = {
+_TYPES: dict[str, Mapping[str, str]] = {
     _CORE + "Pod": {
         "": "Containers that share addresses and volumes and run together on one node.",
         "spec": "What shall run, and where.",
@@ -30,6 +30,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "hostNetwork": "Use the node's network instead of an own one; container ports are then ports of the node.",
         "hostPID": "Share the node's process ids.",
         "hostUsers": "False maps root inside to somebody without rights outside.",
+        "hostnameOverride": "The host name inside, whatever hostname and subdomain say.",
         "hostname": "The host name inside; the pod's name when empty.",
         "imagePullSecrets": "Secrets of this namespace with passwords for image registries.",
         "initContainers": "Containers that run one after another, each to its end, before the others start; with restartPolicy Always they stay as sidecars.",
@@ -41,12 +42,15 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "priority": "The number behind priorityClassName, filled in by the server; larger is more important.",
         "priorityClassName": "The PriorityClass that says how important the pod is.",
         "readinessGates": "Conditions that others set and that must be true as well before the pod is ready.",
+        "resourceClaims": "Devices that are claimed for the pod before it starts.",
         "resources": "Requests and limits for the whole pod.",
         "restartPolicy": "What happens when a container ends: Always (default), OnFailure or Never.",
         "runtimeClassName": "The RuntimeClass whose handler runs the containers.",
         "schedulerName": "Which scheduler places the pod; default-scheduler unless set.",
+        "schedulingGroup": "The pods that it is placed together with.",
         "schedulingGates": "While there are any, the pod is not placed.",
         "securityContext": "Users, groups and kernel settings for all containers.",
+        "serviceAccount": "The old name of serviceAccountName.",
         "serviceAccountName": "The account that the pod acts as towards the API.",
         "setHostnameAsFQDN": "Use the full domain name as host name inside.",
         "shareProcessNamespace": "All containers see each other's processes.",
@@ -58,17 +62,25 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     },
     _CORE + "PodStatus": {
         "": "What is known of the pod; it may be a little behind.",
+        "allocatedResources": "What was set aside for the whole pod on the node.",
         "conditions": "Steps on its way, each with its state: PodScheduled, Initialized, ContainersReady, Ready.",
         "containerStatuses": "One entry a container: its state, restarts, image.",
+        "ephemeralContainerStatuses": "One entry a container for debugging.",
+        "extendedResourceClaimStatus": "The claim that stands for extended resources.",
         "hostIP": "Address of the node.",
+        "hostIPs": "Addresses of the node, at most one of each family.",
         "initContainerStatuses": "One entry an init container.",
         "message": "Why it is in this state, for people.",
+        "observedGeneration": "The generation of the spec that this status knows of.",
         "nominatedNodeName": "Where room is being made for it by ending other pods.",
         "phase": "A word for the whole: Pending, Running, Succeeded, Failed or Unknown.",
         "podIP": "The first of its addresses; empty until it has one.",
         "podIPs": "Its addresses, at most one of each family.",
         "qosClass": "Guaranteed, Burstable or BestEffort, after its requests and limits.",
         "reason": "Why it is in this state, as one word.",
+        "resize": "How far a change of resources was; conditions say it today.",
+        "resourceClaimStatuses": "The claims that were made for the pod's entries.",
+        "resources": "Requests and limits of the whole pod as they are in force.",
         "startTime": "When the node took it on.",
     },
     _CORE + "Container": {
@@ -87,6 +99,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "resizePolicy": "Which resources may change without a restart.",
         "resources": "What it needs and what it may use at most.",
         "restartPolicy": "For init containers: Always makes a sidecar of one.",
+        "restartPolicyRules": "What happens after certain exit codes, before restartPolicy.",
         "securityContext": "User, capabilities and the like for this container; goes before the pod's.",
         "startupProbe": "Until it has succeeded once, the other probes wait.",
         "stdin": "Keep standard input open, for attach.",
@@ -141,14 +154,28 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     },
     _CORE + "Volume": {
         "": "Storage of a pod, from one of many sources.",
+        "awsElasticBlockStore": "A disk of AWS; migrated to CSI.",
+        "azureDisk": "A disk of Azure; migrated to CSI.",
+        "azureFile": "A share of Azure; migrated to CSI.",
+        "cephfs": "A CephFS; removed.",
+        "cinder": "A disk of OpenStack; migrated to CSI.",
         "configMap": "The keys of a ConfigMap as files.",
+        "csi": "A volume that a CSI driver makes for the pod.",
         "downwardAPI": "Facts about the pod as files.",
         "emptyDir": "A directory that begins empty and goes with the pod.",
         "ephemeral": "A claim that is made for this pod and goes with it.",
+        "fc": "A disk over Fibre Channel.",
+        "flexVolume": "A volume of a driver program on the node; old.",
+        "gcePersistentDisk": "A disk of Google Cloud; migrated to CSI.",
+        "gitRepo": "A clone of a git repository; old and off by default.",
         "hostPath": "A directory or file of the node.",
+        "image": "The files of an image, read only.",
+        "iscsi": "A disk over iSCSI.",
         "name": "What volumeMounts refer to; unique in the pod.",
         "nfs": "A directory of an NFS server.",
         "persistentVolumeClaim": "The volume that a claim of this namespace is bound to.",
+        "rbd": "A Ceph block device; removed.",
+        "vsphereVolume": "A disk of vSphere; migrated to CSI.",
         "projected": "Several of these sources in one directory.",
         "secret": "The keys of a Secret as files.",
     },
@@ -158,7 +185,17 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "mountPropagation": "Whether mounts made on one side are seen on the other.",
         "name": "The volume's name.",
         "readOnly": "Whether writing is refused.",
+        "recursiveReadOnly": "Whether what is mounted below is read only as well: Disabled, IfPossible or Enabled.",
         "subPath": "A path within the volume, instead of its root.",
         "subPathExpr": "As subPath, with $(NAME) for environment variables.",
     },
+}
+
+_UNLIKE_EPHEMERAL = {
+    "": "A container for debugging in a pod that runs; it is never restarted and never removed.",
+    "targetContainerName": "The container whose processes it sees.",
+}
+TYPES: Mapping[str, Mapping[str, str]] = {
+    **_TYPES,
+    _CORE + "EphemeralContainer": {**_TYPES[_CORE + "Container"], **_UNLIKE_EPHEMERAL},
 }
