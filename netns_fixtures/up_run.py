@@ -169,11 +169,11 @@ async def _until_nodes_ready(client: Client, lab: Lab, say: Say) -> None:
 
 
 def _why_not(lab: Lab, folder: Folder, timeout_s: float) -> str:
-    """The last line of each daemon's log: mostly the reason."""
+    """The last lines of each daemon's log: mostly the reason."""
     lines = []
     for member in (lab.hub, *lab.nodes):
         for log in sorted((folder.logs / member.name).glob("*.log")):
-            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            last = log.read_text(errors="replace").strip().splitlines()[-3:]
             lines += [f"  {member.name}/{log.stem}: {line}" for line in last]
     return (
         f"lab {lab.name!r} is not Ready after {timeout_s:g} s; the last words of its daemons:\n"
