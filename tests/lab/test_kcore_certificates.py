@@ -71,12 +71,13 @@ spec:
         )
 
 
-def kubectl(*arguments: str, given: str = "") -> str:
+def kubectl(*arguments: str, given: str = "", fails: bool = False) -> str:
+    """What it says, on standard error where it is to fail."""
     done = subprocess.run(
         ["kubectl", *arguments], input=given, text=True, capture_output=True, check=False, timeout=_PATIENCE_S
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert bool(done.returncode) == fails, done.stderr
+    return done.stderr if fails else done.stdout
 
 
 def _until(ask: Callable[[], str], what: str) -> str:
@@ -135,6 +136,25 @@ def test_certificates_are_approved_signed_and_good(server: Kcore, tmp_path: Path
     manifest = node.manifest("kubernetes.io/kube-apiserver-client-kubelet")
     kubectl(*kubelet, "create", "--validate=false", "-f", "-", given=manifest)
     assert node.who_am_i(certificate("n9")) == 'system:node:n9 ["system:nodes","system:authenticated"]'
+
+    refused = "certificatesigningrequests.certificates.k8s.io"
+    masters = Keyed(server, tmp_path, "mallory", "system:masters")
+    assert "system:masters group is not allowed" in kubectl(
+        admin, "create", "-f", "-", given=masters.manifest("kubernetes.io/kube-apiserver-client"), fails=True
+    )
+    kubectl(
+        admin,
+        "create",
+        "clusterrole",
+        "half",
+        "--verb=get,list,update,patch",
+        f"--resource={refused},{refused}/approval",
+    )
+    kubectl(admin, "create", "clusterrolebinding", "half", "--clusterrole=half", "--user=half")
+    half = Keyed(server, tmp_path, "john", "devs")
+    kubectl(admin, "create", "-f", "-", given=half.manifest("kubernetes.io/kube-apiserver-client"))
+    said = kubectl(admin, "--as=half", "certificate", "approve", "john", fails=True)
+    assert 'not permitted to approve requests with signerName "kubernetes.io/kube-apiserver-client"' in said
 
     wrong = Keyed(server, tmp_path, "root", "system:nodes")
     kubectl(admin, "create", "-f", "-", given=wrong.manifest("kubernetes.io/kube-apiserver-client-kubelet"))

@@ -15,6 +15,7 @@ from kube.apiserver.admission import (
     nodes,
     pods,
     service_accounts,
+    signing_requests,
     storage,
 )
 from kube.apiserver.admission.kinds import NAMESPACES
@@ -54,6 +55,8 @@ def admit_create(api: Api, kind: Kind, obj: Object, user: User) -> None:
     rbac.check_write(api.policy, api.authorizer, kind, obj, None, user)
     if "Node" in api.settings.authorization_modes:
         node_restriction.check_create(kind, obj, user)
+    if kind.key == signing_requests.KEY:
+        signing_requests.check_create(kind, obj)
     for plugin, admit in ON_CREATE.get(kind.key, ()):
         if api.settings.admits(plugin):
             admit(api, kind, obj)
@@ -64,7 +67,9 @@ def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: st
     rbac.check_write(api.policy, api.authorizer, kind, new, old, user)
     if "Node" in api.settings.authorization_modes:
         node_restriction.check_update(kind, new, old, subresource, user)
-    if kind.key == "pods" and not subresource:
+    if kind.key == signing_requests.KEY:
+        signing_requests.check_update(api.authorizer, kind, new, old, subresource, user)
+    elif kind.key == "pods" and not subresource:
         pods.keep(new, old)
         if api.settings.admits("DefaultTolerationSeconds"):
             pods.default_tolerations(api, kind, new)

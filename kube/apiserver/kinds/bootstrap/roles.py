@@ -47,6 +47,11 @@ _CONTROLLERS: Rules = (
     "create: core: endpoints/restricted",
     "create: networking.k8s.io: ipaddresses",
     "escalate: rbac.authorization.k8s.io: clusterroles",
+    "approve: certificates.k8s.io: signers: kubernetes.io/kube-apiserver-client-kubelet",
+    (
+        "sign: certificates.k8s.io: signers: kubernetes.io/kube-apiserver-client "
+        "kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kubelet-serving kubernetes.io/legacy-unknown"
+    ),
 )
 CLUSTER_ROLES: Mapping[str, Rules] = {
     "cluster-admin": ("*: *: *",),

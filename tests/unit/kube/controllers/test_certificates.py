@@ -29,7 +29,9 @@ _KUBELET = Asked("system:node:n1", ("system:nodes",))
 _SERVING = _KUBELET._replace(dns_names=("n1",), ips=("10.0.0.1",))
 
 
-def _request(common_name: str = "jane", groups: tuple[str, ...] = ("devs",), *sans: x509.GeneralName) -> str:
+def request_pem(
+    common_name: str = "jane", groups: tuple[str, ...] = ("devs",), *sans: x509.GeneralName
+) -> str:
     """PEM in base64, as the API has it."""
     names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
     subject = x509.Name([*names, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -161,7 +163,7 @@ def pki(tmp_path: Path) -> certs.Pki:
 
 def test_what_was_asked_for_is_signed_with_the_approved_usages(pki: certs.Pki) -> None:
     sans = (x509.DNSName("n1"), x509.RFC822Name("a@b.c"))
-    read = parsed(_request("jane", ("devs", "ops"), *sans))
+    read = parsed(request_pem("jane", ("devs", "ops"), *sans))
     ca = opened(pki.ca.read_bytes(), pki.key("ca").read_bytes())
     made = x509.load_pem_x509_certificate(signed(ca, read, _CLIENT_USAGES, Validity(300, 3600), _NOW))
     made.verify_directly_issued_by(ca.certificate)
@@ -183,7 +185,7 @@ def test_what_was_asked_for_is_signed_with_the_approved_usages(pki: certs.Pki) -
 
 def test_no_certificate_outlives_its_ca_and_none_comes_from_one_that_ended(pki: certs.Pki) -> None:
     ca = opened(pki.ca.read_bytes(), pki.key("ca").read_bytes())
-    read, last = parsed(_request()), ca.certificate.not_valid_after_utc
+    read, last = parsed(request_pem()), ca.certificate.not_valid_after_utc
     ages = Validity(300, 3650 * 86_400)
     made = x509.load_pem_x509_certificate(signed(ca, read, _CLIENT_USAGES, ages, _NOW))
     assert made.not_valid_after_utc == last
@@ -196,13 +198,13 @@ def test_no_certificate_outlives_its_ca_and_none_comes_from_one_that_ended(pki: 
 
 
 def test_what_cannot_be_read_is_said() -> None:
-    whole = base64.b64decode(_request())
+    whole = base64.b64decode(request_pem())
     for text in (b"nothing", whole.replace(b"\n", b"\nA", 2)):
         with pytest.raises(BadRequest):
             parsed(base64.b64encode(text).decode())
     with pytest.raises(BadRequest):
         parsed("no base64")
     found = asked(
-        parsed(_request("n", ("a", "b"), x509.DNSName("d"), x509.UniformResourceIdentifier("u://v")))
+        parsed(request_pem("n", ("a", "b"), x509.DNSName("d"), x509.UniformResourceIdentifier("u://v")))
     )
     assert found == Asked("n", ("a", "b"), dns_names=("d",), uris=("u://v",))
