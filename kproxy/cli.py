@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from kproxy.backends.registry import BackendError
 from kproxy.commands import cleanup_socket
 from kproxy.configuration import feature_gates
-from kproxy.configuration.config import ConfigError, Configuration, validate
-from kproxy.configuration.flags import apply_flags, go_style, logging_of, overrides_of_file, parser, shown
+from kproxy.configuration.config import ConfigError, Configuration
+from kproxy.configuration.flags import (
+    apply_flags,
+    go_style,
+    logging_of,
+    overrides_of_file,
+    parser,
+    shown,
+    without_effect,
+)
+from kproxy.configuration.validation import validate
 from kube.client.kubeconfig_disk import KubeconfigError
 from linux import logging_kv
 
@@ -56,6 +65,8 @@ def _proxy(given: list[str]) -> int:
         from kproxy.configuration import config_disk
 
         config = overrides_of_file(config_disk.load(parsed.config), parsed)
+        if ignored := without_effect(parsed):
+            _log.warning("flags do not count beside --config: set them in the file", flags=",".join(ignored))
     else:
         config = apply_flags(Configuration(), parsed)
     validate(config)

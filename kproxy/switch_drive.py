@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 
 from kproxy.backends.registry import BACKENDS, Backend, BackendError, Entry, clean_beside
 from kproxy.configuration import config_disk
-from kproxy.configuration.config import ConfigError, Configuration, validate
+from kproxy.configuration.config import ConfigError, Configuration
+from kproxy.configuration.validation import validate
 from kproxy.drive import Proxy
 from kproxy.forwarding import ForwardingTable
 from kproxy.translations_socket import KeptTranslations

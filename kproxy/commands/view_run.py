@@ -11,7 +11,8 @@ from kproxy import node_socket, surroundings
 from kproxy.addresses import IPV4, IPV6, canonical_ip
 from kproxy.backends.registry import BACKENDS
 from kproxy.commands.manifests_disk import KINDS
-from kproxy.configuration.config import Configuration, validate
+from kproxy.configuration.config import Configuration
+from kproxy.configuration.validation import validate
 from kproxy.intake import Intake
 from kproxy.run import client_of
 from kproxy.surroundings import Surroundings

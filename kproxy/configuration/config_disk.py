@@ -18,7 +18,7 @@ def load(path: str) -> Configuration:
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from error
     try:
-        data = yaml.safe_load(text)
+        data = next(yaml.safe_load_all(text), None)  # of several documents the first
     except yaml.YAMLError as error:
         raise ConfigError(f"--config {path} is not YAML: {error}") from error
     if not isinstance(data, dict):

@@ -6,53 +6,84 @@ from typing import Any
 import msgspec
 
 from kproxy.configuration.config import API_VERSION, KIND, Configuration
-from kproxy.configuration.duration import format_duration
+from kproxy.configuration.duration import format_duration, parse_duration_s
 
 _DEFAULT_MODE = "ClusterCIDR"
 _LOGGING: Mapping[str, object] = {
     "format": "text",
     "flushFrequency": "5s",
     "verbosity": 0,
-    "options": {"text": {"infoBufferSize": "0"}, "json": {"infoBufferSize": "0"}},
 }
+_LOGGING_OPTIONS = {"text": {"infoBufferSize": "0"}, "json": {"infoBufferSize": "0"}}
+_BIT = 14
+_CONFIG_SYNC_PERIOD_S = 900.0
 _WINDOWS = "windowsRunAsService"
 
 
 def defaulted(config: Configuration) -> Configuration:
-    """Periods are filled in for the mode that is used, as kube-proxy does it."""
+    """As kube-proxy fills it in: periods and masqueradeAll where the mode that is used has them, and there alone."""
     mode = config.effective_mode
-    section = {"iptables": "iptables", "ipvs": "ipvs"}.get(mode, "nftables")
-    periods = {
-        "sync_period": format_duration(config.sync_period_s),
-        "min_sync_period": format_duration(config.min_sync_period_s),
-    }
-    bit = 14
-    sections: dict[str, Any] = {
-        "iptables": _filled(config.iptables, masquerade_bit=bit, localhost_node_ports=True),
-        "nftables": _filled(config.nftables, masquerade_bit=bit),
-        "ipvs": config.ipvs,
-    }
-    sections[section] = msgspec.structs.replace(sections[section], **periods)
-    primary = ("primary",) if mode in ("nftables", "auto") else ()
+    tracked = _filled(
+        config.conntrack,
+        max_per_core=32_768,
+        min=131_072,
+        tcp_established_timeout="24h",
+        tcp_close_wait_timeout="1h",
+    )
+    primary = ("primary",) if mode in ("nftables", "auto") else None
+    period_s = parse_duration_s(config.config_sync_period) or _CONFIG_SYNC_PERIOD_S
     return msgspec.structs.replace(
         config,
         mode=mode,
-        logging={**_LOGGING, **(config.logging or {})},
+        feature_gates=config.feature_gates or None,
+        logging=_logging(config.logging or {}),
         healthz_bind_address=config.healthz_address,
         metrics_bind_address=config.metrics_address,
         detect_local_mode=config.detect_local_mode or _DEFAULT_MODE,
         node_port_addresses=config.node_port_addresses or primary,
         oom_score_adj=-999 if config.oom_score_adj is None else config.oom_score_adj,
-        conntrack=_filled(
-            config.conntrack,
-            max_per_core=32_768,
-            min=131_072,
-            tcp_established_timeout="24h0m0s",
-            tcp_close_wait_timeout="1h0m0s",
+        conntrack=_said_in_full(
+            tracked, "tcp_established_timeout", "tcp_close_wait_timeout", "udp_timeout", "udp_stream_timeout"
         ),
-        config_sync_period="15m0s" if config.config_sync_period == "0s" else config.config_sync_period,
-        **sections,
+        config_sync_period=format_duration(period_s),
+        port_range="",
+        **_sections(config),
     )
+
+
+def _sections(config: Configuration) -> dict[str, Any]:
+    periods = {
+        "sync_period": format_duration(config.sync_period_s),
+        "min_sync_period": format_duration(config.min_sync_period_s),
+    }
+    idle = {"sync_period": "0s", "min_sync_period": "0s"}
+    found: dict[str, Any] = {
+        "iptables": _filled(config.iptables, masquerade_bit=_BIT, localhost_node_ports=True),
+        "nftables": _filled(config.nftables, masquerade_bit=_BIT),
+        "ipvs": _said_in_full(config.ipvs, "tcp_timeout", "tcp_fin_timeout", "udp_timeout"),
+    }
+    where = "nftables" if config.section_name == "nftables" else "iptables"
+    for name, section in found.items():
+        changes: dict[str, Any] = dict(periods if name == config.section_name else idle)
+        if name != "ipvs":
+            changes["masquerade_all"] = config.section.masquerade_all and name == where
+        found[name] = msgspec.structs.replace(section, **changes)
+    return found
+
+
+def _logging(written: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in written.items() if value}
+    options = {
+        name: {**default, **(given.get("options", {}).get(name) or {})}
+        for name, default in _LOGGING_OPTIONS.items()
+    }
+    return {**_LOGGING, **given, "options": options}
+
+
+def _said_in_full(section: Any, *durations: str) -> Any:
+    """Durations as Go prints them."""
+    said = {name: format_duration(parse_duration_s(getattr(section, name))) for name in durations}
+    return msgspec.structs.replace(section, **said)
 
 
 def _filled(section: Any, **defaults: object) -> Any:
@@ -67,6 +98,6 @@ def document(config: Configuration) -> dict[str, Any]:
     found |= msgspec.to_builtins(defaulted(config))
     if not found[_WINDOWS]:
         del found[_WINDOWS]
-    if found["featureGates"] is None:
+    if not found["featureGates"]:
         del found["featureGates"]
     return found

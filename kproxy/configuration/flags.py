@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kproxy.configuration.config import ConfigError, Configuration
+from kproxy.configuration.config import ConfigError, Configuration, with_port
 from kproxy.configuration.defaults import defaulted
 from kproxy.configuration.duration import parse_duration_s
 from linux import completion, logging_kv
@@ -32,7 +32,17 @@ def boolean(text: str) -> bool:
 
 
 def _duration(text: str) -> str:
-    parse_duration_s(text)
+    try:
+        parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _period(text: str) -> str:
+    """In a file 0 is the default; of a flag it is refused."""
+    if parse_duration_s(_duration(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be greater than 0")
     return text
 
 
@@ -52,6 +62,30 @@ def _gates(text: str) -> dict[str, bool]:
             except ValueError as error:
                 raise argparse.ArgumentTypeError(f"{name}: {error}") from error
     return found
+
+
+def _modules(text: str) -> tuple[dict[str, Any], ...]:
+    """Klog's `pattern=N,…` as the file writes it."""
+    found = []
+    for part in filter(None, text.split(",")):
+        pattern, _, level = part.partition("=")
+        if not (pattern and level.isascii() and level.isdigit()):
+            raise argparse.ArgumentTypeError(f"{part!r} is no PATTERN=N")
+        found.append({"filePattern": pattern, "verbosity": int(level)})
+    return tuple(found)
+
+
+class _Added(argparse.Action):
+    """A list that is given again goes on."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, (*(getattr(namespace, self.dest) or ()), *values))
 
 
 class _Merged(argparse.Action):
@@ -83,13 +117,11 @@ FLAGS = (
     Flag("pod-bridge-interface", "detect_local.bridge_interface", str, "for BridgeInterface", "NAME"),
     Flag("pod-interface-name-prefix", "detect_local.interface_name_prefix", str, "for InterfaceNamePrefix"),
     Flag("masquerade-all", "*.masquerade_all", boolean, "masquerade all traffic to cluster IPs", "BOOL"),
-    Flag("iptables-masquerade-bit", "*.masquerade_bit", int, "bit of the packet mark, 0 to 31", "N"),
+    Flag("iptables-masquerade-bit", "iptables.masquerade_bit", int, "bit of the packet mark, 0 to 31", "N"),
     Flag("iptables-localhost-nodeports", "iptables.localhost_node_ports", boolean, "node ports on 127.0.0.1"),
-    Flag(
-        "iptables-sync-period", "*.sync_period", _duration, "how often rules are looked at anew", "DURATION"
-    ),
+    Flag("iptables-sync-period", "*.sync_period", _period, "how often rules are looked at anew", "DURATION"),
     Flag("iptables-min-sync-period", "*.min_sync_period", _duration, "least time between syncs", "DURATION"),
-    Flag("ipvs-sync-period", "ipvs.sync_period", _duration, "", "DURATION"),
+    Flag("ipvs-sync-period", "ipvs.sync_period", _period, "", "DURATION"),
     Flag("ipvs-min-sync-period", "ipvs.min_sync_period", _duration, "", "DURATION"),
     Flag("ipvs-scheduler", "ipvs.scheduler", str, ""),
     Flag("ipvs-exclude-cidrs", "ipvs.exclude_cidrs", _list, ""),
@@ -104,7 +136,7 @@ FLAGS = (
     Flag("profiling", "enable_profiling", boolean, "", "BOOL"),
     Flag("show-hidden-metrics-for-version", "show_hidden_metrics_for_version", str, ""),
     Flag("oom-score-adj", "oom_score_adj", int, "-1000 to 1000", "N"),
-    Flag("config-sync-period", "config_sync_period", _duration, "", "DURATION"),
+    Flag("config-sync-period", "config_sync_period", _period, "", "DURATION"),
     Flag("conntrack-max-per-core", "conntrack.max_per_core", int, "0 leaves the limit alone", "N"),
     Flag("conntrack-min", "conntrack.min", int, "", "N"),
     Flag("conntrack-tcp-timeout-established", "conntrack.tcp_established_timeout", _duration, "", "DURATION"),
@@ -119,8 +151,6 @@ FLAGS = (
 )
 # Taken and without effect here: klog's knobs, and what upstream ignores itself.
 IGNORED = [
-    "vmodule",
-    "log-flush-frequency",
     "log-text-split-stream",
     "log-text-info-buffer-size",
     "log-json-split-stream",
@@ -137,6 +167,7 @@ IGNORED = [
     "boot-id-file",
     "machine-id-file",
 ]
+_ACTIONS: dict[Callable[[str], Any], Any] = {_gates: _Merged, _list: _Added}
 _DEBUG_FROM = 4
 _BOOLEANS = frozenset(
     {flag.name for flag in FLAGS if flag.read is boolean}
@@ -202,12 +233,16 @@ examples:
         "--logging-format", "--log-format", choices=("text", "json"), help="of the log; text unless told"
     )
     made.add_argument("--v", "-v", type=int, metavar="N", help="kube-proxy's verbosity: from 4 on debug")
+    made.add_argument(
+        "--vmodule", action=_Added, type=_modules, metavar="PATTERN=N,…", help=argparse.SUPPRESS
+    )
+    made.add_argument("--log-flush-frequency", type=_duration, metavar="DURATION", help=argparse.SUPPRESS)
     made.add_argument("--master", default="", help=argparse.SUPPRESS)
     made.add_argument("--healthz-port", type=int, help=argparse.SUPPRESS)
     made.add_argument("--metrics-port", type=int, help=argparse.SUPPRESS)
     for flag in FLAGS:
         text = flag.help or argparse.SUPPRESS
-        action = _Merged if flag.read is _gates else "store"
+        action = _ACTIONS.get(flag.read, "store")
         made.add_argument(f"--{flag.name}", action=action, type=flag.read, metavar=flag.metavar, help=text)
     for name in IGNORED:
         made.add_argument(f"--{name}", f"-{name}", help=argparse.SUPPRESS)
@@ -231,9 +266,10 @@ def shown(parsed: argparse.Namespace) -> dict[str, str]:
     """Each flag with its value, or its default, as /flagz shows them."""
     config = defaulted(apply_flags(Configuration(), parsed))
     found = {name.replace("_", "-"): _said(value) for name, value in vars(parsed).items()}
+    section = "nftables" if config.section_name == "nftables" else "iptables"
     for flag in FLAGS:
         if flag.path:
-            found[flag.name] = _said(_get(config, flag.path.replace("*", "nftables").split(".")))
+            found[flag.name] = _said(_get(config, flag.path.replace("*", section).split(".")))
     return found
 
 
@@ -272,18 +308,34 @@ def apply_flags(config: Configuration, parsed: argparse.Namespace) -> Configurat
         for section in sections:
             config = _set(config, flag.path.replace("*", section).split("."), value)
     for name in ("healthz", "metrics"):
-        port = getattr(parsed, f"{name}_port")
+        port, field = getattr(parsed, f"{name}_port"), f"{name}_bind_address"
         if port == 0:
-            config = _set(config, [f"{name}_bind_address"], "")
-    return config
+            config = _set(config, [field], "")
+        elif port is not None and (address := getattr(config, field)):
+            config = _set(config, [field], with_port(address, port))
+    return overrides_of_file(config, parsed)
 
 
 def overrides_of_file(config: Configuration, parsed: argparse.Namespace) -> Configuration:
-    """The few flags that count beside --config."""
-    if parsed.hostname_override is not None:
-        config = _set(config, ["hostname_override"], parsed.hostname_override)
-    if parsed.kubeconfig is not None and not config.client_connection.kubeconfig:
-        raise ConfigError(
-            "--kubeconfig does not count beside --config: set clientConnection.kubeconfig in the file"
-        )
-    return config
+    """The few flags that count beside --config: the name of the node, and the log's."""
+    if parsed.hostname_override:
+        name = parsed.hostname_override.strip().lower()
+        if not name:
+            raise ConfigError("--hostname-override: an empty name is not valid")
+        config = _set(config, ["hostname_override"], name)
+    written = dict(config.logging or {})
+    given = {
+        "verbosity": parsed.v,
+        "format": parsed.logging_format,
+        "flushFrequency": parsed.log_flush_frequency,
+    }
+    written |= {name: value for name, value in given.items() if value is not None}
+    if parsed.vmodule:
+        written["vmodule"] = [*parsed.vmodule, *(written.get("vmodule") or ())]
+    return msgspec.structs.replace(config, logging=written or None)
+
+
+def without_effect(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """Flags that were given, and that do not count beside --config."""
+    given = (flag.name for flag in FLAGS if getattr(parsed, flag.name.replace("-", "_")) is not None)
+    return tuple(f"--{name}" for name in given if name != "hostname-override")

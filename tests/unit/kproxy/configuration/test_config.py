@@ -11,9 +11,16 @@ from kproxy.configuration.config import (
     Configuration,
     from_mapping,
     split_address,
-    validate,
 )
-from kproxy.configuration.flags import apply_flags, go_style, logging_of, overrides_of_file, parser
+from kproxy.configuration.flags import (
+    apply_flags,
+    go_style,
+    logging_of,
+    overrides_of_file,
+    parser,
+    without_effect,
+)
+from kproxy.configuration.validation import validate
 from kproxy.sysctls import Setting, settings
 
 _HEAD = {"apiVersion": API_VERSION, "kind": KIND}
@@ -42,6 +49,8 @@ def test_a_file_as_kubeadm_writes_it() -> None:
         clientConnection={
             "acceptContentTypes": "",
             "burst": 0,
+            "contentType": "",
+            "qps": 0,
             "kubeconfig": "/var/lib/kube-proxy/kubeconfig.conf",
         },
         clusterCIDR="10.244.0.0/16",
@@ -56,6 +65,7 @@ def test_a_file_as_kubeadm_writes_it() -> None:
         detectLocalMode="",
         enableProfiling=False,
         healthzBindAddress="",
+        metricsBindAddress="",
         hostnameOverride="",
         iptables={"masqueradeAll": False, "masqueradeBit": None, "minSyncPeriod": "0s", "syncPeriod": "0s"},
         ipvs={"excludeCIDRs": None, "strictARP": True, "scheduler": "rr", "tcpTimeout": "0s"},
@@ -71,13 +81,18 @@ def test_a_file_as_kubeadm_writes_it() -> None:
     assert config.client_connection.kubeconfig == "/var/lib/kube-proxy/kubeconfig.conf"
     assert config.ipvs.strict_arp
     assert (config.masquerade_bit, config.min_sync_period_s) == (10, 2)
-    assert config.healthz_address == ""
+    assert config.healthz_address == "0.0.0.0:10256"
+    assert config.metrics_address == "127.0.0.1:10249"
+    assert config.client_connection.burst == 10
+    assert config.client_connection.qps == 5
 
 
 def test_unknown_fields_are_named_and_left_out() -> None:
-    config, unknown = from_mapping({**_HEAD, "mode": "nftables", "bogus": 1, "iptables": {"also": 2}})
+    config, unknown = from_mapping(
+        {**_HEAD, "mode": "nftables", "bogus": 1, "iptables": {"also": 2}, "logging": {"x": 3}}
+    )
     assert config.mode == "nftables"
-    assert unknown == ("bogus", "iptables.also")
+    assert unknown == ("bogus", "iptables.also", "logging.x")
 
 
 def test_wrong_types_are_refused_with_their_place() -> None:
@@ -100,13 +115,23 @@ def test_another_kind_is_refused() -> None:
         ({"metricsBindAddress": "here"}, "metricsBindAddress"),
         ({"iptables": {"masqueradeBit": 32}}, "masqueradeBit"),
         ({"oomScoreAdj": 2000}, "oomScoreAdj"),
-        ({"nftables": {"minSyncPeriod": "60s"}}, "minSyncPeriod"),
+        ({"healthzBindAddress": "1.2.3.4:0"}, "healthzBindAddress"),
+        ({"metricsBindAddress": "[fd00::5]"}, "metricsBindAddress"),
+        ({"metricsBindAddress": "10.10.10.10:"}, "metricsBindAddress: '10.10.10.10:' is not IP:port"),
+        ({"mode": "nftables", "nftables": {"minSyncPeriod": "60s"}}, "nftables.minSyncPeriod"),
+        ({"mode": "nftables", "nftables": {"masqueradeBit": -1}}, "nftables.masqueradeBit"),
+        ({"mode": "ipvs", "ipvs": {"syncPeriod": "-1s"}}, "ipvs.syncPeriod"),
+        ({"iptables": {"syncPeriod": "1s", "minSyncPeriod": "5s"}}, "iptables.minSyncPeriod"),
         ({"nftables": {"syncPeriod": "soon"}}, "soon"),
+        ({"ipvs": {"udpTimeout": ""}}, "ipvs.udpTimeout"),
         ({"clusterCIDR": "10.0.0.0"}, "clusterCIDR"),
         ({"clusterCIDR": "10.0.0.0/8,11.0.0.0/8"}, "each IP family"),
+        ({"clusterCIDR": "10.0.0.0/8,fd00::/64,11.0.0.0/8"}, "each IP family"),
+        ({"clusterCIDR": "10.0.0.0/8,"}, "clusterCIDR: ''"),
+        ({"clusterCIDR": "10.0.0.0/8, fd00::/64"}, "clusterCIDR: ' fd00::/64'"),
         ({"nodePortAddresses": ["primary", "10.0.0.0/8"]}, "alone"),
         ({"nodePortAddresses": ["eth0"]}, "nodePortAddresses"),
-        ({"ipvs": {"excludeCIDRs": ["x"]}}, "excludeCIDRs"),
+        ({"mode": "ipvs", "ipvs": {"excludeCIDRs": ["x"]}}, "excludeCIDRs"),
         ({"configSyncPeriod": "-1s"}, "configSyncPeriod: '-1s' is negative"),
         (
             {"conntrack": {"tcpEstablishedTimeout": "x"}},
@@ -121,11 +146,31 @@ def test_another_kind_is_refused() -> None:
         ({"detectLocalMode": "BridgeInterface"}, "detectLocal.bridgeInterface"),
         ({"detectLocalMode": "InterfaceNamePrefix"}, "detectLocal.interfaceNamePrefix"),
         ({"logging": {"format": "yaml"}}, "logging.format: 'yaml' is unknown"),
+        ({"logging": {"format": "json", "vmodule": [{"filePattern": "a", "verbosity": 1}]}}, "vmodule"),
+        ({"logging": {"options": {"json": {"infoBufferSize": "1"}}}}, "options.json.infoBufferSize"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         validate(from_mapping({**_HEAD, **fields})[0])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"nftables": {"minSyncPeriod": "60s", "masqueradeBit": 40}},
+        {"mode": "nftables", "iptables": {"syncPeriod": "-5s"}, "ipvs": {"minSyncPeriod": "-1s"}},
+        {"ipvs": {"excludeCIDRs": ["x"], "tcpTimeout": "-3s"}},
+        {"detectLocalMode": "NodeCIDR", "clusterCIDR": "10.0.0.0/8,11.0.0.0/8"},
+        {"bindAddress": "", "nodePortAddresses": []},
+        {
+            "logging": {"options": {"json": {"infoBufferSize": "1"}}},
+            "featureGates": {"LoggingAlphaOptions": True},
+        },
+    ],
+)
+def test_what_is_not_in_use_is_not_looked_at(fields: dict[str, Any]) -> None:
+    _read(**fields)
 
 
 def test_an_address_without_a_port_gets_the_default_one() -> None:
@@ -171,12 +216,53 @@ def test_old_port_flags_switch_servers_off() -> None:
     assert (config.healthz_address, config.metrics_address) == ("", "")
 
 
-def test_the_hostname_counts_beside_a_file() -> None:
-    parsed = parser().parse_args(["--config=x", "--hostname-override=Node1"])
-    assert overrides_of_file(Configuration(), parsed).hostname_override == "Node1"
-    parsed = parser().parse_args(["--config=x", "--kubeconfig=y"])
-    with pytest.raises(ConfigError, match="clientConnection"):
-        overrides_of_file(Configuration(), parsed)
+def test_old_port_flags_complete_an_address() -> None:
+    assert _flags("--healthz-bind-address=1.2.3.4", "--healthz-port=77").healthz_address == "1.2.3.4:77"
+    assert _flags("--metrics-bind-address=fd00::6", "--metrics-port=78").metrics_address == "[fd00::6]:78"
+    assert _flags("--metrics-bind-address=[::1]:1", "--metrics-port=78").metrics_address == "[::1]:1"
+    assert _flags("--healthz-port=77").healthz_address == "0.0.0.0:10256"
+
+
+def test_flags_of_lists_go_on() -> None:
+    config = _flags("--nodeport-addresses=10.0.0.0/8", "--nodeport-addresses=fd00::/64,11.0.0.0/8")
+    assert config.node_port_addresses == ("10.0.0.0/8", "fd00::/64", "11.0.0.0/8")
+
+
+def test_the_mark_of_iptables_is_not_that_of_nftables() -> None:
+    assert _flags("--iptables-masquerade-bit=7", "--proxy-mode=ipvs").masquerade_bit == 7
+    assert _flags("--iptables-masquerade-bit=7", "--proxy-mode=nftables").masquerade_bit == 14
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--config-sync-period=0", "--iptables-sync-period=-1s", "--ipvs-udp-timeout=1d", "--vmodule=a.go"],
+)
+def test_flags_that_cannot_be_are_refused(flag: str) -> None:
+    with pytest.raises(SystemExit):
+        _flags(flag)
+
+
+def test_few_flags_count_beside_a_file() -> None:
+    def beside(*flags: str) -> Configuration:
+        parsed = parser().parse_args(go_style(["--config=x", *flags]))
+        return overrides_of_file(
+            Configuration(mode="ipvs", logging={"format": "json", "verbosity": 9}), parsed
+        )
+
+    assert beside("--hostname-override=  Node1 ").hostname_override == "node1"
+    with pytest.raises(ConfigError, match="--hostname-override"):
+        beside("--hostname-override= ")
+    assert beside("--proxy-mode=iptables", "--kubeconfig=y") == beside()
+    assert beside("-v=7").logging == {"format": "json", "verbosity": 7}
+    assert beside("--logging-format=text", "--vmodule=a.go=3").logging == {
+        "format": "text",
+        "verbosity": 9,
+        "vmodule": [{"filePattern": "a.go", "verbosity": 3}],
+    }
+    given = parser().parse_args(
+        ["--config=x", "--hostname-override=n", "--proxy-mode=ipvs", "--cluster-cidr=y"]
+    )
+    assert without_effect(given) == ("--proxy-mode", "--cluster-cidr")
 
 
 def test_connection_tracking_is_sized_by_cores() -> None:
