@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cni.bridge.config import BridgeConf
     from linux.rtnl import Link
+    from linux.rtnl.glance import Glance
 
 
 class BridgeAttach(VethAttach):
@@ -59,7 +60,7 @@ class BridgeAttach(VethAttach):
         self.undo("remove the MAC check", lambda: spoofcheck_apply.delete(container_id, ifname))
         spoofcheck_apply.add(container_id, ifname, name, mac)
 
-    def _configure_port(self, conf: BridgeConf, name: str) -> Link:
+    def _configure_port(self, conf: BridgeConf, name: str) -> Glance:
         port = self.mark_host_end(name)
         if conf.hairpin or conf.isolated:
             self.host.set_bridge_port(
@@ -68,5 +69,5 @@ class BridgeAttach(VethAttach):
         if conf.vlan or conf.trunk:
             from cni.bridge.vlan_apply import configure_port
 
-            configure_port(self.host, conf, port)
+            configure_port(self.host, conf, port.ifindex)
         return port

@@ -7,6 +7,7 @@ from cni.spec.errors import CniError
 from cni.veth import sysctls
 from linux import sysctl
 from linux.netlink.socket import NetlinkError
+from linux.rtnl import constants as c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def ensure_gateways(
     if not conf.is_gateway:
         return bridge
     target = device or bridge
-    present = host.addresses(target.ifindex)
+    families = {c.AF_INET6 if gateway.ip.bits == 128 else c.AF_INET for gateway in layer3.gateways}
+    # A family at a time: newer kernels read these without the lock that a dump of all takes.
+    present = [address for family in sorted(families) for address in host.addresses(target.ifindex, family)]
     for gateway in layer3.gateways:
         ops = plan.bridge_address_ops(target.name, present, gateway, force=conf.force_address)
         pinned = plan.pinned_bridge_mac(conf, host_name, bridge.mac, layer3.gateways)

@@ -26,19 +26,19 @@ def ensure_gateway_device(host: Rtnl, conf: BridgeConf, bridge: Link) -> Link:
         if port is None or link is None:
             raise CniError(f"{name} vanished while it was being set up")
         host.set_link(port.ifindex, master=bridge.ifindex, up=True)
-        configure_port(host, conf._replace(trunk=()), port)
+        configure_port(host, conf._replace(trunk=()), port.ifindex)
     if not link.up:
         host.set_link(link.ifindex, up=True)
     return link
 
 
-def configure_port(host: Rtnl, conf: BridgeConf, port: Link) -> None:
+def configure_port(host: Rtnl, conf: BridgeConf, index: int) -> None:
     """Access VLAN untagged, trunk VLANs tagged; VLAN 1 untagged beside a trunk that has no access VLAN."""
     if conf.vlan and not conf.preserve_default_vlan:
-        host.delete_bridge_vlan(port.ifindex, _DEFAULT_VLAN)
+        host.delete_bridge_vlan(index, _DEFAULT_VLAN)
     if conf.vlan:
-        host.add_bridge_vlan(port.ifindex, conf.vlan, pvid=True, untagged=True)
+        host.add_bridge_vlan(index, conf.vlan, pvid=True, untagged=True)
     elif conf.trunk:
-        host.add_bridge_vlan(port.ifindex, _DEFAULT_VLAN, pvid=True, untagged=True)
+        host.add_bridge_vlan(index, _DEFAULT_VLAN, pvid=True, untagged=True)
     for first, last in ranges(conf.trunk):
-        host.add_bridge_vlan(port.ifindex, first, last)
+        host.add_bridge_vlan(index, first, last)

@@ -9,21 +9,16 @@ import time
 from collections.abc import Callable
 from errno import ENOBUFS
 
+from cni.daemon.news import interesting, is_damage
 from linux.logging_kv import get_logger
-from linux.netlink.codec import Message, attr_str, attr_u32, iter_messages
+from linux.netlink import filter as news_filter
+from linux.netlink.codec import iter_messages
 from linux.netlink.socket import NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket
 from linux.rtnl import constants as c
-from linux.rtnl.messages import parse_link
 
 logger = get_logger("cni.daemon.events")
 _NFT_GROUP = 7
 _NFT_DELETIONS = frozenset((10 << 8) | kind for kind in (2, 5, 8, 11))  # table, chain, rule, set
-_IS_BRIDGE = attr_str(c.IFLA_INFO_KIND, "bridge")[:11]  # found without reading the whole message
-_NEWNETCONF = 80
-_NETCONFA_IFINDEX = attr_u32(1, 0xFFFFFFFF)  # of "all"; each new interface has news of its own
-_NETCONFA_FORWARDING_OFF = attr_u32(2, 0)
-_SCOPE_LINK = 253
-_IFA_SCOPE_OFFSET = 3
 _ROUTE_GROUPS = (c.RTNLGRP_LINK, c.RTNLGRP_IPV4_IFADDR, c.RTNLGRP_IPV6_IFADDR, 24, 25)
 _SOON_S = 0.2  # somebody was at work on what was to be looked at
 _SETTLE_S = 0.1  # a flush is many events; one look afterwards
@@ -46,6 +41,7 @@ class Watch:
         self._stopping = threading.Event()
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._route = NetlinkSocket(NETLINK_ROUTE, groups=_ROUTE_GROUPS)
+        news_filter.attach(self._route, interesting())
         self._nft = NetlinkSocket(NETLINK_NETFILTER, groups=(_NFT_GROUP,))
         self._thread = threading.Thread(target=self._run, name="cni-watch", daemon=True)
 
@@ -100,14 +96,4 @@ class Watch:
             return error.errno == ENOBUFS  # news were lost: look at everything
         if item is self._nft:
             return any(message.type in _NFT_DELETIONS for message in messages)
-        return any(self._is_damage(message.type, message) for message in messages)
-
-    def _is_damage(self, kind: int, message: Message) -> bool:
-        """Ours are bridges: a veth that comes or goes is an everyday ADD or DEL."""
-        if kind == c.RTM_DELADDR:
-            return message.payload[_IFA_SCOPE_OFFSET] != _SCOPE_LINK
-        if kind == _NEWNETCONF:
-            return _NETCONFA_IFINDEX in message.payload and _NETCONFA_FORWARDING_OFF in message.payload
-        if kind not in (c.RTM_DELLINK, c.RTM_NEWLINK) or _IS_BRIDGE not in message.payload:
-            return False
-        return kind == c.RTM_DELLINK or not parse_link(message).up
+        return any(is_damage(message.type, message) for message in messages)

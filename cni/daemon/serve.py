@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from _thread import start_new_thread
 
 from cni import plugins, run, skel
 from cni.call import RUN_DIR, World
@@ -17,7 +18,7 @@ from linux.logging_kv import get_logger
 
 logger = get_logger("cni.daemon")
 _BACKLOG = 1024
-_REQUEST_TIMEOUT_S = 5.0
+_REQUEST_TIMEOUT = struct.pack("@ll", 5, 0)  # struct timeval: whoever connects has 5 s to say what he wants
 _PEER = struct.Struct("3i")
 
 
@@ -41,7 +42,8 @@ class Daemon:
         self._queue_path = queue_path
         self._listener: socket.socket | None = None
         self._lock = -1
-        self._calls: set[threading.Thread] = set()
+        self._calls = 0
+        self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._namespaces = _namespaces_of("self")
 
@@ -77,8 +79,8 @@ class Daemon:
         os.unlink(self._socket_path)
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in tuple(self._calls):
-            thread.join()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._calls)
         with Queue(self._queue_path) as queue:
             queue.replay(self.perform)
         os.close(self._lock)
@@ -90,22 +92,23 @@ class Daemon:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=self._answer, args=(connection,), name="cni-call", daemon=True)
-            self._calls.add(thread)
-            thread.start()
+            with self._changed:
+                self._calls += 1
+            start_new_thread(self._answer, (connection,))  # a threading.Thread waits until it runs
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(_REQUEST_TIMEOUT_S)
             try:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _REQUEST_TIMEOUT)
                 answer = self._take(connection)
-                connection.settimeout(None)
                 connection.sendall(wire.encode_answer(answer))
             except (OSError, wire.BadRequest) as error:
                 # The caller has gone. What it asked for is done and recorded: its DEL, or the reconciliation, ends it.
                 logger.warning("a caller went away", error=error)
             finally:
-                self._calls.discard(threading.current_thread())
+                with self._changed:
+                    self._calls -= 1
+                    self._changed.notify_all()
 
     def _take(self, connection: socket.socket) -> wire.Answer:
         with connection.makefile("rb") as stream:

@@ -55,39 +55,31 @@ def ipam_add(call: Call, name: str) -> Result:
 
 
 def ipam_delete(call: Call, name: str) -> None:
-    executable = find(name, call.path)
-    plugin = _in_process(executable, name, call)
-    if plugin is not None:
-        plugins.load(plugin).delete(call)
-    else:
-        _execute(executable, call, "DEL")
+    _ask(call, name, "DEL")
 
 
 def ipam_check(call: Call, name: str) -> None:
-    executable = find(name, call.path)
-    plugin = _in_process(executable, name, call)
-    if plugin is not None:
-        plugins.load(plugin).check(call)
-    else:
-        _execute(executable, call, "CHECK")
+    _ask(call, name, "CHECK")
 
 
 def ipam_gc(call: Call, name: str) -> None:
-    executable = find(name, call.path)
-    plugin = _in_process(executable, name, call)
-    if plugin is not None:
-        plugins.load(plugin).gc(call)
-    else:
-        _execute(executable, call, "GC")
+    _ask(call, name, "GC")
 
 
 def ipam_status(call: Call, name: str) -> None:
+    _ask(call, name, "STATUS")
+
+
+def _ask(call: Call, name: str, command: str) -> None:
+    """A command without a result."""
     executable = find(name, call.path)
     plugin = _in_process(executable, name, call)
-    if plugin is not None:
-        plugins.load(plugin).status(call)
-    else:
-        _execute(executable, call, "STATUS")
+    if plugin is None:
+        _execute(executable, call, command)
+        return
+    verbs = plugins.load(plugin)
+    asked = {"DEL": verbs.delete, "CHECK": verbs.check, "GC": verbs.gc, "STATUS": verbs.status}
+    asked[command](call)
 
 
 def _in_process(executable: str, name: str, call: Call) -> plugins.Plugin | None:

@@ -78,9 +78,11 @@ class Network:
     # --- agreeing with the files and the boot
 
     def _catch_up(self) -> None:
-        if self.db.fact("boot_id") != self.boot_id:
+        facts = self.db.facts()
+        if facts.get("boot_id") != self.boot_id:
             self._drop_earlier_boots()
-        if self.db.fact("mirror_mtime_ns") != str(self.mirror.mtime_ns()):
+            facts = self.db.facts()
+        if facts.get("mirror_mtime_ns") != str(self.mirror.mtime_ns()):
             self._import()
 
     def _drop_earlier_boots(self) -> None:

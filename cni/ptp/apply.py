@@ -45,9 +45,7 @@ class PtpAttach(VethAttach):
         host_end = self.mark_host_end(name)
         sysctls.set_gateway_end(name)
         self.host.set_link(host_end.ifindex, up=True)
-        container = self.inside.link(self.call.ifname)
-        if container is None:
-            raise CniError(f"{self.call.ifname} vanished while it was being set up")
+        container = self.container_end()
         link = self.configure_container(layer3, list(_subnet_requests(container.ifindex, layer3)))
         self.step("host routes")
         self._route_from_host(host_end.ifindex, layer3)

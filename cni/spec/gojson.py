@@ -77,21 +77,20 @@ def _why(text: str) -> str:
     return "invalid JSON"
 
 
+def _refuse(value: object) -> None:
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+# Its arguments: no check for cycles, what to do with the unknown, how to write text, no indentation, the two
+# separators, keys unsorted, none skipped, no refusal of NaN.
+_encode: Callable[[object, int], tuple[str, ...]] = _json.make_encoder(
+    None, _refuse, _quote, None, ":", ",", False, False, True
+)
+
+
 def encode(value: object) -> str:
     """Compact JSON of dicts, lists, tuples, text, numbers, booleans and None."""
-    if isinstance(value, str):
-        return _quote(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_quote(str(key))}:{encode(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(encode(item) for item in value) + "]"
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    return "".join(_encode(value, 0))
 
 
 def pairs_of(data: bytes, key: str) -> list[str]:

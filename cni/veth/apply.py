@@ -16,6 +16,7 @@ from linux import netns
 from linux.netlink.codec import NLM_F_CREATE, NLM_F_EXCL
 from linux.netlink.socket import NetlinkError
 from linux.rtnl import constants, requests
+from linux.rtnl.glance import glance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from cni.spec.result import DNS
     from cni.undo import Undo
     from cni.veth.plan import Addressing, KernelRoute, VethConf
-    from linux.rtnl import Link, Rtnl
+    from linux.rtnl import Rtnl
+    from linux.rtnl.glance import Glance
 
 _NAME_TRIES = 10
 _PORT_UP_TIMEOUT_S = 5.0
@@ -148,23 +150,28 @@ class VethAttach:
             return False
         return self.host.delete_link(link.ifindex)
 
-    def mark_host_end(self, name: str) -> Link:
+    def mark_host_end(self, name: str) -> Glance:
         """The host's end, marked as this attachment's."""
         self.step("port")
         call = self.call
-        port = self.host.link(name)
+        port = glance(self.host.socket.fileno(), name)
         if port is None:
             raise CniError(f"{name} vanished while it was being set up: was its namespace deleted?")
         self.host.set_link(port.ifindex, alias=plan.alias(self._conf.network, call.container_id, call.ifname))
         sysctls.set_host_end(name)
         return port
 
-    def configure_container(self, layer3: Addressing, extra: Sequence[Request] = ()) -> Link:
-        """Settings, addresses, up, routes; extra requests go between the addresses and the routes."""
-        call, conf = self.call, self._conf
-        link = self.inside.link(call.ifname)
+    def container_end(self) -> Glance:
+        call = self.call
+        link = glance(self.inside.socket.fileno(), call.ifname)
         if link is None:
             raise CniError(f"{call.ifname} vanished from {call.netns} while it was being set up")
+        return link
+
+    def configure_container(self, layer3: Addressing, extra: Sequence[Request] = ()) -> Glance:
+        """Settings, addresses, up, routes; extra requests go between the addresses and the routes."""
+        call, conf = self.call, self._conf
+        link = self.container_end()
         self.step("sysctls")
         if layer3.ips:
             with netns.enter(self.fd):

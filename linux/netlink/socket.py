@@ -197,6 +197,10 @@ class NetlinkSocket:
         """One datagram. OSError ENOBUFS: the kernel dropped messages since the last one."""
         return bytes(self._view[: self._socket.recv_into(self._buffer)])
 
+    def set_option(self, level: int, option: int, value: bytes) -> None:
+        """setsockopt(2)."""
+        self._socket.setsockopt(level, option, value)
+
     def set_timeout(self, timeout_s: float | None) -> None:
         """None waits for ever, 0 never waits (BlockingIOError)."""
         self._socket.settimeout(timeout_s)

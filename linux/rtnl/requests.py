@@ -84,6 +84,16 @@ def new_link(
     return link_header(index, flag, flag) + attrs + under + nested(c.IFLA_LINKINFO, info)
 
 
+# A veth uses one queue whatever it has. Asked for no number the kernel makes one for each processor, and lays
+# the others off once the pair is there: two grace periods of RCU under the lock of all links.
+_ONE_QUEUE = attr_u32(c.IFLA_NUM_TX_QUEUES, 1) + attr_u32(c.IFLA_NUM_RX_QUEUES, 1)
+
+
+def new_veth(attrs: bytes, peer_attrs: bytes, *, up: bool = False) -> bytes:
+    """RTM_NEWLINK of both ends."""
+    return new_link("veth", attrs + _ONE_QUEUE, veth_peer(peer_attrs + _ONE_QUEUE), up=up)
+
+
 def veth_peer(attrs: bytes) -> bytes:
     """IFLA_INFO_DATA of a veth: its peer's own ifinfomsg and attributes."""
     return nested(c.VETH_INFO_PEER, link_header() + attrs)

@@ -131,8 +131,7 @@ class Rtnl:
         far = requests.link_attrs(
             name=peer, mac=peer_mac, mtu=mtu if peer_mtu is None else peer_mtu, netns_fd=peer_netns_fd
         )
-        payload = requests.new_link("veth", attrs, requests.veth_peer(far), up=up)
-        self.socket.request(c.RTM_NEWLINK, payload, _NEW)
+        self.socket.request(c.RTM_NEWLINK, requests.new_veth(attrs, far, up=up), _NEW)
 
     def add_vxlan(
         self,

@@ -23,7 +23,7 @@ else:
     from linux.records import NamedTuple
 
 _REMEMBERED = 200_000  # released addresses; IPv6 pools never run out, so they would grow for ever
-_OWNER = "container_id = ? AND ifname = ?"
+_OWNER = "container_id = ? AND ifname IN (?, '')"
 
 
 class Row(NamedTuple):
@@ -109,6 +109,10 @@ class Database:
         found = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return found[0] if found else ""
 
+    def facts(self) -> dict[str, str]:
+        """All of them, by name."""
+        return dict(self._db.execute("SELECT name, value FROM fact"))
+
     def set_fact(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
@@ -145,9 +149,8 @@ class Database:
     def owned(self, container_id: str, ifname: str) -> list[Row]:
         """Rows of an attachment; those of the old file format, without interface, if there are no others."""
         query = f"SELECT {_COLUMNS} FROM address WHERE {_OWNER} ORDER BY ip"  # noqa: S608 - column names
-        found = self._db.execute(query, (container_id, ifname)).fetchall()
-        found = found or self._db.execute(query, (container_id, "")).fetchall()
-        return [_row(values) for values in found]
+        found = [_row(values) for values in self._db.execute(query, (container_id, ifname))]
+        return [row for row in found if row.ifname == ifname] or found
 
     def owner(self, ip: IP) -> Row | None:
         query = f"SELECT {_COLUMNS} FROM address WHERE ip = ?"  # noqa: S608 - column names
