@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     @property
     def anonymous(self) -> bool:
         """Callers without credentials are somebody (system:anonymous), whom roles may let do something."""
-        return self.authorization_modes != ("AlwaysAllow",)
+        return "AlwaysAllow" not in self.authorization_modes
 
 
 class Turns:

@@ -40,8 +40,8 @@ def impersonation(caller: User, headers: Mapping[str, str]) -> Impersonation | N
 
 
 def _values(text: str) -> tuple[str, ...]:
-    """Of repeated headers, which come joined by a comma."""
-    return tuple(filter(None, (part.strip() for part in text.split(","))))
+    """Of repeated headers, which come joined by a line break: a name may have commas."""
+    return tuple(filter(None, (part.strip() for part in text.split("\n"))))
 
 
 def _all_groups(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_HEADERS = 200
+LISTED = "impersonate-"
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
@@ -25,7 +26,10 @@ class BadRequest(Exception):
 
 
 class Head(NamedTuple):
-    """Request line and headers; names in lower case, repeated ones joined by a comma."""
+    """Request line and headers; names in lower case, repeated ones joined by a comma.
+
+    Those of LISTED are joined by a line break instead: their values may have commas.
+    """
 
     method: str
     target: str
@@ -173,7 +177,8 @@ def parse_head(data: bytes) -> Head:
         if key in headers:
             if key in ("host", "content-length", "transfer-encoding"):
                 raise BadRequest(400, f"more than one {key} header")
-            headers[key] = f"{headers[key]}, {text}"
+            between = "\n" if key.startswith(LISTED) else ", "
+            headers[key] = f"{headers[key]}{between}{text}"
         else:
             headers[key] = text
     options = headers.get("connection", "").lower()
@@ -249,7 +254,9 @@ def forwarded_head(
 ) -> bytes:
     """The request as it goes to the next server: one request a connection, or the same upgrade."""
     lines = [f"{head.method} {target} HTTP/1.1", f"Host: {host}"]
-    lines += [f"{name}: {value}" for name, value in head.headers.items() if name not in _OWN]
+    for name, value in head.headers.items():
+        if name not in _OWN:
+            lines += [f"{name}: {part}" for part in value.split("\n")]
     lines += [f"{name}: {value}" for name, value in extra]
     if head.upgrade:
         lines += ["Connection: Upgrade", f"Upgrade: {head.headers['upgrade']}"]

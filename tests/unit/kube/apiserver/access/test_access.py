@@ -112,6 +112,7 @@ def test_callers_without_credentials_are_anonymous() -> None:
         assert (await at(None).ask("GET", PODS))[0] == 401
 
     run(without, Settings())
+    run(without, Settings(authorization_modes=("RBAC", "AlwaysAllow")))
 
 
 def test_a_binding_counts_at_once_and_no_longer_than_it_is_there() -> None:

@@ -23,18 +23,18 @@ def test_without_the_headers_nothing_changes() -> None:
 
 def test_a_user_with_groups_uid_and_extra() -> None:
     user, needed = acted(
-        user="jane", group="dev,ops", uid="7", **{"extra_acme.com%2fproject": "a", "extra_scopes": "x, y"}
+        user="jane", group="dev\n,,ops", uid="7", **{"extra_acme.com%2fproject": "a", "extra_scopes": "x\ny"}
     )
     assert user == User(
         "jane",
-        ("dev", "ops", "system:authenticated"),
+        ("dev", ",,ops", "system:authenticated"),
         "7",
         {"acme.com/project": ("a",), "scopes": ("x", "y")},
     )
     assert needed == [
         ":users/  jane",
         ":groups/  dev",
-        ":groups/  ops",
+        ":groups/  ,,ops",
         "authentication.k8s.io:userextras/acme.com/project  a",
         "authentication.k8s.io:userextras/scopes  x",
         "authentication.k8s.io:userextras/scopes  y",

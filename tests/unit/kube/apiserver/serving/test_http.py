@@ -99,3 +99,11 @@ def test_a_forwarded_request_keeps_the_upgrade_and_drops_the_secret() -> None:
     assert "sec-websocket-key: k" in text
     assert "Upgrade: websocket" in text
     assert "Bearer" not in text
+
+
+def test_repeated_names_of_somebody_else_keep_their_commas() -> None:
+    lines = b"GET / HTTP/1.1\r\nHost: a\r\nImpersonate-Group: a,b\r\nImpersonate-Group: c"
+    head = parse_head(lines)
+    assert head.headers["impersonate-group"] == "a,b\nc"
+    passed_on = forwarded_head(head, "/", "n:1", 0, ()).decode()
+    assert "impersonate-group: a,b\r\nimpersonate-group: c\r\n" in passed_on

@@ -73,7 +73,7 @@ def test_apply_needs_a_manager_and_takes_yaml(run: Any) -> None:
 def test_impersonation_asks_as_the_other_user(run: Any) -> None:
     async def body(call: Any) -> None:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        headers = {"impersonate-user": "bob", "impersonate-group": "a, b"}
+        headers = {"impersonate-user": "bob", "impersonate-group": "a\nb"}
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         found = await call.do("POST", path, review, expect=201, headers=headers)
         assert found["status"]["userInfo"] == {
