@@ -1,4 +1,4 @@
-"""A real kube-scheduler and kube-controller-manager, each against `kcore apiserver`; variables say where they are."""
+"""A real kube-scheduler, kube-controller-manager and CoreDNS, each against `kcore`; variables say where they are."""
 
 import os
 import subprocess
@@ -10,6 +10,18 @@ import pytest
 
 from kube.certs import Pki
 from linux import process
+
+_COREFILE = """
+.:{port} {{
+    bind 127.0.0.1
+    errors
+    kubernetes cluster.local in-addr.arpa {{
+        kubeconfig {kubeconfig}
+        pods insecure
+        ttl 0
+    }}
+}}
+"""
 
 
 def program(variable: str) -> str:
@@ -38,6 +50,15 @@ def kube_controller_manager(pki: Pki) -> Iterator[Path]:
     argv += ["--cluster-signing-cert-file", str(pki.ca), "--cluster-signing-key-file", str(pki.key("ca"))]
     argv += ["--allocate-node-cidrs", "--cluster-cidr", "10.244.0.0/16"]
     with _running(argv, pki.data_dir / "kube-controller-manager.log") as log:
+        yield log
+
+
+@contextmanager
+def coredns(pki: Pki, port: int) -> Iterator[Path]:
+    """As the account of kube-dns, with the rights that CoreDNS's own manifest gives it. Gives its log."""
+    corefile = pki.data_dir / "Corefile"
+    corefile.write_text(_COREFILE.format(port=port, kubeconfig=pki.kubeconfig("kdns")))
+    with _running([program("COREDNS"), "-conf", str(corefile)], pki.data_dir / "coredns.log") as log:
         yield log
 
 

@@ -1,17 +1,20 @@
-"""kube-scheduler and kube-controller-manager, the real ones, do their work against `kcore apiserver` with RBAC."""
+"""kube-scheduler, kube-controller-manager and CoreDNS, the real ones, work against `kcore apiserver` with RBAC."""
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
 import pytest
+from dnslib import DNSRecord
 
 from kube.certs import Pki
 from kube.client import ApiError, Client
 from tests.lab.kcore_process import Kcore
-from tests.lab.reference_components import kube_controller_manager, kube_scheduler
+from tests.lab.reference_components import coredns, kube_controller_manager, kube_scheduler
+from tests.ports import free_port
 
 pytestmark = pytest.mark.lab
 
@@ -241,6 +244,66 @@ def test_the_controllers_do_their_work(server: Kcore) -> None:
     with kube_controller_manager(Pki(server.folder)) as log:
         play(server, body)
     assert "forbidden" not in log.read_text().lower()
+
+
+def test_coredns_answers_for_services_as_they_come_and_change(server: Kcore) -> None:
+    port = free_port()
+
+    async def body(cluster: Cluster) -> None:
+        services, slices = (
+            "/api/v1/namespaces/default/services",
+            "/apis/discovery.k8s.io/v1/namespaces/default",
+        )
+        for name, ip in (("web", "10.96.0.77"), ("each", "None")):
+            spec = {"clusterIP": ip, "ports": [{"name": "http", "port": 80}]}
+            service = {"kind": "Service", "apiVersion": "v1", "metadata": {"name": name}, "spec": spec}
+            await cluster.ask("POST", services, service)
+        labels = {"kubernetes.io/service-name": "each"}
+        made: dict[str, Any] = {
+            "kind": "EndpointSlice",
+            "apiVersion": "discovery.k8s.io/v1",
+            "metadata": {"name": "each-1", "labels": labels},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": ["10.244.0.5"]}],
+            "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        }
+        await cluster.ask("POST", f"{slices}/endpointslices", made)
+        await _resolves(port, "web.default.svc.cluster.local.", "A", {"10.96.0.77"})
+        await _resolves(port, "each.default.svc.cluster.local.", "A", {"10.244.0.5"})
+        await _resolves(
+            port,
+            "_http._tcp.web.default.svc.cluster.local.",
+            "SRV",
+            {"0 100 80 web.default.svc.cluster.local."},
+        )
+        await _resolves(port, "77.0.96.10.in-addr.arpa.", "PTR", {"web.default.svc.cluster.local."})
+        more = {"endpoints": [{"addresses": ["10.244.0.5"]}, {"addresses": ["10.244.0.6"]}]}
+        await cluster.merge(f"{slices}/endpointslices/each-1", more)
+        await _resolves(port, "each.default.svc.cluster.local.", "A", {"10.244.0.5", "10.244.0.6"})
+
+    with coredns(Pki(server.folder), port) as log:
+        play(server, body)
+    assert "forbidden" not in log.read_text().lower()
+
+
+async def _resolves(port: int, name: str, kind: str, expected: set[str]) -> None:
+    """Until it does: what was written is on its way."""
+
+    def ask() -> set[str]:
+        packet = DNSRecord.question(name, kind).send("127.0.0.1", port, timeout=5)
+        return {str(record.rdata) for record in DNSRecord.parse(packet).rr}
+
+    found: set[str] = set()
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                with contextlib.suppress(OSError):  # not there yet, or a datagram was lost
+                    found = await asyncio.to_thread(ask)
+                if found == expected:
+                    return
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"{name} {kind}: still {found}, not {expected}")
 
 
 async def _certificate(cluster: Cluster) -> None:
