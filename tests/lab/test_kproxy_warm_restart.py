@@ -137,5 +137,6 @@ def go_through_absence(streets: Town, node: ProxiedNode, rate: int = 100) -> Non
         outcome = storm.end()
     except BaseException:
         storm.kill()
+        print(node.log.read_text()[-4000:])
         raise
     assert outcome["failed"] == []
