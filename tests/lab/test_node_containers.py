@@ -100,7 +100,9 @@ def test_exec_passes_streams_and_exit_codes(work: Workload) -> None:
 
 def test_exec_with_a_terminal(work: Workload) -> None:
     work.run("tty")
-    script = f"kubectl -n {work.namespace} exec -it tty -- sh -c 'tty; stty size; echo done'"
+    # kubectl tells the size when the program runs already.
+    told = "until stty size 2>/dev/null | grep 99; do sleep 0.1; done"
+    script = f"kubectl -n {work.namespace} exec -it tty -- sh -c 'tty; {told}; echo done'"
     environment = {
         "KUBECONFIG": str(work.cluster.folder.kubeconfig),
         "PATH": "/usr/bin:/bin",
