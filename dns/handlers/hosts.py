@@ -37,10 +37,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Addresses by name and names by address, in the order of the file."""
+    """Addresses by type and name, and names by address, in the order of the file."""
 
-    addresses: dict[str, tuple[str, ...]]
-    names: dict[str, tuple[str, ...]]
+    addresses: dict[tuple[int, str], tuple[str, ...]] = {}
+    names: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many pairs of a name and an address."""
+        return sum(len(found) for table in (self.addresses, self.names) for found in table.values())
+
+    def find(self, kind: int, name: str) -> tuple[str, ...]:
+        """The name's own addresses, else those of a wildcard one label above."""
+        found = self.addresses.get((kind, name))
+        if found is None:
+            found = self.addresses.get((kind, "*." + name.partition(".")[2]), ())
+        return found
 
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> Options:
@@ -88,32 +100,25 @@ def _is_address(text: str) -> bool:
 
 def read_table(text: str, zones: tuple[str, ...], *, reverse: bool = True) -> Table:
     """A hosts file (hosts(5)). Names outside the zones are left out; what is no line of hosts is passed over."""
-    addresses: dict[str, dict[str, None]] = {}
+    addresses: dict[tuple[int, str], dict[str, None]] = {}
     found: dict[str, dict[str, None]] = {}
     for line in text.splitlines():
         words = line.split("#")[0].split()
         if len(words) < 2 or not _is_address(words[0]):
             continue
-        ip = str(ip_address(words[0].partition("%")[0]))
+        address = ip_address(words[0].partition("%")[0])
+        ip = str(getattr(address, "ipv4_mapped", None) or address)
+        kind = numbers.AAAA if ":" in ip else numbers.A
         for word in words[1:]:
             name = names.absolute(word.lower())
             if not any(names.is_within(name, zone) for zone in zones):
                 continue
-            addresses.setdefault(name, {})[ip] = None
+            addresses.setdefault((kind, name), {})[ip] = None
             if reverse and not name.startswith("*."):
                 found.setdefault(ip, {})[name] = None
     return Table(
-        {name: tuple(ips) for name, ips in addresses.items()}, {ip: tuple(all_) for ip, all_ in found.items()}
+        {key: tuple(ips) for key, ips in addresses.items()}, {ip: tuple(all_) for ip, all_ in found.items()}
     )
-
-
-def addresses_of(table: Table, name: str) -> tuple[str, ...]:
-    """The name's own addresses, else those of a wildcard one label above."""
-    found = table.addresses.get(name)
-    if found is None:
-        _, _, rest = name.partition(".")
-        found = table.addresses.get("*." + rest, ())
-    return found
 
 
 def build(options: Options, site: Site, following: Serve) -> Serve:
@@ -131,11 +136,13 @@ class Hosts:
         self._read: Callable[[str], str] = site.world.read_text
         self._path = site.path(options.path)
         self._invalidate = site.world.invalidate
-        self._table = Table({}, {})
+        inline = "\n".join(options.inline)
+        self._inline = read_table(inline, options.zones, reverse=options.reverse)
+        self._table = Table()
         self._text: str | None = None
         registry = site.world.registry
         self._entries = registry.gauge(
-            "coredns_hosts_entries", "The combined number of entries in hosts and Corefile."
+            "coredns_hosts_entries", "The combined number of entries in hosts and Corefile.", "hostsfile"
         )
         self._read_at = registry.gauge(
             "coredns_hosts_reload_timestamp_seconds", "The timestamp of the last reload of hosts file."
@@ -143,17 +150,16 @@ class Hosts:
         self._now = site.world.now
 
     def load(self) -> None:
-        """Read the file again. A file that is gone leaves the Corefile's own lines."""
+        """Read the file again. What was in a file that is gone stays."""
         try:
             text = self._read(self._path)
         except OSError:
-            text = ""
+            return
         if text == self._text:
             return
         self._text = text
-        whole = "\n".join((*self._options.inline, text))
-        self._table = read_table(whole, self._options.zones, reverse=self._options.reverse)
-        self._entries.set(len(self._table.addresses) + len(self._table.names))
+        self._table = read_table(text, self._options.zones, reverse=self._options.reverse)
+        self._entries.set(self._table.size + self._inline.size, self._path)
         self._read_at.set(self._now())
         self._invalidate(frozenset((KEY,)))
 
@@ -172,20 +178,25 @@ class Hosts:
             return self._following(request)
         ttl_s = self._options.ttl_s
         if query.kind == numbers.PTR:
-            targets = self._table.names.get(records.reverse_address(name), ())
+            ip = records.reverse_address(name)
+            targets = dict.fromkeys((*self._table.names.get(ip, ()), *self._inline.names.get(ip, ())))
             if not targets:
                 return self._following(request)
             return self._answer(tuple(records.ptr(query.name, ttl_s, target) for target in targets))
-        found = addresses_of(self._table, name)
+        found = {kind: self._addresses(kind, name) for kind in (numbers.A, numbers.AAAA)}
         falls = any(names.is_within(name, zone) for zone in self._options.fall_through)
         if query.kind not in {numbers.A, numbers.AAAA} and self._options.pass_other_types and falls:
             return self._following(request)
-        if not found:
+        if not any(found.values()):
             if falls:
                 return self._following(request)
             return Response(rcode=numbers.SERVFAIL, plugin="hosts", written=False)
-        wanted = tuple(records.address(query.name, ttl_s, ip) for ip in found)
-        return self._answer(tuple(record for record in wanted if record.kind == query.kind))
+        wanted = found.get(query.kind, ())
+        return self._answer(tuple(records.address(query.name, ttl_s, ip) for ip in wanted))
+
+    def _addresses(self, kind: int, name: str) -> tuple[str, ...]:
+        """The file's, and the Corefile's behind them."""
+        return tuple(dict.fromkeys((*self._table.find(kind, name), *self._inline.find(kind, name))))
 
     @staticmethod
     def _answer(answer: tuple[records.Record, ...]) -> Response:

@@ -12,6 +12,8 @@ HOSTS = """
 192.0.2.2 one.example
 2001:db8::1 one.example
 192.0.2.9 *.wild.example
+2001:db8::9 six.wild.example
+::ffff:192.0.2.8 mapped.example
 nonsense line
 """
 ZONE = """
@@ -62,6 +64,10 @@ def texts(server: LocalServer, name: str, kind: str = "A") -> list[str]:
         ("one.", "AAAA", []),
         ("a.wild.example.", "A", ["192.0.2.9"]),
         ("1.2.0.192.in-addr.arpa.", "PTR", ["one.example.", "one."]),
+        ("six.wild.example.", "AAAA", ["2001:db8::9"]),
+        ("six.wild.example.", "A", ["192.0.2.9"]),  # by family: the wildcard has the other
+        ("mapped.example.", "A", ["192.0.2.8"]),
+        ("8.2.0.192.in-addr.arpa.", "PTR", ["mapped.example."]),
     ],
 )
 def test_hosts_file(name: str, kind: str, expected: list[str]) -> None:
@@ -83,6 +89,15 @@ def test_lines_in_the_corefile_and_a_missing_file() -> None:
     server = hosts("192.0.2.33 inline.example\n ttl 60", files={})
     reply = server.ask("inline.example.")
     assert (records.text_of(reply.answer[0]), reply.answer[0].ttl) == ("192.0.2.33", 60)
+
+
+def test_the_files_addresses_stand_before_those_in_the_corefile_and_outlive_the_file() -> None:
+    server = hosts("192.0.2.33 one.example", files={"/h": HOSTS})
+    expected = ["192.0.2.1", "192.0.2.2", "192.0.2.33"]
+    assert texts(server, "one.example.") == expected
+    del server.files["/h"]
+    server.configuration.world.tasks[0].run.__self__.load()  # type: ignore[attr-defined]
+    assert texts(server, "one.example.") == expected
 
 
 @pytest.mark.parametrize(
