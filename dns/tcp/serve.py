@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, cast
 
+from dns.bound_socket import unbound
 from dns.responder import Responder
 from dns.tcp.crowd import Crowd
 
@@ -29,19 +30,10 @@ MAX_UNSENT_BYTES = 1 << 20
 
 def open_tcp(host: str, port: int) -> socket.socket:
     """A listening socket; an empty host means every address of both families."""
-    family = socket.AF_INET6 if (":" in host or not host) else socket.AF_INET
-    try:
-        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    except OSError:
-        if host:
-            raise
-        family, host = socket.AF_INET, "0.0.0.0"
-        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    sock, host = unbound(host, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
         sock.bind((host, port))
         sock.listen(BACKLOG)
         sock.setblocking(False)

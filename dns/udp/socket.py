@@ -12,6 +12,8 @@ import socket
 import struct
 import sys
 
+from dns.bound_socket import unbound
+
 BATCH = 32
 MAX_QUERY_BYTES = 4096
 MSG_WAITFORONE = 0x10000
@@ -31,19 +33,10 @@ HAS_MMSG = struct.calcsize("P") == 8 and sys.byteorder == "little" and sys.platf
 
 def open_udp(host: str, port: int, *, reuse_port: bool = True) -> socket.socket:
     """A bound socket. An empty host means every address, IPv4 and IPv6 alike where the system has both."""
-    family = socket.AF_INET6 if (":" in host or not host) else socket.AF_INET
-    try:
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    except OSError:
-        if host:
-            raise
-        family, host = socket.AF_INET, "0.0.0.0"
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    sock, host = unbound(host, socket.SOCK_DGRAM)
     try:
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not host else 1)
         _enlarge(sock)
         sock.bind((host, port))
         if is_wildcard(sock):

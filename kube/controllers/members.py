@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kube.controllers.mirror import Mirror
@@ -41,6 +41,13 @@ def services_of(services: Mirror[Service], pod: Pod) -> Iterable[Service]:
         for service in services.by(BY_NAMESPACE, pod.metadata.namespace)
         if service.spec.selector and service.spec.selector.items() <= labels
     )
+
+
+def services_touched(services: Mirror[Service], old: Pod | None, new: Pod | None) -> Iterator[Service]:
+    """Whose endpoints a change of a pod concerns; one of both before and after is named twice."""
+    if facts(old) != facts(new):
+        for pod in (old, new):
+            yield from services_of(services, pod) if pod is not None else ()
 
 
 def facts(pod: Pod | None) -> tuple[Any, ...]:

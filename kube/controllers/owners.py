@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
-from kube.objects import Object, OwnerReference
+from kube.controllers.mirror import Mirror
+from kube.objects import Object, OwnerReference, Pod
+
+T = TypeVar("T", bound=Object)
 
 
 def controller_of(obj: Object) -> OwnerReference | None:
@@ -21,6 +24,20 @@ def controlled_by(obj: Object) -> Iterable[str]:
 def orphan_in(obj: Object) -> Iterable[str]:
     """Index: the namespace of an object that nothing controls."""
     return () if controller_of(obj) is not None else (obj.metadata.namespace,)
+
+
+def concerned(
+    sets: Mirror[T], old: Pod | None, new: Pod | None, may_adopt: Callable[[T, Pod], bool]
+) -> Iterator[T]:
+    """Whom a change of a pod concerns: its controllers, and those that may adopt it where it has none.
+
+    `sets` is indexed by "uid" and "namespace".
+    """
+    for pod in (old, new):
+        ref = controller_of(pod) if pod is not None else None
+        yield from sets.by("uid", ref.uid) if ref is not None else ()
+    if new is not None and controller_of(new) is None:
+        yield from (one for one in sets.by("namespace", new.metadata.namespace) if may_adopt(one, new))
 
 
 def controller_reference(owner: Object) -> dict[str, Any]:

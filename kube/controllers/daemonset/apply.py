@@ -47,14 +47,8 @@ class DaemonSets:
             self.queue.add(key)
 
     def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
-        for pod in (old, new):
-            ref = owners.controller_of(pod) if pod is not None else None
-            for one in self._sets.by("uid", ref.uid) if ref is not None else ():
-                self.queue.add(key_of(one))
-        if new is not None and owners.controller_of(new) is None:
-            for one in self._sets.by("namespace", key.namespace):
-                if one.spec.selector.matches(new.metadata.labels):
-                    self.queue.add(key_of(one))
+        for one in owners.concerned(self._sets, old, new, _selects):
+            self.queue.add(key_of(one))
 
     def _on_node(self, key: NamespacedName, old: Node | None, new: Node | None) -> None:
         if old is not None and new is not None:
@@ -132,3 +126,7 @@ class DaemonSets:
         patch = status_patch(current.status, status, keep_zero=_KEPT_ZEROS)
         if patch is not None:
             await self._context.write.patch_status(current, patch)
+
+
+def _selects(one: DaemonSet, pod: Pod) -> bool:
+    return one.spec.selector.matches(pod.metadata.labels)

@@ -29,11 +29,8 @@ class EndpointsObjects:
         self.queue.add(key)
 
     def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
-        if members.facts(old) == members.facts(new):
-            return
-        for pod in (old, new):
-            for service in members.services_of(self._services, pod) if pod is not None else ():
-                self.queue.add_after(key_of(service), self._context.options.endpoint_batch_s)
+        for service in members.services_touched(self._services, old, new):
+            self.queue.add_after(key_of(service), self._context.options.endpoint_batch_s)
 
     def _on_endpoints(self, key: NamespacedName, old: Endpoints | None, new: Endpoints | None) -> None:
         if old is None or new is None or old.subsets != new.subsets:

@@ -16,6 +16,7 @@ from kube.controllers.statefulset import plan, retention
 from kube.controllers.statefulset.identity import (
     claim_bodies,
     claim_name,
+    is_named_for,
     ordinal_of,
     ordinals,
     pod_body,
@@ -55,14 +56,8 @@ class StatefulSets:
             self.queue.add(key)
 
     def _on_pod(self, key: NamespacedName, old: Pod | None, new: Pod | None) -> None:
-        for pod in (old, new):
-            ref = owners.controller_of(pod) if pod is not None else None
-            for one in self._sets.by("uid", ref.uid) if ref is not None else ():
-                self.queue.add(key_of(one))
-        if new is not None and owners.controller_of(new) is None:
-            for one in self._sets.by("namespace", key.namespace):
-                if ordinal_of(one, new) is not None:
-                    self.queue.add(key_of(one))
+        for one in owners.concerned(self._sets, old, new, is_named_for):
+            self.queue.add(key_of(one))
 
     def _on_claim(
         self, key: NamespacedName, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None
@@ -98,9 +93,7 @@ class StatefulSets:
 
     async def _own(self, one: ClaimingStatefulSet) -> list[Pod]:
         """Our pods, after strangers of our labels and names were adopted and others let go."""
-        orphans = [
-            pod for pod in self._pods.by(_ORPHANS, one.metadata.namespace) if ordinal_of(one, pod) is not None
-        ]
+        orphans = [pod for pod in self._pods.by(_ORPHANS, one.metadata.namespace) if is_named_for(one, pod)]
         owned = self._pods.by(_OWNED, one.metadata.uid)
         whose = claims(one.metadata.uid, one.spec.selector, [*owned, *orphans], may_adopt=True)
         return await self._context.write.claim(one, whose)

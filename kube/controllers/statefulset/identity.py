@@ -18,6 +18,10 @@ def ordinals(one: ClaimingStatefulSet) -> range:
     return range(start, start + one.spec.replicas)
 
 
+def is_named_for(one: ClaimingStatefulSet, pod: Pod) -> bool:
+    return ordinal_of(one, pod) is not None
+
+
 def ordinal_of(one: ClaimingStatefulSet, pod: Pod) -> int | None:
     """None for a pod that is not named like ours."""
     parent, _, number = pod.metadata.name.rpartition("-")
