@@ -181,6 +181,25 @@ def _add_kubelets(run: argparse.ArgumentParser) -> None:
         help='when pods have to leave, "" is never (default: %(default)s)',
     )
     add(
+        "--eviction-soft",
+        default="",
+        metavar="SIGNAL<AMOUNT,…",
+        help="when pods have to leave if it lasts (default: never)",
+    )
+    add(
+        "--eviction-soft-grace-period",
+        default="",
+        metavar="SIGNAL=TIME,…",
+        help="how long it has to last, of each soft threshold: memory.available=1m30s",
+    )
+    add(
+        "--eviction-max-pod-grace-period",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="what a pod may take to end then, if it does not ask for less (default: %(default)s)",
+    )
+    add(
         "--system-reserved",
         default="",
         metavar="RESOURCE=AMOUNT,…",
@@ -275,6 +294,9 @@ def _run(arguments: argparse.Namespace) -> int:
         reserved=tuple(pair.partition("=")[::2] for pair in _split(arguments.system_reserved)),
         taints=tuple(_taint(text) for text in _split(arguments.register_with_taints)),
         seccomp_default=arguments.seccomp_default,
+        eviction_soft=arguments.eviction_soft,
+        eviction_soft_lasting=arguments.eviction_soft_grace_period,
+        eviction_longest_grace_s=arguments.eviction_max_pod_grace_period,
     )
     asyncio.run(run(options))
     return _leave_at_once()

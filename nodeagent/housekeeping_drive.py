@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from linux.logging_kv import get_logger
 from nodeagent.logs.apply import rotate
@@ -10,7 +10,17 @@ from nodeagent.options import Options
 from nodeagent.places import Places
 from nodeagent.pods.drive import PodWorker
 from nodeagent.pressure.disk import levels
-from nodeagent.pressure.plan import Candidate, Shortage, sentence, shortages, thresholds, victim
+from nodeagent.pressure.plan import (
+    Candidate,
+    Shortage,
+    Threshold,
+    grace_s,
+    look,
+    sentence,
+    soft_thresholds,
+    thresholds,
+    victim,
+)
 from nodeagent.pressure.storage import excess
 from nodeagent.stats.serve import Sampler
 from nodeagent.stats.summary import Taken
@@ -35,7 +45,9 @@ class Housekeeping:
         self._places = places
         self._workers = workers
         self._changed = changed
-        self._thresholds = thresholds(options.eviction_hard)
+        soft = soft_thresholds(options.eviction_soft, options.eviction_soft_lasting)
+        self._thresholds = (*thresholds(options.eviction_hard), *soft)
+        self._met_since_s: Mapping[Threshold, float] = {}
         self._calm: dict[str, int] = {}
         self._round_at_s = time.monotonic()
         self._asked = False  # nobody has wanted to know yet: no sample is taken
@@ -71,17 +83,19 @@ class Housekeeping:
                     rotate(record.log_path, f"{bundle}/ctl", options.log_max_bytes, options.log_max_files)
 
     async def _look_for_pressure(self) -> None:
-        found = shortages(self._thresholds, await asyncio.to_thread(levels, self._options.root_dir))
+        left = await asyncio.to_thread(levels, self._options.root_dir)
+        found = look(self._thresholds, left, self._met_since_s, time.monotonic())
+        self._met_since_s = found.since_s
         for condition in self._calm:
             self._calm[condition] += 1
-        self._calm |= {each.condition: 0 for each in found}
+        self._calm |= {each.condition: 0 for each in found.shortages}
         self._calm = {name: rounds for name, rounds in self._calm.items() if rounds < _CALM_ROUNDS}
         if self.pressure != self._calm.keys():
             self.pressure = frozenset(self._calm)
             logger.warning("node pressure", conditions=",".join(sorted(self.pressure)) or "none")
             self._changed()
-        if found:
-            await self._evict_one(found[0])
+        if found.due:
+            await self._evict_one(found.due[0])
 
     async def _evict_one(self, shortage: Shortage) -> None:
         """One at a time: what it gives back shows in the next round."""
@@ -92,7 +106,8 @@ class Housekeeping:
         )
         for worker in present:
             if chosen and worker.pod.metadata.uid == chosen.pod.metadata.uid:
-                worker.evict(sentence(shortage))
+                longest_s = self._options.eviction_longest_grace_s
+                worker.evict(sentence(shortage), grace_s(shortage, worker.pod, longest_s))
 
     async def _look_at_storage(self) -> None:
         for worker in self._workers():

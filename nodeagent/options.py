@@ -46,3 +46,6 @@ class Options(NamedTuple):
     reserved: tuple[tuple[str, str], ...]  # of the node's resources, not for pods
     taints: tuple[tuple[str, str, str], ...]  # key, value, effect; put on the Node when it registers
     seccomp_default: bool
+    eviction_soft: str = ""
+    eviction_soft_lasting: str = ""  # --eviction-soft-grace-period
+    eviction_longest_grace_s: int = 0  # --eviction-max-pod-grace-period

@@ -102,10 +102,10 @@ class PodWorker:
         self._live.tell("Warning", why.reason, why.message)
         self._live.note(evicted=why)
 
-    def evict(self, message: str) -> None:
+    def evict(self, message: str, grace_s: int = 1) -> None:
         """The node takes the pod's place back."""
         self._live.tell("Warning", "Evicted", message)
-        self._live.set(evicted=Waiting(reason="Evicted", message=message))
+        self._live.set(evicted=Waiting(reason="Evicted", message=message), evicted_grace_s=grace_s)
 
     def mirror_appeared(self) -> None:
         """A static pod can be shown in the API now."""

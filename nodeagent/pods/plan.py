@@ -14,7 +14,6 @@ from nodeagent.runtime.records import ContainerRecord, PodRuntime
 
 _DEFAULT_GRACE_S = 30
 _FORCED_GRACE_S = 2  # the object is gone already (`kubectl delete --force`)
-_EVICTED_GRACE_S = 1  # the node cannot wait
 _LEAST_GRACE_S = 2  # what a sidecar gets even if the others used all the time
 _RUNS_KEPT = 2  # the present run and the one that `kubectl logs --previous` shows
 
@@ -119,7 +118,7 @@ def grace_s(pod: Pod, facts: Facts) -> float:
     if facts.gone:
         return _FORCED_GRACE_S
     if facts.evicted and facts.evicted.reason == "Evicted":
-        return _EVICTED_GRACE_S
+        return facts.evicted_grace_s
     asked = pod.spec.termination_grace_period_seconds
     return _DEFAULT_GRACE_S if asked is None else asked
 

@@ -31,6 +31,7 @@ class Facts(Value):
 
     gone: bool = False  # deleted from the API without waiting for us
     evicted: Waiting | None = None  # the pod has to end: DeadlineExceeded, Evicted
+    evicted_grace_s: int = 1  # how long it may take then, where the node's pressure is the reason
     resize: Waiting | None = None  # why wanted resources are not given yet: Infeasible, Deferred, Error
     sandbox: Waiting | None = None  # why there is no sandbox yet
     images: Mapping[str, bool] = {}  # True: here; False: being fetched

@@ -44,6 +44,11 @@ def configuration(options: Options) -> dict[str, Any]:
             "containerLogMaxFiles": options.log_max_files,
             "allowedUnsafeSysctls": list(options.unsafe_sysctls),
             "evictionHard": dict(part.split("<", 1) for part in options.eviction_hard.split(",") if part),
+            "evictionSoft": dict(part.split("<", 1) for part in options.eviction_soft.split(",") if part),
+            "evictionSoftGracePeriod": dict(
+                part.split("=", 1) for part in options.eviction_soft_lasting.split(",") if part
+            ),
+            "evictionMaxPodGracePeriod": options.eviction_longest_grace_s,
             "systemReserved": dict(options.reserved),
             "registerWithTaints": [
                 {"key": key, "value": value, "effect": effect} for key, value, effect in options.taints
