@@ -4,475 +4,95 @@ Each row runs against walk(), against a tracer of each backend's typed rules, an
 and, mirrored, in IPv6. A row shows only what matters; the builders fill in the rest.
 """
 
-import re
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
-
-from kproxy.intake import Intake
-from kproxy.node import LocalBridge, LocalCIDR, LocalDetector, LocalPrefix, NodeRules
-from kproxy.policy import Place
-from kproxy.walk import Packet
-from kube.objects import (
-    SERVICE_NAME_LABEL,
-    ClientIPConfig,
-    Endpoint,
-    EndpointConditions,
-    EndpointHints,
-    EndpointPort,
-    EndpointSlice,
-    ForZone,
-    LoadBalancerIngress,
-    LoadBalancerStatus,
-    ObjectMeta,
-    Service,
-    ServicePort,
-    ServiceSpec,
-    ServiceStatus,
-    SessionAffinityConfig,
-    key_of,
+from tests.flows.kproxy_setups import (
+    AFFINITY,
+    AFFINITY_INTERNAL_LOCAL,
+    AFFINITY_LOCAL,
+    ALL_TERMINATING,
+    BALANCED_CLUSTER_IP,
+    BOTH_LOCAL,
+    BRIDGED,
+    BY_BRIDGE,
+    BY_PREFIX,
+    EMPTY_DATAGRAMS,
+    EMPTY_LB,
+    EXTERNAL_IP_LOCAL,
+    EXTERNAL_IPS_OFF,
+    EXTERNAL_LOCAL,
+    EXTERNAL_LOCAL_EMPTY,
+    EXTERNAL_LOCAL_NONE_HERE,
+    HAIRPIN_OUTSIDE,
+    HEADLESS,
+    HINTED_UNREADY,
+    HINTS_AND_LOCAL,
+    INTERNAL_LOCAL,
+    INTERNAL_LOCAL_EMPTY,
+    INTERNAL_LOCAL_EXTERNAL_CLUSTER,
+    INTERNAL_LOCAL_NONE_HERE,
+    LEADING_ZEROS,
+    MANY,
+    MASQUERADE_ALL,
+    MASQUERADE_ALL_LOCAL,
+    NAMELESS,
+    NO_DETECTOR,
+    NO_DETECTOR_MASQUERADE_ALL,
+    NODE_ADDRESS_AS_EXTERNAL,
+    NODE_PORT,
+    NODE_PORT_ANYWHERE,
+    NODE_PORT_NOWHERE,
+    NODE_PORT_ON_TWO,
+    NODES,
+    NODES_AND_ZONES,
+    NODES_ONE_UNHINTED,
+    NONE_SERVING,
+    ONE_LOCAL,
+    ONLY_TERMINATING_HERE,
+    PROXY_MODE_LB,
+    RANGED,
+    RANGED_EMPTY,
+    RANGED_LOCAL,
+    RANGED_LOCAL_NONE_HERE,
+    RANGED_WITHOUT_NODE,
+    RANGES_OF_OTHERS,
+    RANGES_OPEN,
+    REUSED_ADDRESS,
+    SAME_ADDRESS,
+    SAME_LB_AND_EXTERNAL,
+    SHARED_ENDPOINT,
+    TERMINATING_CLUSTER,
+    TERMINATING_ELSEWHERE,
+    TERMINATING_LOCAL,
+    TERMINATING_NODE_PORT,
+    THREE_NODE_PORTS,
+    TWO,
+    TWO_NUMBERS,
+    TWO_SERVICES_TWO_PORTS,
+    TWO_SLICES,
+    UNKNOWN_READINESS,
+    WITHOUT_SLICES,
+    ZONES,
+    ZONES_ELSEWHERE,
+    ZONES_ONE_UNHINTED,
 )
-
-POD = "10.0.0.2"  # in the cluster's pod range
-EXT = "203.0.113.2"  # a client outside
-BLOCKED = "203.0.113.130"  # outside of every source range
-NODE = "192.168.0.2"  # this node
-ALT = "192.168.1.2"  # another address of this node
-LB, LB2 = "1.2.3.4", "5.6.7.8"
-XIP = "192.168.99.11"
-VIP, VIP2, VIP3 = "172.30.0.41", "172.30.0.42", "172.30.0.43"
-A, B, C, D, E = "10.180.0.1", "10.180.0.2", "10.180.0.3", "10.180.0.4", "10.180.0.5"
-R, R2 = "10.180.2.1", "10.180.2.2"  # on other nodes
-ME, ZONE = "test-node", "zone-a"
-
-_CIDRS = {"8": "32", "16": "48", "24": "64", "25": "120", "32": "128", "0": "0"}
-_IPV4 = re.compile(r"(?<![\d.])(\d+)\.(\d+)\.(\d+)\.(\d+)(?:/(\d+))?")
-
-
-def six(text: str) -> str:
-    """Every IPv4 address in a text as the IPv6 address that stands for it in the mirrored rows."""
-
-    def swap(found: re.Match[str]) -> str:
-        a, b, c, d, length = found.groups()
-        if (a, b, c, d) == ("0", "0", "0", "0"):
-            address = "::"
-        elif a == "127":
-            address = "::1"
-        else:
-            tail = "" if d == "0" else d
-            head = f"fd00:{a}:{b}:{c}"
-            address = f"{head}::{tail}"
-        if length is None:
-            return _compressed(address)
-        return f"{_compressed(address)}/{_CIDRS[length]}"
-
-    return _IPV4.sub(swap, text)
-
-
-def _compressed(address: str) -> str:
-    from ipaddress import ip_address
-
-    return str(ip_address(address))
-
-
-class Ep(NamedTuple):
-    """An endpoint: local or not, and its conditions."""
-
-    ip: str
-    local: bool = False
-    ready: bool | None = True
-    serving: bool | None = None
-    terminating: bool | None = None
-    zones: tuple[str, ...] = ()
-    nodes: tuple[str, ...] = ()
-
-    @property
-    def hints(self) -> EndpointHints | None:
-        if not self.zones and not self.nodes:
-            return None
-        return EndpointHints(
-            for_zones=tuple(ForZone(name=z) for z in self.zones),
-            for_nodes=tuple(ForZone(name=n) for n in self.nodes),
-        )
-
-
-def here(ip: str, **more: Any) -> Ep:
-    return Ep(ip, local=True, **more)
-
-
-def away(ip: str, **more: Any) -> Ep:
-    return Ep(ip, **more)
-
-
-def leaving(ip: str, *, local: bool = False, serving: bool = True, **more: Any) -> Ep:
-    """Terminating; still serving unless told otherwise."""
-    return Ep(ip, local=local, ready=False, serving=serving, terminating=True, **more)
-
-
-class Port(NamedTuple):
-    """Service port → endpoint port."""
-
-    port: int = 80
-    target: int = 80
-    node_port: int = 0
-    protocol: str = "TCP"
-    name: str = "p"
-
-
-class Svc(NamedTuple):
-    """A service with its endpoints, written in IPv4."""
-
-    ip: str = VIP
-    endpoints: tuple[Ep, ...] = ()
-    ports: tuple[Port, ...] = (Port(),)
-    type: str = "ClusterIP"
-    lbs: tuple[str, ...] = ()
-    external_ips: tuple[str, ...] = ()
-    ranges: tuple[str, ...] = ()
-    internal: str = "Cluster"
-    external: str = "Cluster"
-    affinity_s: int | None = None
-    ip_mode: str | None = None
-    name: str = "svc"
-    more_slices: tuple[tuple[tuple[Ep, ...], int], ...] = ()
-    """Slices beside the first: endpoints, and the number that the first port has on them."""
-
-
-class Setup(NamedTuple):
-    """The node and its services, written in IPv4. `node_ports` None: every local address."""
-
-    services: tuple[Svc, ...]
-    detector: LocalDetector | None = LocalCIDR("10.0.0.0/8")
-    masquerade_all: bool = False
-    node_ports: tuple[str, ...] | None = (NODE,)
-    service_cidrs: tuple[str, ...] = ("172.30.0.0/16",)
-    bridged: tuple[str, ...] = ()
-    zone: str = ZONE
-    external_ips_allowed: bool = True
-
-
-class Flow(NamedTuple):
-    """From `source` to `destination` (`ip:port`); `to` the endpoints, or the verdict's name."""
-
-    text: str
-    setup: Setup
-    source: str
-    destination: str
-    to: tuple[str, ...] | str
-    masquerade: bool = False
-    protocol: str = "TCP"
-    interface: str = "eth0"
-
-
-def services_of(setup: Setup, family: int) -> Iterator[Service]:
-    at = six if family == 6 else str
-    for svc in setup.services:
-        yield Service(
-            metadata=ObjectMeta(namespace="ns", name=svc.name),
-            spec=ServiceSpec(
-                type=svc.type,
-                cluster_ip=at(svc.ip),
-                cluster_ips=(at(svc.ip),),
-                ip_families=(f"IPv{family}",),
-                external_ips=tuple(map(at, svc.external_ips)),
-                load_balancer_source_ranges=tuple(map(at, svc.ranges)),
-                internal_traffic_policy=svc.internal,
-                external_traffic_policy=svc.external,
-                session_affinity="None" if svc.affinity_s is None else "ClientIP",
-                session_affinity_config=None
-                if svc.affinity_s is None
-                else SessionAffinityConfig(client_ip=ClientIPConfig(timeout_seconds=svc.affinity_s)),
-                ports=tuple(
-                    ServicePort(name=p.name, port=p.port, node_port=p.node_port, protocol=p.protocol)
-                    for p in svc.ports
-                ),
-            ),
-            status=ServiceStatus(
-                load_balancer=LoadBalancerStatus(
-                    ingress=tuple(LoadBalancerIngress(ip=at(lb), ip_mode=svc.ip_mode) for lb in svc.lbs)
-                )
-            ),
-        )
-
-
-def slices_of(setup: Setup, family: int) -> Iterator[EndpointSlice]:
-    for svc in setup.services:
-        ports = tuple(EndpointPort(name=p.name, port=p.target, protocol=p.protocol) for p in svc.ports)
-        yield _slice(svc, "x", svc.endpoints, ports, family)
-        for place, (endpoints, number) in enumerate(svc.more_slices):
-            first = EndpointPort(name=svc.ports[0].name, port=number, protocol=svc.ports[0].protocol)
-            yield _slice(svc, f"y{place}", endpoints, (first,), family)
-
-
-def _slice(
-    svc: Svc, suffix: str, endpoints: tuple[Ep, ...], ports: tuple[EndpointPort, ...], family: int
-) -> EndpointSlice:
-    at = six if family == 6 else str
-    return EndpointSlice(
-        metadata=ObjectMeta(
-            namespace="ns", name=f"{svc.name}-{suffix}", labels={SERVICE_NAME_LABEL: svc.name}
-        ),
-        address_type=f"IPv{family}",
-        ports=ports,
-        endpoints=tuple(
-            Endpoint(
-                addresses=(at(e.ip),),
-                node_name=ME if e.local else "other-node",
-                conditions=EndpointConditions(ready=e.ready, serving=e.serving, terminating=e.terminating),
-                hints=e.hints,
-            )
-            for e in endpoints
-        ),
-    )
-
-
-def node_of(setup: Setup, family: int) -> NodeRules:
-    at = six if family == 6 else str
-    detector = setup.detector
-    if isinstance(detector, LocalCIDR):
-        detector = LocalCIDR(at(detector.cidr))
-    return NodeRules(
-        family=family,
-        detector=detector,
-        masquerade_all=setup.masquerade_all,
-        node_port_addresses=None if setup.node_ports is None else tuple(map(at, setup.node_ports)),
-        service_cidrs=tuple(map(at, setup.service_cidrs)),
-        bridged_pod_ranges=tuple(map(at, setup.bridged)),
-        local_addresses=(at(NODE), at(ALT)),
-    )
-
-
-def intake_of(setup: Setup, family: int) -> Intake:
-    """What the proxy knows of a setup."""
-    at = six if family == 6 else str
-    place = Place(
-        node_name=ME,
-        zone=setup.zone,
-        node_ips=(at(NODE),),
-        external_ips_allowed=setup.external_ips_allowed,
-    )
-    intake = Intake((family,), place)
-    for service in services_of(setup, family):
-        intake.set_service(key_of(service), service)
-    for item in slices_of(setup, family):
-        intake.set_slice(key_of(item), item)
-    intake.refresh()
-    return intake
-
-
-def packet_of(flow: Flow, family: int) -> Packet:
-    at = six if family == 6 else str
-    ip, _, port = flow.destination.rpartition(":")
-    return Packet(
-        source=at(flow.source),
-        destination=at(ip),
-        port=int(port),
-        protocol=flow.protocol,
-        in_interface="" if flow.source in (NODE, ALT) else flow.interface,
-    )
-
-
-def targets_of(flow: Flow, family: int) -> set[str]:
-    """`ip:port` of the endpoints it may reach."""
-    assert not isinstance(flow.to, str)
-    if family == 4:
-        return set(flow.to)
-    found = (target.rpartition(":") for target in flow.to)
-    return {f"[{six(ip)}]:{port}" for ip, _, port in found}
-
-
-def flows(
-    setup: Setup, *rows: tuple[str, str, str, tuple[str, ...] | str, bool] | tuple[Any, ...]
-) -> Iterable[Flow]:
-    """Rows of one setup: text, source, destination, endpoints or verdict, masqueraded[, protocol[, interface]]."""
-    return [Flow(row[0], setup, *row[1:]) for row in rows]
-
-
-def at(*ips: str, port: int = 80) -> tuple[str, ...]:
-    return tuple(f"{ip}:{port}" for ip in ips)
-
-
-_NP = Port(node_port=3001)
-_ALL_PORTS = (
-    Port(80, 80, name="http"),
-    Port(443, 8443, name="https"),
-    Port(53, 53, protocol="UDP", name="dns"),
-    Port(53, 5353, protocol="TCP", name="dns-tcp"),
-    Port(53, 53, protocol="SCTP", name="dns-sctp"),
-)
-
-ONE_LOCAL = Setup((Svc(endpoints=(here(A),)),))
-TWO = Setup((Svc(VIP2, (here(A), away(R)), _ALL_PORTS),))
-EMPTY_LB = Setup((Svc(ports=(_NP,), type="LoadBalancer", lbs=(LB,), external_ips=(XIP,)),))
-RANGED = Setup(
-    (
-        Svc(
-            ports=(_NP,),
-            type="LoadBalancer",
-            lbs=(LB, LB2),
-            ranges=("192.168.0.0/24", " 203.0.113.0/25"),
-            endpoints=(here(A),),
-        ),
-    )
-)
-RANGED_EMPTY = Setup((RANGED.services[0]._replace(endpoints=()),))
-RANGED_WITHOUT_NODE = Setup((RANGED.services[0]._replace(ranges=("203.0.113.0/25",)),))
-NODE_PORT = Setup((Svc(ports=(_NP,), type="NodePort", endpoints=(away(R), here(B))),))
-NODE_PORT_ANYWHERE = NODE_PORT._replace(node_ports=None)
-EXTERNAL_LOCAL = Setup(
-    (
-        Svc(
-            ports=(_NP,),
-            type="LoadBalancer",
-            lbs=(LB,),
-            external_ips=(XIP,),
-            external="Local",
-            endpoints=(away(A), here(R)),
-        ),
-    )
-)
-EXTERNAL_LOCAL_NONE_HERE = Setup((EXTERNAL_LOCAL.services[0]._replace(endpoints=(away(A), away(R))),))
-EXTERNAL_LOCAL_EMPTY = Setup((EXTERNAL_LOCAL.services[0]._replace(endpoints=()),))
-INTERNAL_LOCAL = Setup((Svc(internal="Local", endpoints=(here(A), away(R))),))
-INTERNAL_LOCAL_NONE_HERE = Setup((Svc(internal="Local", endpoints=(away(R), away(R2))),))
-INTERNAL_LOCAL_EMPTY = Setup((Svc(internal="Local"),))
-BOTH_LOCAL = Setup(
-    (
-        Svc(
-            ports=(_NP,),
-            type="LoadBalancer",
-            lbs=(LB,),
-            internal="Local",
-            external="Local",
-            endpoints=(here(A), away(R)),
-        ),
-    )
-)
-INTERNAL_LOCAL_EXTERNAL_CLUSTER = Setup((BOTH_LOCAL.services[0]._replace(external="Cluster"),))
-_TERMINATING = (here(A), here(B), leaving(C, local=True), leaving(D, local=True, serving=False), away(E))
-_LB80 = Svc(type="LoadBalancer", lbs=(LB,))
-TERMINATING_CLUSTER = Setup((_LB80._replace(endpoints=_TERMINATING),))
-TERMINATING_LOCAL = Setup((_LB80._replace(endpoints=_TERMINATING, external="Local"),))
-_LAST_LOCAL = (leaving(A, local=True), leaving(B, local=True, serving=False), away(R))
-ONLY_TERMINATING_HERE = Setup((_LB80._replace(endpoints=_LAST_LOCAL, external="Local"),))
-ALL_TERMINATING = Setup((_LB80._replace(endpoints=(leaving(A, local=True), leaving(R))),))
-NONE_SERVING = Setup((_LB80._replace(endpoints=(leaving(A, serving=False), away(R, ready=False))),))
-MASQUERADE_ALL = ONE_LOCAL._replace(masquerade_all=True)
-NO_DETECTOR = EXTERNAL_LOCAL._replace(detector=None)
-BY_BRIDGE = EXTERNAL_LOCAL._replace(detector=LocalBridge("cni0"))
-BY_PREFIX = EXTERNAL_LOCAL._replace(detector=LocalPrefix("veth"))
-ZONES = Setup((Svc(endpoints=(away(A, zones=(ZONE,)), away(B, zones=("b",)), away(C, zones=(ZONE, "b")))),))
-ZONES_ONE_UNHINTED = Setup((Svc(endpoints=(away(A, zones=(ZONE,)), away(B))),))
-ZONES_ELSEWHERE = Setup((Svc(endpoints=(away(A, zones=("b",)), away(B, zones=("c",)))),))
-NODES = Setup((Svc(endpoints=(away(A, nodes=(ME,)), away(B, nodes=("other",)))),))
-NODES_AND_ZONES = Setup(
-    (Svc(endpoints=(away(A, nodes=("other",), zones=(ZONE,)), away(B, nodes=("x",), zones=("b",)))),)
-)
-HINTED_UNREADY = Setup((Svc(endpoints=(away(A, zones=(ZONE,)), Ep(B, ready=False), leaving(C))),))
-HINTS_AND_LOCAL = Setup(
-    (
-        Svc(
-            ports=(_NP,),
-            type="NodePort",
-            external="Local",
-            endpoints=(here(A, zones=("b",)), away(B, zones=(ZONE,))),
-        ),
-    )
-)
-PROXY_MODE_LB = Setup((_LB80._replace(endpoints=(here(A),), ip_mode="Proxy"),))
-EXTERNAL_IPS_OFF = Setup((Svc(external_ips=(XIP,), endpoints=(here(A),)),), external_ips_allowed=False)
-BRIDGED = Setup((Svc(endpoints=(here(A), here(B), away(R))),), bridged=("10.180.0.0/24",))
-AFFINITY = Setup(
-    (
-        Svc(
-            ports=(_NP,),
-            type="LoadBalancer",
-            lbs=(LB,),
-            external_ips=(XIP,),
-            affinity_s=60,
-            endpoints=(here(A), away(R)),
-        ),
-    )
-)
-AFFINITY_LOCAL = Setup((AFFINITY.services[0]._replace(external="Local"),))
-AFFINITY_INTERNAL_LOCAL = Setup((AFFINITY.services[0]._replace(internal="Local"),))
-SAME_ADDRESS = Setup(
-    (
-        Svc(VIP, (here(A),), external_ips=(XIP,), name="a"),
-        Svc(VIP2, (here(B),), external_ips=(XIP,), name="b"),
-    )
-)
-SHARED_ENDPOINT = Setup((Svc(VIP, (here(A),), name="a"), Svc(VIP2, (here(A), away(R)), name="b")))
-MANY = Setup((Svc(endpoints=tuple(away(f"10.180.3.{i}") for i in range(1, 9))),))
-NODE_ADDRESS_AS_EXTERNAL = Setup(
-    (
-        Svc(VIP, (here(A),), external_ips=(NODE,), name="a"),
-        Svc(VIP2, (here(B),), (_NP,), "NodePort", name="b"),
-    )
-)
-
-_LOCAL_POLICY = Svc(external="Local", endpoints=(here(A), away(R)))
-EXTERNAL_IP_LOCAL = Setup((_LOCAL_POLICY._replace(external_ips=(XIP,)),))
-BALANCED_CLUSTER_IP = Setup((_LOCAL_POLICY._replace(ports=(_NP,), lbs=(LB,)),))
-RANGES_OPEN = Setup((RANGED.services[0]._replace(ranges=("203.0.113.0/25", "0.0.0.0/0")),))
-RANGES_OF_OTHERS = Setup((RANGED.services[0]._replace(ranges=("nonsense", "")),))
-RANGED_LOCAL = Setup((RANGED.services[0]._replace(external="Local", endpoints=(here(A), away(R))),))
-RANGED_LOCAL_NONE_HERE = Setup((RANGED.services[0]._replace(external="Local", endpoints=(away(R),)),))
-UNKNOWN_READINESS = Setup((Svc(endpoints=(Ep(A, local=True, ready=None), away(R, ready=False))),))
-TERMINATING_ELSEWHERE = Setup((Svc(endpoints=(leaving(A, zones=("b",)), leaving(B, zones=(ZONE,)))),))
-NODES_ONE_UNHINTED = Setup(
-    (Svc(endpoints=(away(A, nodes=(ME,), zones=(ZONE,)), away(B, zones=(ZONE,)), away(C, zones=("b",)))),)
-)
-TWO_SLICES = Setup((Svc(endpoints=(here(A),), more_slices=(((away(R), here(A)), 80),)),))
-REUSED_ADDRESS = Setup((Svc(endpoints=(leaving(A, local=True),), more_slices=(((here(A),), 80),)),))
-TWO_NUMBERS = Setup((Svc(endpoints=(here(A),), more_slices=(((away(R),), 8080), ((here(A),), 9090))),))
-NAMELESS = Setup((Svc(endpoints=(here(A),), ports=(Port(name=""),)),))
-WITHOUT_SLICES = Setup((Svc(ports=(Port(), Port(81, 81, name="q")), endpoints=()),))
-HEADLESS = Setup((Svc("None", (here(A),)), Svc(VIP2, (here(B),), type="ExternalName", name="b")))
-THREE_NODE_PORTS = Setup(
-    (
-        Svc(
-            ports=(
-                Port(80, 80, 3001, "TCP", "t"),
-                Port(80, 81, 3001, "UDP", "u"),
-                Port(80, 82, 3001, "SCTP", "s"),
-            ),
-            type="LoadBalancer",
-            lbs=(LB,),
-            external="Local",
-            endpoints=(here(A), away(R)),
-        ),
-    )
-)
-EMPTY_DATAGRAMS = Setup(
-    (Svc(ports=(Port(53, 53, 3001, "UDP", "u"), Port(53, 53, 3001, "SCTP", "s")), type="NodePort"),)
-)
-HAIRPIN_OUTSIDE = Setup(
-    (Svc(ports=(_NP,), type="LoadBalancer", lbs=(LB,), external="Local", endpoints=(here(A),)),)
-)
-LEADING_ZEROS = Setup((Svc("172.030.000.041", (here(A),), external_ips=("192.168.099.011",)),))
-NO_DETECTOR_MASQUERADE_ALL = NO_DETECTOR._replace(masquerade_all=True)
-SAME_LB_AND_EXTERNAL = Setup(
-    (Svc(type="LoadBalancer", lbs=(LB,), external_ips=(LB,), endpoints=(here(A), away(R))),)
-)
-TWO_SERVICES_TWO_PORTS = Setup(
-    (
-        Svc(VIP, (here(A),), type="LoadBalancer", lbs=(LB,), name="a"),
-        Svc(VIP2, (here(B),), (Port(8080, 80),), "LoadBalancer", (LB,), name="b"),
-    )
-)
-MASQUERADE_ALL_LOCAL = EXTERNAL_LOCAL._replace(masquerade_all=True)
-NODE_PORT_ON_TWO = NODE_PORT._replace(node_ports=(NODE, ALT))
-NODE_PORT_NOWHERE = NODE_PORT._replace(node_ports=())
-TERMINATING_NODE_PORT = Setup(
-    (
-        Svc(
-            ports=(_NP,),
-            type="NodePort",
-            internal="Local",
-            external="Local",
-            endpoints=(leaving(A, local=True), leaving(B, local=True, serving=False), away(R)),
-        ),
-    )
+from tests.flows.kproxy_values import (
+    ALT,
+    BLOCKED,
+    EXT,
+    LB,
+    LB2,
+    NODE,
+    POD,
+    VIP,
+    VIP2,
+    XIP,
+    A,
+    B,
+    C,
+    E,
+    Flow,
+    R,
+    at,
+    flows,
 )
 
 ROWS: tuple[Flow, ...] = (

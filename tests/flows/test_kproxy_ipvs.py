@@ -7,7 +7,8 @@ from kproxy.backends.ipvs.explain import traced
 from kproxy.node import NodeRules
 from kproxy.policy import reachable
 from kproxy.walk import walk
-from tests.flows.kproxy_rows import ROWS, Flow, intake_of, node_of, packet_of, targets_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Flow, intake_of, node_of, packet_of, targets_of
 
 
 def _node(flow: Flow, family: int) -> NodeRules:

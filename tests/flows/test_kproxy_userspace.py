@@ -5,7 +5,8 @@ import pytest
 
 from kproxy.backends.userspace.explain import traced
 from kproxy.node import LocalCIDR, NodeRules
-from tests.flows.kproxy_rows import ROWS, Flow, intake_of, node_of, packet_of, targets_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Flow, intake_of, node_of, packet_of, targets_of
 
 _SAYS = {"drop": "reject", "reject": "reject", "pass": "pass"}
 

@@ -3,7 +3,8 @@
 import pytest
 
 from kproxy.walk import walk
-from tests.flows.kproxy_rows import ROWS, Flow, intake_of, node_of, packet_of, targets_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Flow, intake_of, node_of, packet_of, targets_of
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -13,7 +13,8 @@ from kproxy.forwarding import ForwardingTable
 from kproxy.node import NodeRules
 from kproxy.walk import is_local_address
 from linux import netns
-from tests.flows.kproxy_rows import ROWS, Flow, Setup, intake_of, node_of, packet_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Flow, Setup, intake_of, node_of, packet_of
 from tests.lab.flow_check import check_verdict, flow_ground
 from tests.lab.packet_range import PacketRange, Seen, listening
 

@@ -13,7 +13,9 @@ from kproxy.backends.nftables.apply import NftablesBackend
 from linux import netns, process
 from linux.iptables.run import Iptables
 from linux.nft.socket import NftSocket
-from tests.flows.kproxy_rows import AFFINITY, ROWS, TWO, Flow, intake_of, node_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_setups import AFFINITY, TWO
+from tests.flows.kproxy_values import Flow, intake_of, node_of
 from tests.lab.flow_check import check_flow, flow_ground
 from tests.lab.packet_range import PacketRange
 

@@ -7,7 +7,7 @@ from kproxy.backends.registry import Backend
 from kproxy.node import NodeRules
 from kproxy.walk import is_local_address, walk
 from linux import netns
-from tests.flows.kproxy_rows import ALT, NODE, Flow, intake_of, packet_of, six, targets_of
+from tests.flows.kproxy_values import ALT, NODE, Flow, intake_of, packet_of, six, targets_of
 from tests.lab.packet_range import PacketRange, Seen, listening, packet_range
 
 _TRIES = 80

@@ -10,7 +10,8 @@ from kproxy.backends.nftables.apply import NftablesBackend
 from linux import netns
 from linux.iptables.run import Iptables
 from linux.nft.socket import NftSocket
-from tests.flows.kproxy_rows import ROWS, Flow, node_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Flow, node_of
 from tests.lab.flow_check import check_flow, flow_ground
 from tests.lab.packet_range import PacketRange
 

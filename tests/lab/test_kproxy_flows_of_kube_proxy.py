@@ -24,11 +24,11 @@ from kproxy.walk import is_local_address, walk
 from kube.objects import to_dict
 from linux import netns, process
 from tests.bench.object_server import CIDRS, NODES, SERVICES, SLICES, ObjectServer
-from tests.flows.kproxy_rows import (
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import (
     ALT,
     ME,
     NODE,
-    ROWS,
     Flow,
     Setup,
     intake_of,

@@ -20,7 +20,8 @@ from linux import netns, process
 from linux.iptables.parse import understood
 from linux.iptables.run import Iptables
 from linux.rtnl.socket import Rtnl
-from tests.flows.kproxy_rows import ROWS, Flow, Port, R, Setup, Svc, here, intake_of, node_of, packet_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Flow, Port, R, Setup, Svc, here, intake_of, node_of, packet_of
 from tests.lab.environments import interpreter_with
 
 pytestmark = pytest.mark.lab

@@ -11,7 +11,8 @@ import pytest
 from kproxy.backends.nftables.apply import NftablesBackend
 from linux import netns, process
 from linux.nft.socket import NftSocket
-from tests.flows.kproxy_rows import ROWS, Setup, intake_of, node_of
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_values import Setup, intake_of, node_of
 
 pytestmark = [
     pytest.mark.lab,

@@ -20,7 +20,8 @@ from linux import netns, process
 from linux.iptables.run import Iptables
 from linux.nft.socket import NftSocket
 from linux.nft.values import Content, Table
-from tests.flows.kproxy_rows import AFFINITY, node_of, services_of, slices_of
+from tests.flows.kproxy_setups import AFFINITY
+from tests.flows.kproxy_values import node_of, services_of, slices_of
 from tests.unit.kproxy.fake_api import FakeApi
 
 pytestmark = [

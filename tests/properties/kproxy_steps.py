@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from kproxy.intake import Intake
 from kproxy.policy import Place
 from kube.objects import key_of
-from tests.flows.kproxy_rows import (
+from tests.flows.kproxy_values import (
     LB,
     ME,
     NODE,

@@ -22,7 +22,7 @@ from linux.nft.batch import (
 )
 from linux.nft.trace import trace
 from linux.nft.values import Chain, Content, Element, Set
-from tests.flows.kproxy_rows import EXT, LB, NODE, POD, VIP, VIP2, XIP
+from tests.flows.kproxy_values import EXT, LB, NODE, POD, VIP, VIP2, XIP
 from tests.properties.kproxy_steps import IPS, NODE_RULES, STEPS, Step, empty_intake, take
 
 

@@ -12,7 +12,7 @@ from kproxy.forwarding import Forward, ServicePortName
 from kproxy.metrics.catalogue import ProxyMetrics
 from kube.client import Client
 from kube.objects import EndpointSlice, Node, Service, ServiceCIDR
-from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of
+from tests.flows.kproxy_values import Setup, Svc, away, here, services_of, slices_of
 from tests.unit.kproxy.fake_api import FakeApi, FakeBackend
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")

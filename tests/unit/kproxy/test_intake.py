@@ -5,7 +5,7 @@ from kproxy.intake import Intake
 from kproxy.metrics.without_local import without_local_endpoints
 from kproxy.policy import Place
 from kube.objects import EndpointSlice, Service, key_of
-from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of
+from tests.flows.kproxy_values import Setup, Svc, away, here, services_of, slices_of
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")
 

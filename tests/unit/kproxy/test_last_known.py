@@ -15,7 +15,7 @@ from kproxy.metrics.catalogue import ProxyMetrics
 from kube.client import Client
 from kube.objects import Node, ServiceCIDR
 from kube.objects.value import Object
-from tests.flows.kproxy_rows import Setup, Svc, away, here, services_of, slices_of
+from tests.flows.kproxy_values import Setup, Svc, away, here, services_of, slices_of
 from tests.unit.kproxy.fake_api import FakeApi, FakeBackend
 
 _NODE = msgspec.convert(

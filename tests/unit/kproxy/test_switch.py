@@ -12,7 +12,7 @@ from kproxy.drive import Proxy
 from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.switch_drive import Switch, needs_restart
 from kube.client import Client
-from tests.flows.kproxy_rows import Setup, Svc, here, services_of, slices_of
+from tests.flows.kproxy_values import Setup, Svc, here, services_of, slices_of
 from tests.unit.kproxy.fake_api import FakeApi, FakeBackend
 
 _FILE = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"

@@ -13,19 +13,9 @@ from kproxy.forwarding import ServicePortName
 from kproxy.node import LocalCIDR, NodeRules
 from linux.iptables.restore import Edit, Saved, document
 from linux.iptables.rules import DROP, Jump, Rule
-from tests.flows.kproxy_rows import (
-    AFFINITY,
-    EXTERNAL_LOCAL,
-    RANGED,
-    ROWS,
-    A,
-    R,
-    Setup,
-    Svc,
-    away,
-    here,
-    intake_of,
-)
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_setups import AFFINITY, EXTERNAL_LOCAL, RANGED
+from tests.flows.kproxy_values import A, R, Setup, Svc, away, here, intake_of
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")
 _NODE = NodeRules(family=4, detector=LocalCIDR("10.0.0.0/8"), local_addresses=("192.168.0.2",))

@@ -15,21 +15,9 @@ from kproxy.forwarding import ServicePortName
 from kproxy.node import IpvsRules, LocalCIDR, NodeRules
 from kproxy.walk import Packet
 from linux.iptables.rules import render
-from tests.flows.kproxy_rows import (
-    AFFINITY,
-    EXTERNAL_LOCAL,
-    LB,
-    LB2,
-    RANGED,
-    RANGED_WITHOUT_NODE,
-    ROWS,
-    VIP,
-    Port,
-    Setup,
-    Svc,
-    away,
-    intake_of,
-)
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_setups import AFFINITY, EXTERNAL_LOCAL, RANGED, RANGED_WITHOUT_NODE
+from tests.flows.kproxy_values import LB, LB2, VIP, Port, Setup, Svc, away, intake_of
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")
 _UDP = ServicePortName("ns", "svc", "p", "UDP")

@@ -18,7 +18,8 @@ from linux.nft.batch import (
     FlushChain,
 )
 from linux.nft.values import Chain, Content, Hook
-from tests.flows.kproxy_rows import AFFINITY, ONE_LOCAL, Setup, Svc, away, here, intake_of, node_of
+from tests.flows.kproxy_setups import AFFINITY, ONE_LOCAL
+from tests.flows.kproxy_values import Setup, Svc, away, here, intake_of, node_of
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")
 _NODE = node_of(ONE_LOCAL, 4)

@@ -6,18 +6,9 @@ from hypothesis import strategies as st
 from kproxy.backends.userspace.plan import Key, Plan, Route, is_inside, routes
 from kproxy.forwarding import ServicePortName
 from kproxy.node import LocalCIDR, NodeRules
-from tests.flows.kproxy_rows import (
-    EXTERNAL_LOCAL,
-    NODE_PORT_ANYWHERE,
-    ROWS,
-    SAME_ADDRESS,
-    TWO,
-    Setup,
-    Svc,
-    away,
-    intake_of,
-    node_of,
-)
+from tests.flows.kproxy_rows import ROWS
+from tests.flows.kproxy_setups import EXTERNAL_LOCAL, NODE_PORT_ANYWHERE, SAME_ADDRESS, TWO
+from tests.flows.kproxy_values import Setup, Svc, away, intake_of, node_of
 
 _NODE = node_of(TWO, 4)
 _SETUPS = list(dict.fromkeys(flow.setup for flow in ROWS))

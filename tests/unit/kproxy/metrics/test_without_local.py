@@ -4,15 +4,14 @@ import pytest
 
 from kproxy.forwarding import ServicePortName
 from kproxy.metrics.without_local import WithoutLocal
-from tests.flows.kproxy_rows import (
+from tests.flows.kproxy_setups import (
     EXTERNAL_LOCAL,
     EXTERNAL_LOCAL_EMPTY,
     EXTERNAL_LOCAL_NONE_HERE,
     INTERNAL_LOCAL,
     INTERNAL_LOCAL_NONE_HERE,
-    Setup,
-    intake_of,
 )
+from tests.flows.kproxy_values import Setup, intake_of
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")
 
