@@ -32,7 +32,7 @@ def template() -> dict:
     container = {
         "name": "c",
         "image": "podnet/toolbox",
-        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 30},
         "ports": [{"containerPort": 8080}],
     }
     spec = {"containers": [container], "terminationGracePeriodSeconds": 1}
