@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from kube.apiserver.access.authentication import Authenticator, parse_token_file
 from kube.apiserver.access.authorizers import authorizers
+from kube.apiserver.access.bootstrap_tokens import BootstrapTokens
 from kube.apiserver.access.bound_tokens import BoundTokens
 from kube.apiserver.access.tokens import TokenSigner
 from kube.apiserver.aggregation.availability_drive import Availability
@@ -163,9 +164,8 @@ async def serving(
             extension_calls=extension_calls,
         )
         server = ApiServer(api)
-        front = serve.Front(
-            server, Authenticator(tokens, api.tokens), node_tls, api.clock, extension_calls.tls
-        )
+        authenticator = Authenticator(tokens, api.tokens, BootstrapTokens(api.cache))
+        front = serve.Front(server, authenticator, node_tls, api.clock, extension_calls.tls)
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))
         await listener.start(listening, tls)

@@ -5,7 +5,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -23,6 +22,14 @@ pytestmark = [
 ]
 _PATIENCE_S = 90.0
 _BOOTSTRAPPERS = "system:bootstrappers"
+_TOKEN_ID, _TOKEN_SECRET = "abcdef", "0123456789abcdef"
+_TOKEN = f"""
+apiVersion: v1
+kind: Secret
+metadata: {{name: bootstrap-token-{_TOKEN_ID}, namespace: kube-system}}
+type: bootstrap.kubernetes.io/token
+stringData: {{token-id: {_TOKEN_ID}, token-secret: {_TOKEN_SECRET}, usage-bootstrap-authentication: "true"}}
+"""
 _SERVER = "https://127.0.0.1:{port}"
 
 
@@ -90,10 +97,8 @@ def _until(ask: Callable[[], str], what: str) -> str:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Kcore]:
-    tokens = tmp_path / "tokens"
-    tokens.write_text(f'let-me-in,bootstrap,1,"{_BOOTSTRAPPERS}"\n')
-    options: tuple[Any, ...] = ("--authorization-mode", "Node,RBAC", "--fsync", "normal")
-    made = Kcore(tmp_path / "kcore", *options, "--token-auth-file", str(tokens), command="all")
+    options = ("--authorization-mode", "Node,RBAC", "--fsync", "normal")
+    made = Kcore(tmp_path / "kcore", *options, command="all")
     made.start()
     yield made
     made.end()
@@ -131,8 +136,9 @@ def test_certificates_are_approved_signed_and_good(server: Kcore, tmp_path: Path
         "--kubeconfig=/dev/null",
         f"--server={_SERVER.format(port=server.port)}",
         f"--certificate-authority={server.folder / 'pki' / 'ca.crt'}",
-        "--token=let-me-in",
+        f"--token={_TOKEN_ID}.{_TOKEN_SECRET}",
     )
+    kubectl(admin, "create", "-f", "-", given=_TOKEN)
     manifest = node.manifest("kubernetes.io/kube-apiserver-client-kubelet")
     kubectl(*kubelet, "create", "--validate=false", "-f", "-", given=manifest)
     assert node.who_am_i(certificate("n9")) == 'system:node:n9 ["system:nodes","system:authenticated"]'

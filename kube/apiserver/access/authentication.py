@@ -1,4 +1,4 @@
-"""Who a request comes from: a client certificate, a bearer token of the file, a ServiceAccount's token."""
+"""Who a request comes from: a client certificate, or a bearer token of the file, of a ServiceAccount, of a joining node."""
 
 import csv
 import hashlib
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.apiserver import status
+from kube.apiserver.access.bootstrap_tokens import BootstrapTokens
 from kube.apiserver.access.bound_tokens import AUTHENTICATED, CREDENTIAL_ID, BoundTokens
 from kube.apiserver.access.tokens import TokenError
 from kube.apiserver.requests.request import User
@@ -41,9 +42,15 @@ def parse_token_file(text: str) -> dict[str, User]:
 class Authenticator:
     """Certificates are checked by TLS before; tokens are checked here."""
 
-    def __init__(self, tokens: Mapping[str, User], bound: BoundTokens | None) -> None:
+    def __init__(
+        self,
+        tokens: Mapping[str, User],
+        bound: BoundTokens | None,
+        bootstrap: BootstrapTokens | None = None,
+    ) -> None:
         self._tokens = tokens
         self._bound = bound
+        self._bootstrap = bootstrap
 
     def authenticate(self, peer: User | None, headers: Mapping[str, str], now: float) -> User | None:
         """None for a caller without credentials; StatusError 401 for one whose token is no good."""
@@ -52,6 +59,8 @@ class Authenticator:
             return peer
         token = token.strip()
         known = self._tokens.get(token)
+        if known is None and self._bootstrap is not None:
+            known = self._bootstrap.user_of(token, now)
         if known is not None:
             return known
         if self._bound is not None and token.count(".") == 2:
