@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 from msgspec.structs import replace
 
 from dns.corefile.blocks import Line
+from dns.handlers import rewrite_edns
 from dns.handlers.request import Request, Response, Result, Serve, failed, once, then
+from dns.handlers.rewrite_edns import EdnsRule, Undo
 from dns.handlers.rewrite_rules import (
     AnswerRule,
     BadRule,
-    EdnsRule,
+    FieldRule,
     NameRule,
     Rule,
     change_answer,
@@ -20,10 +20,8 @@ from dns.handlers.rewrite_rules import (
     rewritten_name,
 )
 from dns.handlers.site import Site
-from dns.wire import names, numbers
-from dns.wire.query import Edns, Query
-
-_VARIABLE = re.compile(r"\{(qname|qtype|client_ip|client_port|protocol|server_ip|server_port)\}")
+from dns.wire import names
+from dns.wire.query import Query
 
 
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -58,32 +56,33 @@ class Change(msgspec.Struct, frozen=True):
     query: Query
     answers: tuple[AnswerRule, ...] = ()
     matched: bool = False
-    per_client: bool = False
+    options: tuple[Undo, ...] | None = None  # None where no rule is about options
 
 
 def apply_rules(rules: tuple[Rule, ...], request: Request) -> Change:
     """Raises BadName when a rule makes a name that cannot be."""
-    query, answers, matched, per_client = request.query, (), False, False
-    found: tuple[AnswerRule, ...] = answers
+    query, matched = request.query, False
+    answers: tuple[AnswerRule, ...] = ()
+    options: tuple[Undo, ...] | None = None
     for rule in rules:
-        changed = _apply(rule, query, request)
-        if changed is None:
-            continue
-        matched = True
-        query, more = changed
-        found = (*more, *found)
-        per_client = per_client or isinstance(rule, EdnsRule)
-        if not rule.go_on:
+        if isinstance(rule, EdnsRule):
+            query, undo, fits = rewrite_edns.apply_rule(rule, query, request)
+            options = (*undo, *(options or ()))
+        else:
+            changed = _apply(rule, query)
+            fits = changed is not None
+            if changed is not None:
+                query, more = changed
+                answers = (*more, *answers)
+        matched = matched or fits
+        if fits and not rule.go_on:
             break
-    return Change(query, found, matched, per_client)
+    return Change(query, answers, matched, options)
 
 
-def _apply(rule: Rule, query: Query, request: Request) -> tuple[Query, tuple[AnswerRule, ...]] | None:
-    match rule:
-        case NameRule():
-            return _apply_name(rule, query)
-        case EdnsRule():
-            return replace(query, edns=_with_option(rule, query.edns, request), repeatable=False), ()
+def _apply(rule: NameRule | FieldRule, query: Query) -> tuple[Query, tuple[AnswerRule, ...]] | None:
+    if isinstance(rule, NameRule):
+        return _apply_name(rule, query)
     if rule.field == "type":
         if query.kind != rule.number_from:
             return None
@@ -109,72 +108,24 @@ def _apply_name(rule: NameRule, query: Query) -> tuple[Query, tuple[AnswerRule, 
     return replace(query, name=new, lower=new.lower(), question=b""), answers
 
 
-def _with_option(rule: EdnsRule, edns: Edns | None, request: Request) -> Edns | None:
-    """The OPT record with the rule's option set, appended, replaced or removed."""
-    options = edns.options if edns is not None else ()
-    has = any(code == rule.code for code, _ in options)
-    if rule.action == "unset":
-        rest = tuple(option for option in options if option[0] != rule.code)
-        return replace(edns, options=rest) if edns is not None else None
-    if (rule.action == "append" and has) or (rule.action == "replace" and not has):
-        return edns
-    value = _option_value(rule, request)
-    rest = tuple(option for option in options if option[0] != rule.code)
-    if edns is None:
-        return Edns(4096, options=((rule.code, value),))
-    return replace(edns, options=(*rest, (rule.code, value)))
-
-
-def _option_value(rule: EdnsRule, request: Request) -> bytes:
-    if rule.code == numbers.CLIENT_SUBNET:
-        return _subnet(rule, request.client)
-    found = _VARIABLE.fullmatch(rule.text)
-    if found is None:
-        return bytes.fromhex(rule.text[2:]) if rule.text.startswith("0x") else rule.text.encode()
-    query = request.query
-    values = {
-        "qname": query.name.encode(),
-        "qtype": query.kind.to_bytes(2, "big"),
-        "client_ip": _packed(request.client),
-        "client_port": request.client_port.to_bytes(2, "big"),
-        "protocol": request.proto.encode(),
-        "server_ip": _packed(request.local or "127.0.0.1"),
-        "server_port": int(request.server.rpartition(":")[2] or 53).to_bytes(2, "big"),
-    }
-    return values[found.group(1)]
-
-
-def _packed(ip: str) -> bytes:
-    from ipaddress import ip_address
-
-    return ip_address(ip.partition("%")[0]).packed
-
-
-def _subnet(rule: EdnsRule, client: str) -> bytes:
-    """RFC 7871: family, source prefix, scope 0, address cut to the prefix."""
-    from ipaddress import ip_network
-
-    bits = rule.prefix_v6 if ":" in client else rule.prefix_v4
-    network = ip_network(f"{client}/{bits}", strict=False)
-    head = (2 if network.version == 6 else 1).to_bytes(2, "big") + bytes((bits, 0))
-    return head + network.network_address.packed[: (bits + 7) // 8]
-
-
 def build(rules: tuple[Rule, ...], site: Site, following: Serve) -> Serve:
     site.any_class = site.any_class or any(getattr(rule, "field", "") == "class" for rule in rules)
+    codes = frozenset(rule.code for rule in rules if isinstance(rule, EdnsRule))
 
     def serve(request: Request) -> Result:
         try:
             change = apply_rules(rules, request)
         except names.BadName as problem:
             return failed("rewrite", f"invalid name after rewrite: {problem}")
-        if not change.matched:
+        if not change.matched and change.options is None:
             return following(request)
 
         def back(response: Response) -> Response:
             for rule in change.answers:
                 response = change_answer(rule, response)
-            return once(response) if change.per_client else response
+            if change.options is None:
+                return response
+            return once(rewrite_edns.undone(response, change.query.edns, codes, change.options))
 
         return then(following(replace(request, query=change.query)), back)
 

@@ -9,7 +9,9 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from dns.handlers import rewrite_edns
 from dns.handlers.request import Response
+from dns.handlers.rewrite_edns import EdnsRule
 from dns.wire import names, numbers
 from dns.wire.records import Named, Record
 
@@ -56,15 +58,6 @@ class FieldRule(msgspec.Struct, frozen=True):
     new: str = ""
 
 
-class EdnsRule(msgspec.Struct, frozen=True):
-    go_on: bool
-    action: str  # set, append, replace, unset
-    code: int
-    text: str = ""
-    prefix_v4: int = 0
-    prefix_v6: int = 0
-
-
 Rule: TypeAlias = NameRule | FieldRule | EdnsRule
 
 
@@ -94,6 +87,13 @@ def make_rule(words: list[str]) -> Rule:
             raise BadRule("answer must follow a name rule")
         case other:
             raise BadRule(f"{other!r} is none of name, type, class, ttl, rcode, cname, edns0")
+
+
+def _edns_rule(go_on: bool, rest: list[str]) -> EdnsRule:
+    try:
+        return rewrite_edns.make_rule(go_on, rest)
+    except rewrite_edns.BadEdnsRule as problem:
+        raise BadRule(str(problem)) from None
 
 
 def _pattern(text: str, replacement: str = "") -> re.Pattern[str]:
@@ -129,6 +129,8 @@ def _name_rule(go_on: bool, rest: list[str]) -> NameRule:
     if len(words) > 2 and words[0].lower() not in MATCHES and words[2].lower() != "answer":
         raise BadRule(f"{words[2]!r} is not understood behind FROM and TO")
     old, new = words[0], words[1]
+    if len(words) == 3:
+        raise BadRule(f"{words[2]!r} is not enough behind FROM and TO")
     answers, auto = _answer_rules(words[2:])
     if match == "regex":
         new = names.absolute(new.lower())
@@ -177,7 +179,9 @@ def _number_rule(go_on: bool, field: str, rest: list[str]) -> FieldRule:
 def _ttl_rule(go_on: bool, rest: list[str]) -> FieldRule:
     match, words = _matching(rest, 2)
     low, dash, high = words[1].partition("-")
-    if not (low or high) or not (low + high).isdigit():
+    if len(words) > 2:
+        raise BadRule(f"{words[2]!r} is one word too many")
+    if not (low or high) or not (low + high).isdigit() or max(int(low or 0), int(high or 0)) >= 1 << 32:
         raise BadRule(f"{words[1]!r} is neither seconds nor a range such as 30-300")
     least = int(low or 0)
     most = int(high) if high else (2**31 - 1 if dash else least)
@@ -189,6 +193,8 @@ def _ttl_rule(go_on: bool, rest: list[str]) -> FieldRule:
 
 def _rcode_rule(go_on: bool, rest: list[str]) -> FieldRule:
     match, words = _matching(rest, 3)
+    if len(words) > 3:
+        raise BadRule(f"{words[3]!r} is one word too many")
     codes = []
     for word in words[1:3]:
         if word.isdigit():
@@ -212,35 +218,6 @@ def _cname_rule(go_on: bool, rest: list[str]) -> FieldRule:
     pattern = _pattern(words[0], new) if match == "regex" else None
     old = words[0] if match == "regex" else _dotted(match, words[0])
     return FieldRule(go_on, "cname", answers=(AnswerRule(f"cname-{match}", old, new, pattern=pattern),))
-
-
-def _edns_rule(go_on: bool, rest: list[str]) -> EdnsRule:
-    if len(rest) < 2 or rest[1].lower() not in {"set", "append", "replace", "unset"}:
-        raise BadRule("edns0 takes local, nsid or subnet and then set, append, replace or unset")
-    kind, action = rest[0].lower(), rest[1].lower()
-    if kind == "nsid":
-        return EdnsRule(go_on, action, numbers.NSID)
-    if kind == "subnet" and action == "unset":
-        return EdnsRule(go_on, action, numbers.CLIENT_SUBNET)
-    if kind == "subnet":
-        if len(rest) != 4 or not rest[2].isdigit() or not rest[3].isdigit():
-            raise BadRule("subnet takes two prefix lengths, for IPv4 and IPv6")
-        if int(rest[2]) > 32 or int(rest[3]) > 128:
-            raise BadRule("a prefix is at most 32 bits for IPv4 and 128 for IPv6")
-        return EdnsRule(go_on, action, numbers.CLIENT_SUBNET, "", int(rest[2]), int(rest[3]))
-    if kind != "local" or len(rest) < (3 if action == "unset" else 4):
-        raise BadRule("edns0 local takes a code and a value")
-    try:
-        code = int(rest[2], 0)
-    except ValueError:
-        raise BadRule(f"{rest[2]!r} is no option code such as 0xffee") from None
-    text = rest[3] if len(rest) > 3 else ""
-    if text.startswith("0x"):
-        try:
-            bytes.fromhex(text[2:])
-        except ValueError:
-            raise BadRule(f"{text!r} is no hexadecimal text") from None
-    return EdnsRule(go_on, action, code, text)
 
 
 def rewritten_name(rule: NameRule | FieldRule, lower: str) -> str | None:
