@@ -143,6 +143,12 @@ class Host:
     def check(self, conf, path, result, **options):
         return self.call("CHECK", {**conf, "prevResult": result}, path, **options)
 
+    def refused(self, conf, path, **options):
+        """What ADD fails with."""
+        with pytest.raises(PluginFailed) as caught:
+            self.add(conf, path, **options)
+        return caught.value
+
     def dying(self, verb, conf, path, step, *, kill=True, **options):
         """Dies (or fails) at the step; the exit status, negative for the signal, 0 if there is no such step."""
         text = DYING.format(root=str(ROOT), step=step, kill=kill, launcher=f"{self.bin_dir}/{conf['type']}")
@@ -165,6 +171,10 @@ class Host:
         if check and done.returncode:
             pytest.fail(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
         return done.stdout if check else done
+
+    def ping(self, path, address, *, wait_s=20):
+        """Whether the address answers a container."""
+        return self.sh("ping", "-c1", f"-W{wait_s}", address, inside=path, check=False).returncode == 0
 
     def rtnl(self, path=None):
         """A socket of the host's namespace or of a container's."""

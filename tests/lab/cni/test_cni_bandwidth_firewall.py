@@ -189,10 +189,6 @@ def firewall(host, result, backend="iptables", *, version="1.0.0", **more):
     return host.conf("firewall", subnets=(), version=version, prevResult=result, backend=backend, **more)
 
 
-def ping(host, path, address, *, wait_s=20):
-    return host.sh("ping", "-c1", f"-W{wait_s}", address, inside=path, check=False).returncode == 0
-
-
 def test_accepting_through_a_forward_policy_of_drop(host, world, attach):
     path, result = attach()
     for program in ("iptables", "ip6tables"):
@@ -200,12 +196,12 @@ def test_accepting_through_a_forward_policy_of_drop(host, world, attach):
     with host.rtnl(world) as rtnl:
         rtnl.add_route("10.77.0.0/24", via="192.0.2.1")
         rtnl.add_route("fd00:77::/64", via="2001:db8::1")
-    assert not ping(host, path, "192.0.2.9", wait_s=1)
+    assert not host.ping(path, "192.0.2.9", wait_s=1)
     conf = firewall(host, result)
     assert host.add(conf, path) == result
-    assert ping(host, path, "192.0.2.9")
-    assert ping(host, path, "2001:db8::9")
-    assert not ping(host, world, "10.77.0.2", wait_s=1)
+    assert host.ping(path, "192.0.2.9")
+    assert host.ping(path, "2001:db8::9")
+    assert not host.ping(world, "10.77.0.2", wait_s=1)
     host.check(conf, path, result)
     text = host.sh("iptables-save", "-t", "filter")
     assert '-A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD' in text
@@ -214,7 +210,7 @@ def test_accepting_through_a_forward_policy_of_drop(host, world, attach):
     host.delete(conf, path)
     host.delete(conf, path)
     assert "10.77.0.2" not in host.sh("iptables-save", "-t", "filter")
-    assert not ping(host, path, "192.0.2.9", wait_s=1)
+    assert not host.ping(path, "192.0.2.9", wait_s=1)
 
 
 def test_delete_by_record_alone(host, attach):
@@ -246,12 +242,12 @@ def test_the_nftables_table_prints(host, attach):
 def test_bridges_are_kept_apart(host, attach, backend):
     (first, one), (second, two) = attach(), attach()
     other, three = attach("cni1", ("10.78.0.0/24",))
-    assert ping(host, first, "10.78.0.2")
+    assert host.ping(first, "10.78.0.2")
     for path, result in ((first, one), (second, two), (other, three)):
         host.add(firewall(host, result, backend, ingressPolicy="same-bridge"), path)
-    assert ping(host, first, "10.77.0.3")
-    assert not ping(host, first, "10.78.0.2", wait_s=1)
-    assert not ping(host, other, "10.77.0.2", wait_s=1)
+    assert host.ping(first, "10.77.0.3")
+    assert not host.ping(first, "10.78.0.2", wait_s=1)
+    assert not host.ping(other, "10.77.0.2", wait_s=1)
 
 
 @pytest.mark.parametrize("backend", ["iptables", "nftables"])
@@ -262,7 +258,7 @@ def test_containers_are_kept_apart(host, attach, backend):
     host.sh("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=1")
     for path, result in ((first, one), (second, two)):
         host.add(firewall(host, result, backend, ingressPolicy="isolated"), path)
-    assert not ping(host, first, "10.77.0.3", wait_s=1)
+    assert not host.ping(first, "10.77.0.3", wait_s=1)
 
 
 def test_firewall_gc(host, attach):

@@ -8,10 +8,6 @@ import pytest
 pytestmark = pytest.mark.lab
 
 
-def ping(host, path, address):
-    return host.sh("ping", "-c1", "-W20", address, inside=path, check=False).returncode == 0
-
-
 def test_ptp_in_both_families(host):
     conf = host.conf("ptp")
     first, second = host.container(), host.container()
@@ -19,7 +15,7 @@ def test_ptp_in_both_families(host):
     assert len(one["interfaces"]) == 2
     assert [ip["interface"] for ip in one["ips"]] == [1, 1]
     for address in ("10.77.0.1", "fd00:77::1", "10.77.0.3", "fd00:77::3"):
-        assert ping(host, first, address), address
+        assert host.ping(first, address), address
     host.check(conf, first, one)
     host.check(conf, second, two)
     with host.rtnl(first) as rtnl:
