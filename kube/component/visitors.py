@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kube.component.health import Answer
+from kube.identity import AUTHENTICATED, subject_of
 
 MASTERS = "system:masters"
 JSON = "application/json"
@@ -20,13 +21,9 @@ ANONYMOUS = Visitor("system:anonymous", ("system:unauthenticated",))
 
 
 def from_certificate(certificate: Mapping[str, Any] | None) -> Visitor | None:
-    """CN is the user, each O a group; `certificate` is what ssl's getpeercert() returns."""
-    pairs = [pair for row in (certificate or {}).get("subject", ()) for pair in row]
-    names = [value for field, value in pairs if field == "commonName"]
-    if not names:
-        return None
-    groups = tuple(value for field, value in pairs if field == "organizationName")
-    return Visitor(names[0], (*groups, "system:authenticated"))
+    """CN is the user, each O a group; None where nobody is named."""
+    name, groups = subject_of(certificate)
+    return Visitor(name, (*groups, AUTHENTICATED)) if name else None
 
 
 def bearer_of(headers: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kube.identity import AUTHENTICATED, subject_of
 from nodeagent.server.routes import Plain, Route, SystemLogs
 
 MASTERS = "system:masters"
@@ -39,11 +40,9 @@ class Peer(NamedTuple):
 
 
 def peer_of(certificate: Mapping[str, Any] | None) -> Peer:
-    """CN is the user, each O a group; `certificate` is what ssl's getpeercert() returns."""
-    pairs = [pair for row in (certificate or {}).get("subject", ()) for pair in row]
-    names = [value for field, value in pairs if field == "commonName"]
-    groups = tuple(value for field, value in pairs if field == "organizationName")
-    return Peer(names[0] if names else "", (*groups, "system:authenticated"))
+    """CN is the user, each O a group."""
+    name, groups = subject_of(certificate)
+    return Peer(name, (*groups, AUTHENTICATED))
 
 
 def needed(node: str, method: str, route: Route | None) -> tuple[dict[str, str], ...]:

@@ -11,19 +11,18 @@ from kube.apiserver.access.bootstrap_tokens import BootstrapTokens
 from kube.apiserver.access.bound_tokens import AUTHENTICATED, CREDENTIAL_ID, BoundTokens
 from kube.apiserver.access.tokens import TokenError
 from kube.apiserver.requests.request import User
+from kube.identity import subject_of
 
 
 def user_of_certificate(certificate: Mapping[str, Any] | None, der: bytes | None = None) -> User | None:
     """CN is the user, each O a group; `certificate` and `der` are what ssl's getpeercert() returns."""
     if not certificate:
         return None
-    pairs = [pair for row in certificate.get("subject", ()) for pair in row]
-    names = [value for field, value in pairs if field == "commonName"]
-    groups = tuple(value for field, value in pairs if field == "organizationName")
-    if not names:
+    name, groups = subject_of(certificate)
+    if not name:
         return None
     extra = {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)} if der else {}
-    return User(names[0], (*groups, AUTHENTICATED), "", extra)
+    return User(name, (*groups, AUTHENTICATED), "", extra)
 
 
 def parse_token_file(text: str) -> dict[str, User]:
