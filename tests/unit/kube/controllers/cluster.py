@@ -70,13 +70,6 @@ class Disorder:
             if left == 0:
                 return
 
-    async def revive(self) -> None:
-        """It was only silent: its pods still run, and it says so."""
-        self.alive = True
-        await self._report()
-        for pod, status in list(self._running.values()):
-            await self._write(pod, status)
-
     async def close(self) -> None:
         await self._inner.close()
 
