@@ -14,6 +14,7 @@ from kube.apiserver.requests.request import Object, Request
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _ACCEPTED = ("application/json", "application/yaml", PROTOBUF)
 _MAX_EXPANDED = 200_000  # values of one YAML document, aliases written out
+_SUMMARY_BYTES = 30
 _DECODER = msgspec.json.Decoder()
 
 
@@ -21,13 +22,13 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def parse(request: Request) -> Any:
-    """The body as JSON values; StatusError 400, 413, 415."""
+def parse(request: Request, kind: str = "") -> Any:
+    """The body, of a kind if one is expected, as JSON values; StatusError 400, 413, 415."""
     if len(request.body) > MAX_BYTES:
         raise status.too_large_entity(MAX_BYTES)
     match media_type(request):
         case "" | "application/json":
-            return parse_json(request.body)
+            return parse_json(request.body, kind)
         case "application/yaml":
             return parse_yaml(request.body)
         case media if media == PROTOBUF:
@@ -39,13 +40,37 @@ def parse(request: Request) -> Any:
             raise status.unsupported_media_type(_ACCEPTED)
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, kind: str = "") -> Any:
     try:
         found = _DECODER.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+        why = f"couldn't get version/kind; json parse error: {_json_fault(body, error)}"
+        if kind:
+            why = f"the object provided is unrecognized (must be of type {kind}): {why} ({_summary(body)})"
+        raise status.bad_request(why) from error
     check_depth(found, body)
     return found
+
+
+def _json_fault(body: bytes, error: Exception) -> str:
+    """What is wrong, as Go says it where that is simple."""
+    text = body.lstrip(b" \t\r\n")
+    if not text or "truncated" in str(error):
+        return "unexpected end of JSON input"
+    first = text.decode("utf-8", "replace")[0]
+    if first not in '{["-0123456789tfn':
+        shown = "\\'" if first == "'" else first
+        return f"invalid character '{shown}' looking for beginning of value"
+    return str(error)
+
+
+def _summary(body: bytes) -> str:
+    """The beginning of a body, in hex where it is not even the beginning of an object."""
+    if not body:
+        return "<empty>"
+    start = body[:_SUMMARY_BYTES]
+    shown = start.decode("utf-8", "replace") if body[:1] == b"{" else start.hex()
+    return shown + (" ..." if len(body) > _SUMMARY_BYTES else "")
 
 
 def parse_yaml(body: bytes) -> Any:
@@ -111,7 +136,7 @@ def doubled_yaml_keys(body: bytes, obj: Any) -> list[str]:
 
 def typed_object(request: Request, api_version: str, kind: str) -> tuple[Object, list[str]]:
     """The object, of the expected apiVersion and kind (filled in when absent), and its doubled fields."""
-    obj = parse(request)
+    obj = parse(request, kind)
     if not isinstance(obj, dict):
         raise status.bad_request(
             f"the object provided is unrecognized (must be of type {kind}): it is not an object"

@@ -20,6 +20,7 @@ NOTHING: Mapping[str, str] = {}
 MAP = {"name": "a", "kind": "configmaps"}
 NO_METHOD = "the server does not allow this method on the requested resource"
 UNKNOWN_FORMAT = "the body of the request was in an unknown format - accepted media types include: "
+UNRECOGNIZED = "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: "
 
 
 class Row(NamedTuple):
@@ -109,7 +110,19 @@ ROWS = (
         },
         {"metadata": {}},
     ),
-    Row("half a body", "POST", MAPS, 400, "BadRequest", "couldn't get version/kind; json parse error: ", None, b'{"a":'),
+    *(
+        Row(name, "POST", MAPS, 400, "BadRequest", f"{UNRECOGNIZED}{why}", None, body)
+        for name, body, why in (
+            ("half a body", b'{"a":', 'unexpected end of JSON input ({"a":)'),
+            ("no body", b"", "unexpected end of JSON input (<empty>)"),
+            (
+                "YAML sent as JSON",
+                b"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n",
+                "invalid character 'a' looking for beginning of value "
+                "(61706956657273696f6e3a2076310a6b696e643a20436f6e6669674d6170 ...)",
+            ),
+        )
+    ),
     Row(
         "an unknown field, strictly",
         "POST",
