@@ -1,11 +1,13 @@
-"""When a test of the lab fails, what the daemons it rests on have said is shown with it: it may not fail again."""
+"""What lab tests share. When one fails, what the daemons it rests on have said is shown with it: it may not fail again."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from linux import netns, process
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.last_words_disk import last_words
 
@@ -44,3 +46,23 @@ def _said_of(value: object) -> Iterator[tuple[str, str]]:
                 yield f"Log {log.name}", "\n".join(log.read_text(errors="replace").splitlines()[-_LINES:])
     except Exception as error:
         yield "No logs", repr(error)
+
+
+@pytest.fixture(scope="session")
+def vxlan(request: pytest.FixtureRequest) -> None:
+    """For tests that need the kernel's driver."""
+    fd = netns.create()
+    try:
+        done = netns.run_in(
+            fd,
+            lambda: process.run(
+                ["ip", "link", "add", "v0", "type", "vxlan", "id", "1", "dstport", "4789"], check=False
+            ),
+        )
+    finally:
+        os.close(fd)
+    if done.code:
+        text = f"the kernel's vxlan driver (CONFIG_VXLAN) is missing on this machine: {done.stderr.strip()}"
+        if request.config.getoption("--require-kernel"):
+            pytest.fail(text)
+        pytest.skip(text)
