@@ -14,6 +14,7 @@ from dns.corefile.tokens import CorefileError
 from dns.handlers import HANDLERS, Handler, load
 from dns.handlers.request import Request, Response, Serve, failed
 from dns.handlers.site import Site, World
+from dns.handlers.tls import Options as TlsOptions
 from dns.relay import Lane, lane_of, lanes_of
 from dns.server import Chain, Router
 from dns.shortcut import Shortcut, shortcut_of
@@ -59,7 +60,7 @@ class Configuration(msgspec.Struct, frozen=True):
     routers: Mapping[Place, Router]
     world: World
     text: str
-    tls: Mapping[Place, tuple[str, ...]]
+    tls: Mapping[Place, TlsOptions]
 
 
 def parse(
@@ -110,7 +111,7 @@ def assemble(
 ) -> Configuration:
     """Build all handlers. `addresses_of` turns a word of `bind` (an address or an interface) into addresses."""
     chains: dict[Place, dict[str, Chain]] = {}
-    tls: dict[Place, tuple[str, ...]] = {}
+    tls: dict[Place, TlsOptions] = {}
     lanes: dict[Place, dict[str, Lane | None]] = {}
     sites: dict[Place, list[tuple[list[str], Site]]] = {}
     strict = False
@@ -136,9 +137,10 @@ def assemble(
                 lane = lane_of(key.zone, place.text, site.handlers, site.relay, world.rng)
                 lanes.setdefault(place, {})[key.zone] = lane
                 if key.transport == "tls":
-                    tls[place] = one.options("tls") or ()
-                    if not tls[place]:
+                    found = one.options("tls")
+                    if found is None:
                         raise CorefileError("a tls:// zone needs `tls CERTIFICATE KEY`", one.block.token)
+                    tls[place] = msgspec.structs.replace(found, files=tuple(map(site.path, found.files)))
     routers = {
         place: Router(
             place.text,

@@ -247,7 +247,8 @@ class ServerProcess:
         if place.transport == "tls":
             from dns.tcp.tls_disk import server_context
 
-            tls = server_context(configuration.tls[place])
+            options = configuration.tls[place]
+            tls = server_context(options.files, options.client_auth)
         udp = None
         try:
             datagram_sock, stream_sock = open_pair(place)
@@ -258,6 +259,7 @@ class ServerProcess:
                 streams,
                 self._crowd,
                 idle_s=configuration.world.stream_idle_s,
+                questions=configuration.world.stream_questions,
                 tls=tls,
             )
         except OSError as problem:

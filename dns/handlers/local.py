@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dns.corefile.blocks import Line
 from dns.handlers.request import Lifetime, Request, Response, Result, Serve
-from dns.handlers.site import Site, one_line, unknown_option
+from dns.handlers.site import Site, no_args, one_line, one_word, unknown_option
 from dns.wire import names, numbers, records
 
 TTL_S = 604_800
@@ -14,11 +14,14 @@ ZONES = ("localhost.", "0.in-addr.arpa.", "127.in-addr.arpa.", "255.in-addr.arpa
 def parse(lines: tuple[Line, ...], zones: tuple[str, ...]) -> bool:
     """Whether `localhost.` as the first label counts too."""
     line = one_line(lines)
+    no_args(line)
     prefix = True
     for option in line.body:
-        if option.name.text != "disable_localhost_prefix":
+        if option.name.text != "localhost_prefix":
             raise unknown_option("local", option)
-        prefix = False
+        if one_word(option) not in {"on", "off"}:
+            raise option.error(f"localhost_prefix is on or off, found {option.words[0]!r}")
+        prefix = option.words[0] == "on"
     return prefix
 
 

@@ -67,6 +67,7 @@ class World(msgspec.Struct):
     )  # before the ports open
     clusters: list[tuple[ZoneOptions, ClusterZone]] = msgspec.field(default_factory=list)
     stream_idle_s: float = 10.0
+    stream_questions: int = 0  # of one connection; 0: as many as the client likes
     collectors: list[Callable[[], None]] = msgspec.field(default_factory=list)  # before metrics are read
     cleanup: list[Callable[[], None]] = msgspec.field(default_factory=list)  # when the process ends
     notices: list[str] = msgspec.field(default_factory=list)  # said once at start

@@ -49,18 +49,26 @@ async def serve_tcp(
     crowd: Crowd,
     *,
     idle_s: float = IDLE_S,
+    questions: int = 0,
     tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
+    """`questions`: after so many on one connection it is closed; 0: never."""
     loop = asyncio.get_running_loop()
     return await loop.create_server(
-        lambda: Connection(responder, crowd, idle_s), sock=sock, ssl=tls, backlog=BACKLOG, start_serving=True
+        lambda: Connection(responder, crowd, idle_s, questions),
+        sock=sock,
+        ssl=tls,
+        backlog=BACKLOG,
+        start_serving=True,
     )
 
 
 class Connection(asyncio.Protocol):
     """One client's connection."""
 
-    def __init__(self, responder: Responder, crowd: Crowd, idle_s: float) -> None:
+    def __init__(self, responder: Responder, crowd: Crowd, idle_s: float, questions: int = 0) -> None:
+        self._left = questions or -1  # how many more are taken; below 0: any number
+        self._late = 0  # answers on their way
         self._crowd = crowd
         self._idle_s = idle_s
         self._responder = responder
@@ -107,12 +115,13 @@ class Connection(asyncio.Protocol):
         memo = self._responder.memo
         loop = asyncio.get_running_loop()
         memo.tick(int(loop.time()))
-        while len(buffer) - offset >= 2:
+        while self._left and len(buffer) - offset >= 2:
             length = buffer[offset] << 8 | buffer[offset + 1]
             if len(buffer) - offset - 2 < length:
                 break
             packet = buffer[offset + 2 : offset + 2 + length]
             offset += 2 + length
+            self._left -= 1
             entry = memo.lasting.get(packet[2:]) or memo.passing.get(packet[2:])
             answer: bytes | None
             if entry is not None:
@@ -122,6 +131,7 @@ class Connection(asyncio.Protocol):
                 answer = self._responder.short_answer(packet[:2], packet[2:], from_ipv6=self._from_ipv6)
                 if answer is None:
                     answer = self._responder.respond(packet, *self._client, self._send, self._local)
+                    self._late += answer is None
             if answer is not None:
                 out += (len(answer).to_bytes(2, "big"), answer)
         self._buffer = buffer[offset:]
@@ -132,10 +142,18 @@ class Connection(asyncio.Protocol):
         if out and self._transport is not None:
             self._transport.write(b"".join(out))
         self._wait()
+        self._close_if_done()
 
     def _send(self, answer: bytes) -> None:
         if self._transport is not None:
             self._transport.write(len(answer).to_bytes(2, "big") + answer)
+        self._late -= 1
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        """What was asked is answered, and no more is taken."""
+        if not self._left and self._late <= 0:
+            self.close()
 
     def _wait(self) -> None:
         """Close a connection that says nothing for a while."""

@@ -144,12 +144,29 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return certificate_file, key_file
 
 
+def asked_over_tls(port: int, context: ssl.SSLContext) -> bytes:
+    """The answer to one question; empty when the server does not take this client."""
+    packet = encode.question(1, "who.example.", numbers.A)
+    with (
+        socket.create_connection(("127.0.0.1", port), 60) as raw,
+        context.wrap_socket(raw, server_hostname="dns.test") as sock,
+    ):
+        try:
+            sock.sendall(len(packet).to_bytes(2, "big") + packet)
+            with sock.makefile("rb") as stream:
+                return stream.read(int.from_bytes(stream.read(2), "big"))
+        except OSError:
+            return b""
+
+
 def test_dns_over_tls_towards_clients_and_upstreams(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
-    plain, secure = free_port(), free_port()
+    plain, secure, closed = free_port(), free_port(), free_port()
     corefile = tmp_path / "Corefile"
     corefile.write_text(
         f"tls://.:{secure} {{\n bind 127.0.0.1\n tls {certificate[0]} {certificate[1]}\n"
         ' template IN A {\n  answer "{{ .Name }} 9 IN A 192.0.2.44"\n }\n}\n'
+        f"tls://.:{closed} {{\n bind 127.0.0.1\n tls {certificate[0]} {certificate[1]} {certificate[0]} {{\n"
+        "  client_auth require_and_verify\n }\n whoami\n}\n"
         f".:{plain} {{\n bind 127.0.0.1\n forward . tls://127.0.0.1:{secure} {{\n"
         f"  tls {certificate[0]}\n  tls_servername dns.test\n }}\n}}\n"
     )
@@ -167,6 +184,9 @@ def test_dns_over_tls_towards_clients_and_upstreams(tmp_path: Path, certificate:
             replies = [message.decode(stream.read(int.from_bytes(stream.read(2), "big"))) for _ in range(2)]
             stream.close()
         assert [records.text_of(reply.answer[0]) for reply in replies] == ["192.0.2.44"] * 2
+        assert asked_over_tls(closed, context) == b""  # without a certificate of its own
+        context.load_cert_chain(*certificate)
+        assert message.decode(asked_over_tls(closed, context)).additional
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is missing")

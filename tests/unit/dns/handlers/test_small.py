@@ -126,6 +126,18 @@ def test_local_names(name: str, kind: str, expected: list[str]) -> None:
     assert texts(server("local").ask(name, kind)) == expected
 
 
+def test_localhost_in_front_may_be_left_to_others() -> None:
+    found = server("local {\n localhost_prefix off\n }\n whoami")
+    assert found.ask("localhost.example.").additional  # of whoami
+    assert texts(found.ask("x.localhost.")) == ["127.0.0.1"]
+
+
+def test_limits_of_connections() -> None:
+    found = server("timeouts {\n read 5\n idle 20s\n maxtcpqueries 128\n }\n whoami").configuration.world
+    assert (found.stream_idle_s, found.stream_questions) == (20.0, 128)
+    assert server("timeouts {\n maxtcpqueries -1\n }").configuration.world.stream_questions == 0
+
+
 def test_loadbalance_changes_the_order_of_addresses_and_puts_aliases_first() -> None:
     found = server(f"loadbalance\n {KUBERNETES}")
     orders = {tuple(texts(found.ask(f"hdls1.{T}"))) for _ in range(40)}
@@ -179,6 +191,13 @@ def test_ready_names_what_is_waited_for() -> None:
         ),
         ("cache {\n serve_stale 1h immediate 4294967296s\n }", "below 2"),
         ("erratic {\n drop 1 2\n }", "drop takes a number"),
+        ("timeouts", "takes a block"),
+        ("timeouts {\n maxtcpqueries 0\n }", "from 1, or -1"),
+        ("timeouts {\n idle 25h\n }", "from 1s to 24h"),
+        ("tls a b {\n client_auth maybe\n }", "client_auth is one of"),
+        ("tls a b {\n client_auth require\n }", "needs a CA"),
+        ("local example.org", "takes no argument"),
+        ("local {\n localhost_prefix perhaps\n }", "on or off"),
         ("acl {\n allow maybe\n }", "type or net must stand in front"),
         ("acl {\n perhaps\n }", "the action is one of"),
         ("bufsize 100", "range"),

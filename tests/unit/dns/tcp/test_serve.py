@@ -48,7 +48,13 @@ async def is_closed(reader: asyncio.StreamReader) -> bool:
 Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
-def run(steps: Callable[[Open], Awaitable[Any]], *, crowd: Crowd | None = None, idle_s: float = 10.0) -> Any:
+def run(
+    steps: Callable[[Open], Awaitable[Any]],
+    *,
+    crowd: Crowd | None = None,
+    idle_s: float = 10.0,
+    questions: int = 0,
+) -> Any:
     async def main() -> Any:
         local = LocalServer(COREFILE, example_cluster())
         responder = Responder(
@@ -61,7 +67,9 @@ def run(steps: Callable[[Open], Awaitable[Any]], *, crowd: Crowd | None = None, 
         )
         sock = open_tcp("127.0.0.1", 0)
         port = sock.getsockname()[1]
-        server = await serve_tcp(sock, responder, Crowd() if crowd is None else crowd, idle_s=idle_s)
+        server = await serve_tcp(
+            sock, responder, Crowd() if crowd is None else crowd, idle_s=idle_s, questions=questions
+        )
         writers: list[asyncio.StreamWriter] = []
 
         async def open_one() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -215,3 +223,13 @@ def test_a_client_that_does_not_read_is_not_read_from() -> None:
         return sent
 
     assert run(steps) < 100_000_000
+
+
+def test_a_connection_may_ask_no_more_than_it_is_let() -> None:
+    async def steps(open_one: Open) -> None:
+        reader, writer = await open_one()
+        writer.write(question(1) + question(2) + question(3))
+        assert [(await reply_of(reader)).packet_id for _ in range(2)] == [1, 2]
+        assert await is_closed(reader)
+
+    run(steps, questions=2)
