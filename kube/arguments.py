@@ -219,3 +219,9 @@ def _add_loops(parser: argparse.ArgumentParser) -> None:
         help="a KubeSchedulerConfiguration: weights, bin packing, name, back-off",
     )
     add("--profile", choices=("default", "lab"), default="default", help="timings; lab waits for nothing")
+    add(
+        "--node-monitor-grace-period",
+        type=float,
+        metavar="SECONDS",
+        help="of a node's silence until it counts as dead (50; 2 in the lab)",
+    )

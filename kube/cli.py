@@ -218,6 +218,7 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         disabled_admission=_plugins(arguments.disable_admission_plugins),
         signing_pair=_signing_pair(arguments),
         signing_duration_s=arguments.cluster_signing_duration,
+        node_grace_s=arguments.node_monitor_grace_period,
         client_ca_file=getattr(arguments, "client_ca_file", ""),
         serving_pair=(
             getattr(arguments, "tls_cert_file", ""),

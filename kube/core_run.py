@@ -58,6 +58,7 @@ class Plan(NamedTuple):
     serving_pair: tuple[str, str] = ("", "")  # certificate, key; "": one is made
     signing_pair: tuple[str, str] = ("", "")  # the CA's, for CertificateSigningRequests; "": none are signed
     signing_duration_s: float = 365 * 24 * 3600.0
+    node_grace_s: float | None = None  # the profile's
 
 
 def run(plan: Plan, pki: Pki | None, listener: socket.socket | None) -> None:
@@ -247,8 +248,10 @@ async def _loop(
     from kube.controllers.drive import run as run_controllers
     from kube.controllers.options import ControllerOptions
 
+    profile = ControllerOptions.named(plan.profile)
     options = msgspec.structs.replace(
-        ControllerOptions.named(plan.profile),
+        profile,
+        node_monitor_grace_s=plan.node_grace_s or profile.node_monitor_grace_s,
         cluster_cidrs=plan.cluster_cidrs,
         node_cidr_mask_size_ipv4=plan.mask_sizes[0],
         node_cidr_mask_size_ipv6=plan.mask_sizes[1],

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from netns_fixtures.topology import FAMILIES, WAYS, LabError
+from netns_fixtures.topology import FAMILIES, NODE_GRACE_S, WAYS, LabError
 
 _EXAMPLES = """examples:
   klab up --nodes 3                          a cluster of three nodes, named podnet
@@ -132,6 +132,13 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ip-family", choices=FAMILIES, default="dual")
     parser.add_argument(
+        "--node-grace",
+        type=float,
+        default=NODE_GRACE_S,
+        metavar="SECONDS",
+        help="of a node's silence until it counts as dead (default: %(default)s)",
+    )
+    parser.add_argument(
         "--timeout", type=float, default=120, metavar="SECONDS", help="for all Nodes to be Ready"
     )
 
@@ -149,6 +156,7 @@ def _up(options: argparse.Namespace) -> int:
         say=_say,
         uplink=options.uplink,
         ways=options.network,
+        node_grace_s=options.node_grace,
         keep_on_failure=options.keep_on_failure,
     )
     _say("")

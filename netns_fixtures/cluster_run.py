@@ -33,8 +33,11 @@ class Cluster:
         proxy_mode: str = "nftables",
         ways: Ways = "routes",
         timeout_s: float = 180,
+        node_grace_s: float = 5,
     ) -> Iterator["Cluster"]:
-        """All Nodes Ready inside the context, nothing left after it."""
+        """All Nodes Ready inside the context, nothing left after it. A node may be silent longer than in klab's labs: a
+        machine short of CPU keeps some renewals of its Lease back.
+        """
         lab = up_run.bring_up(
             name,
             node_count=node_count,
@@ -42,6 +45,7 @@ class Cluster:
             proxy_mode=proxy_mode,
             ways=ways,
             timeout_s=timeout_s,
+            node_grace_s=node_grace_s,
             say=lambda _text: None,
         )
         folder = Folder(name)

@@ -27,6 +27,7 @@ def hub_commands(lab: Lab, folder: Folder, bin_dir: str) -> tuple[Command, ...]:
         *("--load-balancer-pool", ",".join(lab.load_balancer_pool)),
         *("--ingress-address", ",".join(lab.hub.addresses)),
         *("--profile", "lab"),
+        *("--node-monitor-grace-period", str(lab.node_grace_s)),
         *("--fsync", "normal"),
         *("--authorization-mode", "Node,RBAC"),
     )
@@ -56,7 +57,7 @@ def node_commands(lab: Lab, node: Member, folder: Folder, bin_dir: str) -> tuple
         *("--hide", str(folder.root)),
         *("--pull-netns", str(folder.host_netns)),
         *("--network", "vxlan" if lab.ways == "vxlan" else "none"),
-        *("--lease-duration-s", "2"),  # renewed each 0.5 s: the lab profile takes a node for dead after 5 s
+        *("--lease-duration-s", "2"),  # renewed each 0.5 s
         *("--pod-manifest-path", "/etc/podnet/manifests"),
         *("--pod-max-pids", "4096"),
     )

@@ -24,6 +24,7 @@ API_ADDRESSES = ("10.96.0.1", "fd00:10:96::1")
 API_PORT = 6443
 KNODE_PORT = 10250
 MAX_NODES = 100
+NODE_GRACE_S = 2.0  # the lab profile's of kube.controllers.options
 
 _HUB, _HOST, _FIRST_NODE = 1, 2, 11
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -51,6 +52,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     host_addresses: tuple[str, ...]
     host_link: str
     uplink: bool = False
+    node_grace_s: float = NODE_GRACE_S  # of a node's silence until it counts as dead
     ways: Ways = (
         "routes"  # from pods to those of other nodes: routed by the fabric, or tunnelled by the nodes
     )
@@ -104,6 +106,7 @@ def plan_lab(
     taken: Iterable[Network],
     uplink: bool = False,
     ways: Ways = "routes",
+    node_grace_s: float = NODE_GRACE_S,
 ) -> Lab:
     """A lab on the first underlay subnet that overlaps nothing in `taken`."""
     if not _NAME.fullmatch(name):
@@ -133,6 +136,7 @@ def plan_lab(
         host_link=host_link_name(name),
         uplink=uplink,
         ways=ways,
+        node_grace_s=node_grace_s,
     )
 
 

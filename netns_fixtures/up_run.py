@@ -25,7 +25,7 @@ from netns_fixtures import (
 )
 from netns_fixtures.fabric_plan import is_ready
 from netns_fixtures.lab_disk import Folder
-from netns_fixtures.topology import API_PORT, Family, Lab, LabError, Network, Ways, plan_lab
+from netns_fixtures.topology import API_PORT, NODE_GRACE_S, Family, Lab, LabError, Network, Ways, plan_lab
 from nodeagent.overlay.rights import RIGHTS, path_of
 
 Say = Callable[[str], None]
@@ -42,6 +42,7 @@ def bring_up(
     say: Say,
     uplink: bool = False,
     ways: Ways = "routes",
+    node_grace_s: float = NODE_GRACE_S,
     keep_on_failure: bool = False,
 ) -> Lab:
     """The lab with all Nodes Ready. A failed start is taken down again, after its reason was found."""
@@ -56,6 +57,7 @@ def bring_up(
             taken=_with_labs(taken),
             uplink=uplink,
             ways=ways,
+            node_grace_s=node_grace_s,
         )
         folder.create(lab)
     try:

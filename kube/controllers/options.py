@@ -59,7 +59,7 @@ class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             endpoint_batch_s=0.02,
             node_monitor_period_s=0.5,
-            node_monitor_grace_s=5.0,  # ten missed renewals: a machine short of CPU loses some
+            node_monitor_grace_s=2.0,
             node_startup_grace_s=10.0,
             node_eviction_rate_per_s=10.0,
             node_secondary_eviction_rate_per_s=10.0,

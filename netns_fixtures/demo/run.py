@@ -24,6 +24,7 @@ def demo(options: argparse.Namespace) -> int:
             family=options.ip_family,
             proxy_mode=options.proxy_mode,
             ways=options.network,
+            node_grace_s=options.node_grace,
             timeout_s=options.timeout,
             say=status.update,
         )

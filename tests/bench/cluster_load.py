@@ -17,6 +17,7 @@ from kube.objects import Deployment, Pod, decode
 from kube.watch import Informer, running
 from netns_fixtures import members_run
 from netns_fixtures.cluster_run import Cluster
+from netns_fixtures.topology import NODE_GRACE_S
 from tests.bench import scheduling
 from tests.bench.spread import spread
 
@@ -31,7 +32,7 @@ def measure() -> dict[str, object]:
     figures: dict[str, object] = {
         f"scheduling_{count}_nodes": scheduling.measure(count) for count in NODE_COUNTS
     }
-    with Cluster.up(f"bench-{os.getpid()}", node_count=3) as cluster:
+    with Cluster.up(f"bench-{os.getpid()}", node_count=3, node_grace_s=NODE_GRACE_S) as cluster:
         figures["deployment_100_replicas_ready_s"] = spread(
             [asyncio.run(_rollout(cluster, REPLICAS)) for _ in range(ROUNDS)]
         )
