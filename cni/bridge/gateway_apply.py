@@ -21,7 +21,7 @@ _LINK_LOCAL_PREFIX = 64
 
 def ensure_bridge(host: Rtnl, conf: BridgeConf, host_name: str) -> tuple[int | None, Link]:
     """The MTU for the veth pair (None: the kernel's own) and the bridge, up."""
-    mtu = plan.auto_mtu(_uplink_mtus(host)) if conf.mtu == 0 else conf.mtu
+    mtu = _auto_mtu(host) if conf.mtu == 0 else conf.mtu
     link = host.link(conf.bridge)
     if link is None:
         link = _create(host, conf, plan.first_bridge_mac(conf, host_name), mtu)
@@ -32,6 +32,12 @@ def ensure_bridge(host: Rtnl, conf: BridgeConf, host_name: str) -> tuple[int | N
     if conf.promisc and not link.promisc:
         host.set_link(link.ifindex, promisc=True)
     return mtu, link
+
+
+def _auto_mtu(host: Rtnl) -> int | None:
+    from cni.bridge.uplinks_apply import uplink_mtus
+
+    return plan.auto_mtu(uplink_mtus(host, host.links()).values())
 
 
 def _create(host: Rtnl, conf: BridgeConf, mac: str, mtu: int | None) -> Link:
@@ -67,17 +73,6 @@ def _add_link_local(host: Rtnl, bridge: Link) -> None:
         host.add_address(bridge.ifindex, plan.link_local(bridge.mac).text, _LINK_LOCAL_PREFIX, nodad=True)
     except OSError:
         return  # there by now, or a host without IPv6
-
-
-def _uplink_mtus(host: Rtnl) -> list[int]:
-    """MTUs of the interfaces that default routes leave by."""
-    indexes = {
-        index
-        for route in host.routes()
-        if route.dst in ("0.0.0.0/0", "::/0")
-        for index in ([route.oif] if route.oif else [hop for _, hop in route.hops])
-    }
-    return [link.mtu for link in host.links() if link.ifindex in indexes]
 
 
 def ensure_gateways(

@@ -6,7 +6,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from errno import ENOBUFS
 
 from cni.daemon.news import interesting, is_damage
@@ -41,7 +41,8 @@ class Watch:
         self._stopping = threading.Event()
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._route = NetlinkSocket(NETLINK_ROUTE, groups=_ROUTE_GROUPS)
-        news_filter.attach(self._route, interesting())
+        self._mtus: Mapping[int, int] = {}
+        news_filter.attach(self._route, interesting(()))
         self._nft = NetlinkSocket(NETLINK_NETFILTER, groups=(_NFT_GROUP,))
         self._thread = threading.Thread(target=self._run, name="cni-watch", daemon=True)
 
@@ -72,6 +73,12 @@ class Watch:
                 again = self._guarded(self._heal) is True
                 settle_s = min(max(_SETTLE_S, _REST * (time.monotonic() - began_s)), _SETTLE_MAX_S)
 
+    def follow(self, mtus: Mapping[int, int]) -> None:
+        """Another MTU of one of these interfaces than the one said here is news too; for `heal` to call."""
+        if mtus.keys() != self._mtus.keys():
+            news_filter.attach(self._route, interesting(mtus))
+        self._mtus = mtus
+
     def _guarded(self, step: Callable[[], object]) -> object:
         try:
             return step()
@@ -96,4 +103,4 @@ class Watch:
             return error.errno == ENOBUFS  # news were lost: look at everything
         if item is self._nft:
             return any(message.type in _NFT_DELETIONS for message in messages)
-        return any(is_damage(message.type, message) for message in messages)
+        return any(is_damage(message.type, message, self._mtus) for message in messages)

@@ -6,7 +6,7 @@ For instance after `ip link del cni0`, `nft flush ruleset`, or a firewall's relo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from cni.attachments import disk
@@ -15,6 +15,8 @@ from cni.bridge import config as bridge_config
 from cni.bridge.config import BridgeConf
 from cni.bridge.gateway_apply import ensure_bridge, ensure_gateways
 from cni.call import World
+from cni.daemon import mtu_apply
+from cni.daemon.mtu_apply import Uplinks
 from cni.daemon.requests import call_of
 from cni.firewall import apply as firewall
 from cni.iptables import run as iptables
@@ -38,6 +40,8 @@ class Healed(NamedTuple):
 
     mended: int
     busy: int
+    uplink_mtus: Mapping[int, int]
+    """By interface index: a change of theirs is news."""
 
 
 def heal(world: World) -> Healed:
@@ -48,7 +52,7 @@ def heal(world: World) -> Healed:
         ("portmap", _port_mappings),
         ("firewall", _firewall_rules),
     )
-    results = _bridges(world)
+    results, uplinks = _bridges(world)
     with iptables.Look():
         for plugin, step in steps:
             for found in living(world, plugin):
@@ -56,7 +60,7 @@ def heal(world: World) -> Healed:
                     results.append(_heal_one(world, plugin, step, found))
                 except (CniError, OSError) as error:
                     logger.warning("could not heal", plugin=plugin, container=found.container_id, error=error)
-    return Healed(sum(r for r in results if r is not None), results.count(None))
+    return Healed(sum(r for r in results if r is not None), results.count(None), uplinks.mtus)
 
 
 def _heal_one(world: World, plugin: str, step: Callable[[World, Record], int], found: Record) -> int | None:
@@ -76,26 +80,29 @@ def living(world: World, plugin: str) -> Iterator[Record]:
                 yield found
 
 
-def _bridges(world: World) -> list[int | None]:
+def _bridges(world: World) -> tuple[list[int | None], Uplinks]:
     results: list[int | None] = []
     host_name = os.uname().nodename
     with Rtnl() as host:
         links = {link.name: link for link in host.links()}
+        uplinks = mtu_apply.look(host, links)
 
         def step(world: World, found: Record) -> int:
             call = call_of(found, world)
             conf = bridge_config.parse(call.conf, call.args)
-            return _bridge(host, host_name, conf, found, links)
+            return _bridge(host, host_name, conf, found, links, uplinks.mtu_for(conf))
 
         for found in living(world, "bridge"):
             try:
                 results.append(_heal_one(world, "bridge", step, found))
             except (CniError, OSError) as error:
                 logger.warning("could not heal", bridge=found.facts["bridge"], error=error)
-    return results
+    return results, uplinks
 
 
-def _bridge(host: Rtnl, host_name: str, conf: BridgeConf, found: Record, links: dict[str, Link]) -> int:
+def _bridge(
+    host: Rtnl, host_name: str, conf: BridgeConf, found: Record, links: dict[str, Link], mtu: int | None
+) -> int:
     ips = tuple(IPConfig(text) for text in found.facts["ips"])
     gateways = tuple(parse_cidr(text) for text in found.facts["gateways"])
     layer3 = Addressing(ips, (), gateways)
@@ -116,7 +123,11 @@ def _bridge(host: Rtnl, host_name: str, conf: BridgeConf, found: Record, links: 
         if conf.hairpin or conf.isolated:
             host.set_bridge_port(port.ifindex, hairpin=conf.hairpin or None, isolated=conf.isolated or None)
         mended += 1
-    return mended
+    changed = 0 if mtu is None else mtu_apply.follow(host, found, bridge, port, mtu)
+    if mtu is not None and changed:
+        links[conf.bridge] = bridge._replace(mtu=mtu)
+        logger.info("MTU follows the uplinks'", bridge=conf.bridge, container=found.container_id, mtu=mtu)
+    return mended + changed
 
 
 def _has_gateways(host: Rtnl, bridge: Link, layer3: Addressing) -> bool:

@@ -41,6 +41,8 @@ class Service:
         """True: look again soon."""
         healed = heal_apply.heal(self._world)
         self.daemon.metrics.healed += healed.mended
+        if self._watch is not None:
+            self._watch.follow(healed.uplink_mtus)
         return healed.busy > 0
 
     def _reconcile(self) -> None:

@@ -11,7 +11,7 @@ from cni.spec.addresses import parse_cidr
 from cni.spec.errors import CniError
 from cni.spec.netconf import Attachment
 from cni.undo import Undo
-from cni.veth import plan, removal_apply
+from cni.veth import plan
 from linux.rtnl import Rtnl
 
 TYPE_CHECKING = False
@@ -95,6 +95,8 @@ def delete_host_end(host: Rtnl, call: Call, recorded: str | None) -> None:
         return
     # Without alias it was never finished; with another one its name is ours by a rare chance only.
     if link.alias in ("", plan.alias(call.conf.name, call.container_id, call.ifname)):
+        from cni.veth import removal_apply
+
         removal_apply.delete_link(host, link.ifindex)
 
 

@@ -55,6 +55,10 @@ def load16(offset: int) -> Instruction:
     return Instruction(_LD_H_ABS, offset)
 
 
+def load32(offset: int) -> Instruction:
+    return Instruction(_LD_W_ABS, offset)
+
+
 def find(start: int, kind: int) -> tuple[Instruction, ...]:
     """Where the attribute of this kind begins, in the list of attributes at start; 0 if there is none."""
     return Instruction(_LD_IMM, start), Instruction(_LDX_IMM, kind), Instruction(_LD_W_ABS, _NLATTR)

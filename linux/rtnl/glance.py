@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 else:
     from linux.records import NamedTuple
 
-_SIOCGIFFLAGS, _SIOCGIFMTU, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8913, 0x8921, 0x8927, 0x8933
+_SIOCGIFNAME, _SIOCGIFFLAGS, _SIOCGIFMTU, _SIOCGIFHWADDR, _SIOCGIFINDEX = (
+    0x8910,
+    0x8913,
+    0x8921,
+    0x8927,
+    0x8933,
+)
 _IFREQ = struct.Struct("=16s24x")  # struct ifreq: name, union
 _FLAGS = struct.Struct("=H")
 _INT = struct.Struct("=i")
@@ -52,6 +58,19 @@ def index_of(fd: int, name: str) -> int:
         if error.errno == ENODEV:
             return 0
         raise
+
+
+def exists(fd: int, index: int) -> bool:
+    """Is there a link of this index in the namespace of the socket fd? False from the moment its end begins."""
+    request = bytearray(_IFREQ.size)
+    _INT.pack_into(request, _UNION, index)
+    try:
+        ioctl(fd, _SIOCGIFNAME, request)
+    except OSError as error:
+        if error.errno == ENODEV:
+            return False
+        raise
+    return True
 
 
 def glance(fd: int, name: str) -> Glance | None:

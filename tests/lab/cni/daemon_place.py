@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from tests.patience import until
+
 SOCKET = "/run/podnet/cni.sock"
 TRY_AGAIN_LATER = 11
 ROOT = pathlib.Path(__file__).parents[3]
@@ -109,7 +111,7 @@ class Place:
             finally:
                 os._exit(0)
         listener.close()
-        wait_for(lambda: self.sh("ls", "/run/podnet").find("cni.sock") >= 0)
+        until(lambda: self.sh("ls", "/run/podnet").find("cni.sock") >= 0)
         return pid
 
     def records(self):
@@ -121,11 +123,3 @@ class Place:
     def left_over(self):
         veths = [name for name, link in self.host.links().items() if link.kind == "veth"]
         return veths, self.host.addresses_in_use(), self.records()
-
-
-def wait_for(condition, timeout_s=60.0):
-    give_up_at = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > give_up_at:
-            pytest.fail("it did not happen in time")
-        time.sleep(0.02)

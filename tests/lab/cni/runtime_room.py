@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import tarfile
-import time
 from pathlib import Path
 
 BUSYBOX = "/bin/busybox"
@@ -23,7 +22,6 @@ _OWN_FOLDERS = (
     "/etc/cni",
     "/opt/cni",
 )
-_DEADLINE_S = 120
 
 
 class Room:
@@ -91,15 +89,6 @@ class Room:
 
 
 NOTHING: dict[str, list[str]] = {"links": [], "addresses": [], "results": [], "records": [], "rules": []}
-
-
-def wait_for(done, what: str):
-    """What done() returns as soon as it is true."""
-    give_up_at = time.monotonic() + _DEADLINE_S
-    while not (found := done()):
-        assert time.monotonic() < give_up_at, f"waited in vain for {what}"
-        time.sleep(0.05)
-    return found
 
 
 def _archive(files: dict[str, bytes | str | None]) -> bytes:

@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from tests.lab.cni.daemon_place import ROOT, SOCKET, wait_for
+from tests.lab.cni.daemon_place import ROOT, SOCKET
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 
@@ -144,7 +145,7 @@ def test_a_caller_that_is_killed_leaves_nothing_after_its_del(host, place):
         child.stdout.close()
         child.stderr.close()
         place.delete(conf, path)
-    wait_for(lambda: place.left_over() == ([], [], []))
+    until(lambda: place.left_over() == ([], [], []))
 
 
 def test_every_call_is_in_the_journal(host, place):
@@ -172,7 +173,7 @@ def test_the_bridge_comes_back_with_its_ports(host, place):
     result = place.add(conf, first)
     place.add(conf, second)
     host.sh("ip", "link", "del", "cni0")
-    wait_for(lambda: place.call("CHECK", {**conf, "prevResult": result}, first)[0] == 0)
+    until(lambda: place.call("CHECK", {**conf, "prevResult": result}, first)[0] == 0)
     assert host.sh("ping", "-c1", "-W20", "10.77.0.3", inside=place.seen(first))
 
 
@@ -190,7 +191,7 @@ def test_address_and_forwarding_come_back(host, place, damage):
     conf, path = host.conf(isGateway=True), place.container()
     result = place.add(conf, path)
     host.sh(*damage)
-    wait_for(
+    until(
         lambda: (
             place.call("CHECK", {**conf, "prevResult": result}, path)[0] == 0
             and host.sh("cat", "/proc/sys/net/ipv4/ip_forward") == "1\n"
@@ -218,12 +219,12 @@ def test_rules_come_back_after_a_flush(host, place, backend):
     before = rules()
     assert before
     host.sh("nft", "flush", "ruleset")
-    wait_for(lambda: rules() == before)
+    until(lambda: rules() == before)
     for item in (firewall, portmap):
         place.delete(item, path)
     place.delete(conf, path)
     for _ in range(2):
-        wait_for(lambda: "10.77.0.2" not in host.sh("nft", "list", "ruleset"))
+        until(lambda: "10.77.0.2" not in host.sh("nft", "list", "ruleset"))
         time.sleep(0.3)  # time for the daemon to bring back what it should not
 
 
@@ -237,9 +238,9 @@ def test_an_attachment_whose_namespace_is_gone_is_forgotten(host, place):
     place.add(conf, kept)
     place.sh("ip", "netns", "del", os.path.basename(gone))
     place.daemon()
-    wait_for(lambda: host.addresses_in_use() == ["10.77.0.3", "fd00:77::3"])
-    wait_for(lambda: "10.77.0.2/32" not in host.sh("iptables-save", "-t", "nat"))
-    wait_for(lambda: len(place.records()) == 1)
+    until(lambda: host.addresses_in_use() == ["10.77.0.3", "fd00:77::3"])
+    until(lambda: "10.77.0.2/32" not in host.sh("iptables-save", "-t", "nat"))
+    until(lambda: len(place.records()) == 1)
 
 
 def test_what_an_add_left_that_died_is_forgotten(host, place):
@@ -259,4 +260,4 @@ def test_what_an_add_left_that_died_is_forgotten(host, place):
     with contextlib.suppress(subprocess.TimeoutExpired):
         place.daemons[0].wait(1)
     place.daemon()
-    wait_for(lambda: place.left_over() == ([], [], []))
+    until(lambda: place.left_over() == ([], [], []))

@@ -10,6 +10,10 @@ import time
 
 import pytest
 
+from cni.wait import poll
+from linux import netns
+from linux.rtnl import Rtnl
+
 pytestmark = pytest.mark.lab
 WITHIN_S = 4.0  # 0.2 to 0.7 s where nothing else runs; the periodic look comes every ten
 AT_ALL_S = 90.0
@@ -80,4 +84,29 @@ def test_everything_is_back_at_once(
             time.sleep(0.02)
         took_s.append(time.monotonic() - began_s)
     assert min(took_s) < WITHIN_S, took_s
+    assert place.call("CHECK", {**conf, "prevResult": result}, path)[0] == 0
+
+
+def mtus(host, place, path):
+    """Of the bridge, of the port, of the interface inside."""
+    with netns.enter(host.fd), Rtnl() as rtnl:
+        bridge = rtnl.link("cni0")
+        (port,) = rtnl.links(master=bridge.ifindex)
+    inside = place.sh("nsenter", f"--net={path}", "cat", "/proc/sys/net/ipv6/conf/eth0/mtu")
+    return bridge.mtu, port.mtu, int(inside)
+
+
+def test_pods_follow_the_uplinks_mtu(host, place):
+    """A smaller one, then a larger one."""
+    host.sh("ip", "link", "add", "up0", "mtu", "1480", "type", "veth", "peer", "name", "far0")
+    host.sh("sh", "-c", "ip address add 192.0.2.2/24 dev up0; ip link set far0 up; ip link set up0 up")
+    host.sh("ip", "route", "add", "default", "via", "192.0.2.1")
+    place.daemon()
+    path = place.container()
+    conf = host.conf(isGateway=True, mtu="auto")
+    result = place.add(conf, path)
+    assert mtus(host, place, path) == (1480, 1480, 1480)
+    for mtu in (1400, 1460):
+        host.sh("ip", "link", "set", "up0", "mtu", str(mtu))
+        assert poll(lambda wanted=mtu: mtus(host, place, path) == (wanted,) * 3, AT_ALL_S)
     assert place.call("CHECK", {**conf, "prevResult": result}, path)[0] == 0

@@ -10,7 +10,8 @@ import pytest
 
 from tests.lab.cni.conftest import ROOT, Server
 from tests.lab.cni.cri_client import Cri
-from tests.lab.cni.runtime_room import BUSYBOX, NOTHING, Room, oci_archive, root_file_system, wait_for
+from tests.lab.cni.runtime_room import BUSYBOX, NOTHING, Room, oci_archive, root_file_system
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 
@@ -103,7 +104,7 @@ def test_podman(room, podman):
         *("run", "-d", "--name", "client", "--network", "blue", "--ip", "10.99.1.77", "--mac-address", mac),
         *("box", "/bin/sleep", "600"),
     )
-    wait_for(lambda: fetch(room, "http://127.0.0.1:8080/") == "here\n", "the page on the host's port")
+    until(lambda: fetch(room, "http://127.0.0.1:8080/") == "here\n", "the page on the host's port")
     assert f"link/ether {mac}" in podman("exec", "client", "/bin/ip", "addr")
     assert "inet 10.99.1.77/24" in podman("exec", "client", "/bin/ip", "addr")
     for address in ("10.99.1.2", "[fd00:99:1::2]"):
@@ -116,7 +117,7 @@ def test_podman(room, podman):
     assert "10.99.2.2" not in podman("exec", "client", "/bin/ip", "addr")
 
     podman("restart", "--time", "0", "web")
-    wait_for(lambda: fetch(room, "http://127.0.0.1:8080/") == "here\n", "the page after the restart")
+    until(lambda: fetch(room, "http://127.0.0.1:8080/") == "here\n", "the page after the restart")
 
     podman("rm", "--force", "--time", "0", "web", "client")
     assert room.left_over() == NOTHING
@@ -149,7 +150,7 @@ class Containerd:
             self.process = subprocess.Popen(
                 self.room.argv("containerd", "-c", str(self.folder / "config.toml")), stdout=log, stderr=log
             )
-        wait_for(lambda: "Server" in self.ctr("version", check=False), "containerd")
+        until(lambda: "Server" in self.ctr("version", check=False), "containerd")
 
     def stop(self):
         self.process.terminate()

@@ -13,14 +13,15 @@ from linux.rtnl import constants as c
 
 _NEWNETCONF, _NEWROUTE = 80, 24
 _UP = c.IFF_UP
+_UPLINKS = {2: 1450, 70_000: 9000}
 
 
-def _link(kind: str, *, flags: int = 0, slave: str = "") -> bytes:
-    header = struct.pack("=BxHiII", 0, 1, 7, flags, 0)
+def _link(kind: str, *, flags: int = 0, slave: str = "", index: int = 7, mtu: int = 1500) -> bytes:
+    header = struct.pack("=BxHiII", 0, 1, index, flags, 0)
     info = attr_str(c.IFLA_INFO_KIND, kind) if kind else b""
     info += attr_str(c.IFLA_INFO_SLAVE_KIND, slave) if slave else b""
     linkinfo = nested(c.IFLA_LINKINFO, info) if info else b""
-    return header + attr_str(c.IFLA_IFNAME, "cni0") + attr_u32(c.IFLA_MTU, 1500) + linkinfo
+    return header + attr_str(c.IFLA_IFNAME, "cni0") + attr_u32(c.IFLA_MTU, mtu) + linkinfo
 
 
 def _address(scope: int) -> bytes:
@@ -49,6 +50,10 @@ NEWS = [
     ("forwarding of all, not told", _NEWNETCONF, _netconf(0xFFFFFFFF, None), False, False),
     ("one interface's forwarding", _NEWNETCONF, _netconf(7, 0), False, False),
     ("a route", _NEWROUTE, b"\0" * 12, False, False),
+    ("an uplink's MTU changes", c.RTM_NEWLINK, _link("", index=2, mtu=1400), True, True),
+    ("another uplink's", c.RTM_NEWLINK, _link("veth", index=70_000, mtu=1450), True, True),
+    ("an uplink changes otherwise", c.RTM_NEWLINK, _link("", index=2, mtu=1450), True, False),
+    ("an uplink goes", c.RTM_DELLINK, _link("", index=2, mtu=1400), True, False),
     ("nearly nothing", c.RTM_NEWLINK, b"", False, False),
 ]
 
@@ -56,8 +61,8 @@ NEWS = [
 def _passes(data: bytes) -> bool:
     sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with sender, receiver:
-        array = ctypes.create_string_buffer(news_filter.encode(interesting()))
-        receiver.setsockopt(1, 26, struct.pack("@HP", len(interesting()), ctypes.addressof(array)))
+        array = ctypes.create_string_buffer(news_filter.encode(interesting(_UPLINKS)))
+        receiver.setsockopt(1, 26, struct.pack("@HP", len(interesting(_UPLINKS)), ctypes.addressof(array)))
         sender.send(data)
         receiver.setblocking(False)
         try:
@@ -74,10 +79,16 @@ def test_what_is_damage_comes_through_and_everyday_news_do_not(kind, payload, pa
     assert _passes(data) is passes
     if payload:
         (message,) = iter_messages(data)
-        assert is_damage(kind, message) is damage
+        assert is_damage(kind, message, _UPLINKS) is damage
 
 
 def test_labels_are_distances():
     items = [news_filter.load16(4), news_filter.Jump(1, equal="end"), news_filter.load8(0)]
     program = news_filter.assemble([*items, news_filter.Label("end"), news_filter.verdict(wanted=True)])
     assert [(item.when_true, item.when_false) for item in program] == [(0, 0), (1, 0), (0, 0), (0, 0)]
+
+
+def test_more_uplinks_than_a_filter_holds_still_make_one():
+    program = interesting(range(1, 1000))
+    assert max(max(item.when_true, item.when_false) for item in program) < 256
+    assert news_filter.encode(program)
