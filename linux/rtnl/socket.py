@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _NEW = NLM_F_CREATE | NLM_F_EXCL
 _UPSERT = NLM_F_CREATE | NLM_F_REPLACE
-_DST_LENGTH_AT = 1  # in struct rtmsg
 _ABSENT = frozenset({ENOENT, ENODEV, ESRCH, ENXIO, EADDRNOTAVAIL})
 
 
@@ -280,28 +279,14 @@ class Rtnl:
             and (oif is None or route.oif == oif or any(hop == oif for _, hop in route.hops))
         ]
 
-    def default_routes(self) -> list[Route]:
-        """Of the main table; the others, of which a router has many thousands, are not even parsed."""
-        found = []
-        for family in (c.AF_INET, c.AF_INET6):
-            payload = messages.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + attr_u32(
-                c.RTA_TABLE, c.RT_TABLE_MAIN
-            )
-            found += self._route_dump(payload, all_of_them=False)
-        return [route for route in found if route.table == c.RT_TABLE_MAIN]
-
-    def _route_dump(self, payload: bytes, *, all_of_them: bool = True) -> list[Route]:
+    def _route_dump(self, payload: bytes) -> list[Route]:
         try:
             answers = self.socket.request(c.RTM_GETROUTE, payload, NLM_F_DUMP)
         except NetlinkError as error:
             if error.errno in (ENOENT, EOPNOTSUPP):  # no such table yet, or no IPv6 in this kernel
                 return []
             raise
-        return [
-            messages.parse_route(m)
-            for m in answers
-            if m.type == c.RTM_NEWROUTE and (all_of_them or not m.payload[_DST_LENGTH_AT])
-        ]
+        return [messages.parse_route(m) for m in answers if m.type == c.RTM_NEWROUTE]
 
     def route_to(self, ip: str) -> Route | None:
         """The route the kernel would take to ip; None if there is none."""

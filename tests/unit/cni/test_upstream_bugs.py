@@ -37,7 +37,7 @@ BUGS = {
     ),
     "the veth pair stays when IPAM fails": (
         "plugins#29",
-        "lab/cni/test_cni_bridge.py::test_an_exhausted_pool",
+        "lab/cni/test_cni_bridge_failures.py::test_an_exhausted_pool",
     ),
     "portmap runs iptables six times a port": (
         "plugins#510 plugins#464 cni#605 aws#2948",
@@ -61,7 +61,7 @@ BUGS = {
     ),
     "the bridge has another address": (
         "podman#12306 cni#306",
-        "lab/cni/test_cni_bridge.py::test_a_bridge_with_another_address",
+        "lab/cni/test_cni_bridge_failures.py::test_a_bridge_with_another_address",
     ),
     "MACs change after the fact": (
         "cni#285 systemd#21185 flatcar#33 plugins#808 cni#1057 ocicni#74",
@@ -70,7 +70,7 @@ BUGS = {
     ),
     "a bridge takes 1023 ports": (
         "weave#3258 flannel#2095 moby#44973",
-        "lab/cni/test_cni_bridge.py::test_status_of_a_full_bridge",
+        "lab/cni/test_cni_bridge_drift.py::test_status_of_a_full_bridge",
     ),
     "IPv6 costs two seconds a pod": (
         "plugins#680 plugins#695 bottlerocket#3878",
