@@ -5,10 +5,8 @@ Without an API server, which a guest would take minutes to start: what knode tel
 
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -21,6 +19,7 @@ from nodeagent.runtime.seccomp import default_filter
 from nodeagent.runtime.spec import DEFAULT_CAPABILITIES, Launch, oci_spec
 from nodeagent.runtime.trial import candidates, choose
 from nodeagent.stats.disk import cgroup_usage
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,
@@ -28,19 +27,9 @@ pytestmark = [
         "PODNET_GUEST" not in os.environ, reason="needs a kernel with cgroup v2 alone: run `make guest`"
     ),
 ]
-T = TypeVar("T")
-_PATIENCE_S = 60.0  # emulated, everything takes its time
 _POD = "/podnet/guest/pod1"
 _POD_LIMITS = Limits(memory_bytes=96 << 20, cpu_shares=512, cpu_quota_us=80_000, pids_max=40)
 _OWN_LIMITS = Limits(memory_bytes=48 << 20, cpu_shares=256, cpu_quota_us=50_000)
-
-
-def until(check: Callable[[], T], what: str) -> T:
-    deadline_s = time.monotonic() + _PATIENCE_S
-    while not (value := check()):
-        assert time.monotonic() < deadline_s, f"not in {_PATIENCE_S} s: {what} (last: {value!r})"
-        time.sleep(0.1)
-    return value
 
 
 class Container:

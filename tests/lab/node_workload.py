@@ -1,24 +1,12 @@
 """Pods for tests of the node agent: made in a namespace of their own, pinned to one node, looked at from outside."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from netns_fixtures.cluster_run import Cluster
-
-T = TypeVar("T")
-PATIENCE_S = 90.0  # only a failure takes so long; a virtual machine may stall for ten seconds
-
-
-def until(check: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
-    """The first true value of `check`; fails with `what` and its last value after the time."""
-    deadline_s = time.monotonic() + timeout_s
-    while not (value := check()):
-        assert time.monotonic() < deadline_s, f"not in {timeout_s} s: {what} (last: {value!r})"
-        time.sleep(0.05)
-    return value
+from tests.patience import until
 
 
 class Workload:

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,22 +20,13 @@ from linux import netns, process
 from linux.rtnl import Rtnl
 from tests.lab.kcore_process import Kcore
 from tests.lab.pod_town import NODE, Place, Town
+from tests.patience import until
 
 T = TypeVar("T")
 KPROXY = Path(__file__).parents[2] / ".venv" / "bin" / "kproxy"
 STORM = Path(__file__).with_name("connection_storm.py")
 NAME = "node"
 ECHO_PORT = 9000
-PATIENCE_S = 90.0
-
-
-def until(check: Callable[[], T], what: str) -> T:
-    """The first true value."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not (value := check()):
-        assert time.monotonic() < give_up_at, f"not in {PATIENCE_S} s: {what}"
-        time.sleep(0.02)
-    return value
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from linux import process
 from linux.process import Completed
 from netns_fixtures.cluster_run import Cluster
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,
@@ -39,13 +40,6 @@ def with_kubeconfig(cluster: Cluster, identity: str, *arguments: str) -> Complet
     path = cluster.folder.kubeconfig_of(identity)
     environment = {**os.environ, "KUBECONFIG": str(path), "HOME": str(cluster.folder.root)}
     return process.run(["kubectl", *arguments], env=environment, check=False, timeout_s=120)
-
-
-def eventually(check: Callable[[], bool], what: str, within_s: float = 90) -> None:
-    deadline = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 # --- roles
@@ -145,9 +139,9 @@ def test_reconcile_and_aggregation(cluster: Cluster, tmp_path: Path) -> None:
     def allowed() -> bool:
         return cluster.kubectl("auth", "can-i", *question, check=False).stdout.strip() == "yes"
 
-    eventually(allowed, "the rule did not reach the role admin")
+    until(allowed, "the rule did not reach the role admin")
     cluster.kubectl("delete", "clusterrole", "driver-reader")
-    eventually(lambda: not allowed(), "the rule stayed in the role admin")
+    until(lambda: not allowed(), "the rule stayed in the role admin")
 
 
 # --- nodes
@@ -266,12 +260,10 @@ def test_a_quota_holds_for_a_deployment_and_gives_back(cluster: Cluster, namespa
     run = ("create", "deployment", "web", "--image=podnet/toolbox", "-n", namespace)
     cluster.kubectl(*run)
     message = "must specify requests.cpu for: toolbox"
-    eventually(
-        lambda: message in cluster.kubectl("get", "events", "-n", namespace).stdout, "no event tells why"
-    )
+    until(lambda: message in cluster.kubectl("get", "events", "-n", namespace).stdout, "no event tells why")
     cluster.kubectl("set", "resources", "deployment/web", "--requests=cpu=100m", "-n", namespace)
     cluster.kubectl("scale", "deployment/web", "--replicas=5", "-n", namespace)
-    eventually(
+    until(
         lambda: used(cluster, namespace) == {"pods": "3", "requests.cpu": "300m"}, "the quota is not used up"
     )
     names = cluster.kubectl("get", "pods", "-n", namespace, "-o", "name").stdout.split()
@@ -279,9 +271,7 @@ def test_a_quota_holds_for_a_deployment_and_gives_back(cluster: Cluster, namespa
     described = cluster.kubectl("describe", "quota", "q", "-n", namespace).stdout
     assert re.search(r"requests.cpu +300m +300m", described)
     cluster.kubectl("scale", "deployment/web", "--replicas=1", "-n", namespace)
-    eventually(
-        lambda: used(cluster, namespace) == {"pods": "1", "requests.cpu": "100m"}, "nothing is given back"
-    )
+    until(lambda: used(cluster, namespace) == {"pods": "1", "requests.cpu": "100m"}, "nothing is given back")
 
 
 def test_a_limit_range_fills_in_and_refuses(cluster: Cluster, namespace: str) -> None:
@@ -340,7 +330,7 @@ def test_a_drain_waits_for_the_budget(cluster: Cluster, namespace: str) -> None:
             assert done.code != 0
             return "Cannot evict pod as it would violate the pod's disruption budget." in done.stderr
 
-        eventually(held_up, "the budget does not hold the drain up")
+        until(held_up, "the budget does not hold the drain up")
         cluster.kubectl(
             "patch", "poddisruptionbudget", "b", "-n", namespace, "-p", '{"spec":{"minAvailable":1}}'
         )
@@ -382,12 +372,12 @@ def test_top(cluster: Cluster, namespace: str) -> None:
         found = re.match(r"burner +(\d+)m +(\d+)Mi", shown)
         return found is not None and int(found[1]) > 100
 
-    eventually(burning, "top pod does not show the burner's CPU")
+    until(burning, "top pod does not show the burner's CPU")
     shown = cluster.kubectl("top", "pod", "-n", namespace, "--containers").stdout
     assert re.search(r"burner +burner +\d+m", shown)
     for node in cluster.lab.nodes:
         row = re.compile(rf"{node.name} +\d+m +\d+% +\d+Mi +\d+%")
-        eventually(
+        until(
             lambda row=row: row.search(cluster.kubectl("top", "node", check=False).stdout) is not None,
             row.pattern,
         )

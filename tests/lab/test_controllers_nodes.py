@@ -11,7 +11,7 @@ import pytest
 
 from netns_fixtures import members_run
 from netns_fixtures.cluster_run import Cluster
-from tests.lab.node_workload import until
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,

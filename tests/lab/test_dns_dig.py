@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from dns.fakes.objects import endpoint, endpoint_slice, example_cluster, service
 from dns.fakes.serve import FakeApi
 from dns.fakes.upstream_serve import FakeUpstream
 from dns.wire import numbers, records
+from tests.patience import until
 from tests.ports import free_port, free_ports
 
 pytestmark = [
@@ -79,7 +80,7 @@ class World:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dns.cli", "-conf", str(self.corefile)], stdout=self.log, stderr=self.log
         )
-        wait_for(lambda: "serving" in self.text(), "kdns did not start")
+        until(lambda: "serving" in self.text(), "kdns did not start")
 
     def write(self, extra: str = "") -> None:
         text = COREFILE.format(api=self.api_url, upstream=self.upstream_address, **self.ports)
@@ -115,13 +116,6 @@ class World:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(60)
         self.loop.close()
-
-
-def wait_for(check: Callable[[], bool], message: object, limit_s: float = 90.0) -> None:
-    end = time.monotonic() + limit_s
-    while not check():
-        assert time.monotonic() < end, message
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +158,9 @@ def test_a_change_of_the_api_is_answered_at_once(world: World) -> None:
     name = "fresh.testns.svc.cluster.local"
     assert world.short(name) == []
     world.put(service("fresh", ["10.0.7.7"]))
-    wait_for(lambda: world.short(name) == ["10.0.7.7"], "the new service is not answered")
+    until(lambda: world.short(name) == ["10.0.7.7"], "the new service is not answered")
     world.put(service("fresh", ["10.0.7.8"]))
-    wait_for(lambda: world.short(name) == ["10.0.7.8"], "the changed service is not answered")
+    until(lambda: world.short(name) == ["10.0.7.8"], "the changed service is not answered")
 
 
 def test_addresses_come_in_changing_order(world: World) -> None:
@@ -179,7 +173,7 @@ def test_a_large_answer_is_cut_over_udp_and_whole_over_tcp(world: World) -> None
     world.put(service("big"))
     world.put(endpoint_slice("big", *(endpoint(f"10.9.{i // 250}.{i % 250 + 1}") for i in range(500))))
     name = "big.testns.svc.cluster.local"
-    wait_for(lambda: len(world.short(name, "+tcp")) == 500, "not all endpoints over TCP")
+    until(lambda: len(world.short(name, "+tcp")) == 500, "not all endpoints over TCP")
     assert "flags: qr aa tc" in world.dig("+ignore", "+norec", name)
     assert len(world.short(name)) == 500  # dig asks again over TCP
 
@@ -227,7 +221,7 @@ def test_a_changed_corefile_is_taken_without_losing_a_query_and_a_bad_one_is_ref
     assert lost == 0
     world.write("broken {\n nonsense\n}\n")
     world.process.send_signal(signal.SIGUSR1)
-    wait_for(lambda: "unknown plugin 'nonsense'" in world.text(), "the mistake is not said")
+    until(lambda: "unknown plugin 'nonsense'" in world.text(), "the mistake is not said")
     assert world.short("svc1.testns.svc.cluster.local") == ["10.0.0.100"]
     world.write()
 
@@ -241,9 +235,7 @@ def test_a_corefile_whose_address_is_taken_leaves_everything_as_it_was(world: Wo
             f"extra.test:{world.ports['port']} {{\n bind 127.0.0.1 ::1\n prometheus {taken}\n whoami\n}}\n"
         )
         world.process.send_signal(signal.SIGUSR1)
-        wait_for(
-            lambda: f"cannot listen on {taken} for prometheus" in world.text(), "the mistake is not said"
-        )
+        until(lambda: f"cannot listen on {taken} for prometheus" in world.text(), "the mistake is not said")
     assert world.short("svc1.testns.svc.cluster.local") == ["10.0.0.100"]
     assert "coredns_reload_failed_total" in world.http("metrics", "/metrics")
     assert world.http("ready", "/ready") == "OK"
@@ -281,7 +273,7 @@ def test_sigterm_answers_on_for_the_lame_duck_then_ends(tmp_path: Path) -> None:
         world = World(folder)
         try:
             world.process.send_signal(signal.SIGTERM)
-            wait_for(lambda world=world: not is_ready(world), "it takes new clients")
+            until(lambda world=world: not is_ready(world), "it takes new clients")
             answered = world.short("svc1.testns.svc.cluster.local")
             still_there = world.process.poll() is None
             assert world.process.wait(60) == 0
@@ -316,7 +308,7 @@ def test_a_wildcard_listener_answers_from_the_address_it_was_asked_at(tmp_path: 
             command = ["dig", f"@{server}", "-p", str(port), "+short", "+tries=1", "+time=20", "a.b"]
             return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
-        wait_for(lambda: ask("127.0.0.1") == "192.0.2.1", "no answer")
+        until(lambda: ask("127.0.0.1") == "192.0.2.1", "no answer")
         assert ask("127.0.0.2") == "192.0.2.1"
         assert ask("::1") == "192.0.2.1"
     finally:

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from netns_fixtures import members_run
 from netns_fixtures.cluster_run import Cluster
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,
@@ -26,13 +27,6 @@ pytestmark = [
 KDNS = str(Path(sys.prefix) / "bin" / "kdns")
 DEPLOY = Path(__file__).parents[2] / "dns" / "deploy"
 LOOKUP = "import socket, sys; print(sorted({one[4][0] for one in socket.getaddrinfo(sys.argv[1], 80)}))"
-
-
-def until(check: Callable[[], bool], what: str, limit_s: float = 120.0) -> None:
-    end = time.monotonic() + limit_s
-    while not check():
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

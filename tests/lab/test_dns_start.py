@@ -9,8 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,19 +19,13 @@ from dns.fakes.objects import example_cluster, namespace, service
 from dns.fakes.serve import FakeApi
 from dns.wire import encode, message, numbers, records
 from linux.process import run
+from tests.patience import until
 from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(shutil.which("dig") is None, reason="dig is missing: apt-get install bind9-dnsutils"),
 ]
-
-
-def wait_for(check: Callable[[], bool], message_: str, limit_s: float = 90.0) -> None:
-    end = time.monotonic() + limit_s
-    while not check():
-        assert time.monotonic() < end, message_
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -42,7 +35,7 @@ def kdns(corefile: Path) -> Iterator[subprocess.Popen[bytes]]:
         [sys.executable, "-m", "dns.cli", "-conf", str(corefile)], stdout=log, stderr=log
     )
     try:
-        wait_for(lambda: b"serving" in (corefile.parent / "kdns.log").read_bytes(), "kdns did not start")
+        until(lambda: b"serving" in (corefile.parent / "kdns.log").read_bytes(), "kdns did not start")
         yield process
     finally:
         process.kill()
@@ -80,8 +73,8 @@ def test_a_start_without_the_api_answers_from_the_last_snapshot(tmp_path: Path) 
     )
     name = "svc1.testns.svc.cluster.local"
     with api(example_cluster(), api_port), kdns(corefile):
-        wait_for(lambda: dig(port, "+short", name) == "10.0.0.100\n", "it never heard of the API")
-        wait_for((tmp_path / "state/zone").exists, "no snapshot was written")
+        until(lambda: dig(port, "+short", name) == "10.0.0.100\n", "it never heard of the API")
+        until((tmp_path / "state/zone").exists, "no snapshot was written")
     with kdns(corefile):  # no API
         text = dig(port, name)
         assert "10.0.0.100" in text
@@ -89,7 +82,7 @@ def test_a_start_without_the_api_answers_from_the_last_snapshot(tmp_path: Path) 
         assert "status: NXDOMAIN" in dig(port, "nosuch.testns.svc.cluster.local")
         others = [namespace("testns"), service("other", ["10.0.0.7"])]
         with api(others, api_port):
-            wait_for(lambda: dig(port, "+short", name) == "", "what the API does not know stays")
+            until(lambda: dig(port, "+short", name) == "", "what the API does not know stays")
             assert dig(port, "+short", "other.testns.svc.cluster.local") == "10.0.0.7\n"
             assert "Stale" not in dig(port, "other.testns.svc.cluster.local")
 
@@ -255,6 +248,6 @@ def test_sigusr1_and_sigterm(tmp_path: Path) -> None:
     with kdns(corefile) as process:
         corefile.write_text(f".:{port} {{\n bind 127.0.0.1\n chaos x\n}}\n")
         process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: '"x"' in dig(port, "+short", "version.bind.", "CH", "TXT"), "not read again")
+        until(lambda: '"x"' in dig(port, "+short", "version.bind.", "CH", "TXT"), "not read again")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0

@@ -10,9 +10,8 @@ import shutil
 import socket
 import ssl
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from kube.ingress.routes import BackendRef, Routes
 from kube.ingress.servers import Servers
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.demo.steps_run import EXAMPLES, MANIFESTS
+from tests.patience import until
 from tests.ports import free_port
 
 pytestmark = [
@@ -48,15 +48,8 @@ def site() -> Iterator[Cluster]:
         cluster.kubectl("apply", *files, "-n", NAMESPACE)
         for name in ("backend", "frontend"):
             cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", NAMESPACE, "--timeout=150s")
-        wait_for(lambda: get(cluster, "/login")[0] == 200)
+        until(lambda: get(cluster, "/login")[0] == 200)
         yield cluster
-
-
-def wait_for(holds: Callable[[], bool], within_s: float = 120) -> None:
-    deadline_s = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline_s, f"not within {within_s} s"
-        time.sleep(0.05)
 
 
 def address(cluster: Cluster) -> str:
@@ -113,7 +106,7 @@ def test_the_users_ingress_serves_front_end_and_back_end(site: Cluster) -> None:
         names.add(f"pod/{get(site, '/api/users')[1].strip()}")
         return names == set(backend_pods(site))
 
-    wait_for(all_have_answered)
+    until(all_have_answered)
     for other in site.lab.hub.addresses:
         assert get(site, "/login", at=other)[0] == 200
 
@@ -121,7 +114,7 @@ def test_the_users_ingress_serves_front_end_and_back_end(site: Cluster) -> None:
 def test_kubectl_shows_the_address_and_the_class(site: Cluster) -> None:
     wanted = ["k8sdemo", "podnet", "*", ",".join(site.lab.hub.addresses)]
     get_it = ("get", "ingress", "k8sdemo", "-n", NAMESPACE, "--no-headers")
-    wait_for(lambda: site.kubectl(*get_it).stdout.split()[:4] == wanted)
+    until(lambda: site.kubectl(*get_it).stdout.split()[:4] == wanted)
 
 
 def test_hosts_wildcards_exact_paths_and_defaults(site: Cluster) -> None:
@@ -132,7 +125,7 @@ def test_hosts_wildcards_exact_paths_and_defaults(site: Cluster) -> None:
         ]
     }
     apply(site, ingress("hosts", **spec))
-    wait_for(lambda: get(site, "/", "shop.example")[1].startswith("backend-"))
+    until(lambda: get(site, "/", "shop.example")[1].startswith("backend-"))
     expected = [
         ("shop.example", "/only", "frontend"),
         ("shop.example", "/only/", "backend"),
@@ -148,13 +141,13 @@ def test_hosts_wildcards_exact_paths_and_defaults(site: Cluster) -> None:
         return [(host, where, get(site, where, host)[1].split("-")[0][:10]) for host, where, _ in expected]
 
     try:  # while a new proxy takes over, the one before may still be given a connection
-        wait_for(lambda: found() == expected)
+        until(lambda: found() == expected)
     except AssertionError:
         assert found() == expected
     apply(site, ingress("hosts", **spec, defaultBackend=path("/")["backend"]))
-    wait_for(lambda: get(site, "/other", "a.wild.example")[1].startswith("backend-"))
+    until(lambda: get(site, "/other", "a.wild.example")[1].startswith("backend-"))
     site.kubectl("delete", "ingress", "hosts", "-n", NAMESPACE)
-    wait_for(lambda: get(site, "/", "shop.example")[1].startswith("frontend-"))
+    until(lambda: get(site, "/", "shop.example")[1].startswith("frontend-"))
 
 
 # --- TLS
@@ -225,8 +218,8 @@ def test_tls_by_name_of_host_and_a_renewed_certificate(site: Cluster) -> None:
     safe = ingress("safe", **spec)
     safe["metadata"]["annotations"] = {"podnet.internal/ssl-redirect": "true"}
     apply(site, safe)
-    wait_for(lambda: shown_certificate(site, "safe.example") == first[0].decode())
-    wait_for(lambda: shown_certificate(site, "else.example") not in ("", first[0].decode()))
+    until(lambda: shown_certificate(site, "safe.example") == first[0].decode())
+    until(lambda: shown_certificate(site, "else.example") not in ("", first[0].decode()))
     context = ssl.create_default_context(cadata=first[0].decode())
     context.check_hostname = False
     with socket.create_connection((address(site), 443), timeout=60) as plain:
@@ -234,11 +227,11 @@ def test_tls_by_name_of_host_and_a_renewed_certificate(site: Cluster) -> None:
             secure.sendall(b"GET / HTTP/1.1\r\nHost: safe.example\r\nConnection: close\r\n\r\n")
             with secure.makefile("rb") as answer:
                 assert b" 200 " in answer.readline()
-    wait_for(lambda: get(site, "/", "safe.example")[0] == 308)
+    until(lambda: get(site, "/", "safe.example")[0] == 308)
     put(*second)
-    wait_for(lambda: shown_certificate(site, "safe.example") == second[0].decode())
+    until(lambda: shown_certificate(site, "safe.example") == second[0].decode())
     put(second[0], first[1])  # a pair that is none: told, and all else is served as before
-    wait_for(lambda: "does not belong" in site.kubectl("describe", "ingress", "safe", "-n", NAMESPACE).stdout)
+    until(lambda: "does not belong" in site.kubectl("describe", "ingress", "safe", "-n", NAMESPACE).stdout)
     assert get(site, "/login")[0] == 200
     site.kubectl("delete", "ingress/safe", "secret/safe", "-n", NAMESPACE)
 
@@ -277,7 +270,7 @@ def test_no_request_is_lost_in_rollouts_and_reloads(site: Cluster) -> None:
     patch = json.dumps({"spec": {"template": {"spec": PATIENT}}})
     site.kubectl("patch", "deployment/backend", "-n", NAMESPACE, "-p", patch)
     site.kubectl(*rollout)
-    wait_for(lambda: len(backend_pods(site)) == 3)
+    until(lambda: len(backend_pods(site)) == 3)
     visitors = [Visitor(site) for _ in range(3)]
     for visitor in visitors:
         visitor.start()
@@ -287,11 +280,11 @@ def test_no_request_is_lost_in_rollouts_and_reloads(site: Cluster) -> None:
         for number in range(3):  # a new backend each: three reloads
             apply(site, ingress("more", rules=[rule(path("/", port=8081 + number), host="more.example")]))
             told = f"has no TCP port {8081 + number}"
-            wait_for(lambda told=told: told in site.kubectl("describe", "ingress", "-n", NAMESPACE).stdout)
+            until(lambda told=told: told in site.kubectl("describe", "ingress", "-n", NAMESPACE).stdout)
         site.kubectl(*rollout)
         site.kubectl("delete", "ingress", "more", "-n", NAMESPACE)
         site.kubectl("scale", "deployment/backend", "--replicas=2", "-n", NAMESPACE)
-        wait_for(lambda: len(backend_pods(site)) == 2)
+        until(lambda: len(backend_pods(site)) == 2)
     finally:
         for visitor in visitors:
             visitor.done.set()
@@ -311,16 +304,16 @@ def test_the_proxy_outlives_the_controller_and_is_taken_over(site: Cluster) -> N
     master = site.exec("hub", ["pgrep", "-o", "-x", "haproxy"]).stdout.strip()
     site.exec("hub", ["kill", "-9", core])
     assert get(site, "/login")[0] == 200
-    wait_for(lambda: site.kubectl("get", "--raw", "/readyz", check=False).code == 0)
+    until(lambda: site.kubectl("get", "--raw", "/readyz", check=False).code == 0)
     apply(site, ingress("after", rules=[rule(path("/"), host="after.example")]))
-    wait_for(lambda: get(site, "/", "after.example")[1].startswith("backend-"))
+    until(lambda: get(site, "/", "after.example")[1].startswith("backend-"))
     assert site.exec("hub", ["pgrep", "-o", "-x", "haproxy"]).stdout.strip() == master
     site.kubectl("delete", "ingress", "after", "-n", NAMESPACE)
 
 
 def test_a_proxy_that_is_killed_comes_back(site: Cluster) -> None:
     site.exec("hub", ["pkill", "-9", "-x", "haproxy"])
-    wait_for(lambda: get(site, "/login")[0] == 200)
+    until(lambda: get(site, "/login")[0] == 200)
 
 
 class Echo(http.server.BaseHTTPRequestHandler):

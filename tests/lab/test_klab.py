@@ -12,7 +12,7 @@ from netns_fixtures import cgroups_apply, members_run, teardown_apply
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.lab_disk import HOME, Folder
 from netns_fixtures.topology import host_link_name
-from tests.lab.node_workload import until
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 KLAB = str(Path(sys.prefix) / "bin" / "klab")

@@ -20,7 +20,8 @@ from kube.objects import ConfigMap, Event, NamespacedName, Node
 from kube.watch import Informer
 from linux import netns, process
 from tests.lab.kube_apiserver import TOKENS, KubeApiserver
-from tests.lab.proxied_node import KPROXY, lone_node, make_service, until
+from tests.lab.proxied_node import KPROXY, lone_node, make_service
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 _NODE, _NODE_IP, _VIP = "n0", "192.168.0.2", "10.96.0.50"

@@ -12,7 +12,8 @@ from kube.client import Client
 from kube.objects import Event
 from linux import process
 from tests.lab.pod_town import Town, town
-from tests.lab.proxied_node import KPROXY, ProxiedNode, Server, make_node, make_service, until
+from tests.lab.proxied_node import KPROXY, ProxiedNode, Server, make_node, make_service
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,

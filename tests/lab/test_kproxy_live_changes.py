@@ -15,7 +15,8 @@ from linux.conntrack.socket import Conntrack
 from linux.conntrack.wire import STATUS_DESTINATION_NAT, STATUS_SEEN_REPLY, TCP, Entry, Filter
 from linux.rtnl import Rtnl
 from tests.lab.pod_town import NODE, Town, ask, town
-from tests.lab.proxied_node import ProxiedNode, Server, make_node, make_service, until
+from tests.lab.proxied_node import ProxiedNode, Server, make_node, make_service
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 _NODE_PORT, _NEW_ADDRESS, _POD = 30080, "192.168.7.2", "10.244.1.101"

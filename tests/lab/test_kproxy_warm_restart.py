@@ -9,15 +9,8 @@ import pytest
 from kube.client import Client
 from linux import process
 from tests.lab.pod_town import NODE, Place, Town, ask, town
-from tests.lab.proxied_node import (
-    ProxiedNode,
-    Server,
-    Storm,
-    make_node,
-    make_service,
-    set_endpoints,
-    until,
-)
+from tests.lab.proxied_node import ProxiedNode, Server, Storm, make_node, make_service, set_endpoints
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 _VIP, _STICKY, _NODE_PORT = "10.96.0.50", "10.96.0.51", 30080

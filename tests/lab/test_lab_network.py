@@ -2,8 +2,7 @@
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import urlopen
 
@@ -15,15 +14,9 @@ from linux.rtnl import Rtnl
 from netns_fixtures import teardown_apply, up_run
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.lab_disk import Folder
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 90) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def phase(cluster: Cluster, pod: str) -> str:

@@ -17,6 +17,7 @@ from linux.process import ProgramFailed
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.demo.proxies_run import have_taken_up
 from netns_fixtures.demo.steps_run import EXAMPLES, MANIFESTS
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,
@@ -272,13 +273,6 @@ def proxies_know(cluster: Cluster) -> None:
         return have_taken_up(cluster.lab, cluster.folder, f"{NAMESPACE}/backend", addresses)
 
     until(known)
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 90) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def test_a_service_reaches_a_pod_behind_the_same_bridge_without_br_netfilter(demo: Cluster) -> None:

@@ -11,7 +11,8 @@ from linux import process
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.up_run import BIN_DIR
 from nodeagent.pods.network_mode import ANNOTATION
-from tests.lab.node_workload import Workload, until
+from tests.lab.node_workload import Workload
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 HEALED_WITHIN_S = 8.0  # 0.2 s where nothing else runs; the periodic look comes every ten

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from netns_fixtures.cluster_run import Cluster
-from tests.lab.node_workload import Workload, until
+from tests.lab.node_workload import Workload
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 TICK = "i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.2; done"

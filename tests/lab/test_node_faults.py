@@ -18,7 +18,8 @@ import pytest
 
 from netns_fixtures import members_run
 from netns_fixtures.cluster_run import Cluster
-from tests.lab.node_workload import Workload, until
+from tests.lab.node_workload import Workload
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 FIRST = int(os.environ.get("PODNET_ALL_FAULTS", "0"))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from netns_fixtures.cluster_run import Cluster
-from tests.lab.node_workload import Workload, until
+from tests.lab.node_workload import Workload
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 

@@ -12,7 +12,8 @@ import pytest
 
 from netns_fixtures.cluster_run import Cluster
 from nodeagent.images.builtin.apply import find_busybox
-from tests.lab.node_workload import Workload, until
+from tests.lab.node_workload import Workload
+from tests.patience import until
 
 pytestmark = pytest.mark.lab
 

@@ -21,16 +21,10 @@ from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.up_run import BIN_DIR
 from nodeagent.overlay.plan import DEVICE, ROUTE_PROTOCOL
 from nodeagent.overlay.rights import RIGHTS
+from tests.patience import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("vxlan")]
 HEALED_WITHIN_S = 20.0  # 0.1 s where nothing else runs; who hears nothing never heals
-
-
-def until(holds: Callable[[], object], timeout_s: float = 90) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "did not become true"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from netns_fixtures.cluster_run import Cluster
 from netns_fixtures.demo.steps_run import EXAMPLES
-from tests.lab.node_workload import until
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.lab,
