@@ -28,7 +28,7 @@ def _ignored(why: str, *names: str) -> dict[str, tuple[str, str]]:
 
 _UNMOUNTABLE = "the pod waits with FailedMount, which names the types that can be mounted"
 _FOREIGN = (
-    "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "csi", "ephemeral", "fc", "flexVolume",
+    "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "csi", "fc", "flexVolume",
     "flocker", "gcePersistentDisk", "gitRepo", "glusterfs", "iscsi", "nfs", "photonPersistentDisk",
     "portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume",
 )  # fmt: skip
@@ -82,6 +82,7 @@ SUPPORT: Mapping[str, Fields] = {
     "Volume": {
         **_yes("configMap downwardAPI hostPath image name projected secret"),
         "emptyDir": (YES, "on disk or in memory; HugePages are refused"),
+        "ephemeral": (YES, "the claim that is made for the pod, as persistentVolumeClaim"),
         "persistentVolumeClaim": (YES, "bound to a volume of type hostPath or local"),
         **_refused(
             _UNMOUNTABLE,

@@ -34,6 +34,7 @@ from kube.controllers.serviceaccount.apply import RootCertificates, ServiceAccou
 from kube.controllers.servicecidr.apply import ServiceCIDRs
 from kube.controllers.statefulset.apply import StatefulSets
 from kube.controllers.volumes.apply import VolumeClaims, Volumes
+from kube.controllers.volumes.ephemeral import EphemeralClaims
 from kube.controllers.volumes.protection import ClaimProtection, VolumeProtection
 
 CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
@@ -62,6 +63,7 @@ CONTROLLERS: Final[tuple[Callable[[Context], Controller], ...]] = (
     LoadBalancerAddresses,
     ServiceCIDRs,
     IPAddresses,
+    EphemeralClaims,
     VolumeClaims,
     Volumes,
     ClaimProtection,

@@ -157,6 +157,7 @@ from kube.objects.volumes import (
     DownwardAPIVolume,
     DownwardFile,
     EmptyDirVolume,
+    EphemeralVolume,
     HostPathVolume,
     KeyToPath,
     PersistentVolumeClaimVolume,
@@ -165,6 +166,7 @@ from kube.objects.volumes import (
     ServiceAccountTokenProjection,
     Volume,
     VolumeProjection,
+    claim_of,
 )
 from kube.objects.workloads import (
     CronJob,
@@ -243,6 +245,7 @@ __all__ = [
     "EnvFromSource",
     "EnvVar",
     "EnvVarSource",
+    "EphemeralVolume",
     "Event",
     "EventSeries",
     "EventSource",
@@ -365,6 +368,7 @@ __all__ = [
     "VolumeProjection",
     "WatchEvent",
     "WeightedPodAffinityTerm",
+    "claim_of",
     "decode",
     "decode_event",
     "decode_list",

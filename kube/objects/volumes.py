@@ -1,5 +1,7 @@
 """core/v1 Volume: what containers mount."""
 
+import msgspec
+
 from kube.objects.containers import ObjectFieldSelector, ResourceFieldSelector
 from kube.objects.value import Quantity, Value
 
@@ -77,6 +79,12 @@ class PersistentVolumeClaimVolume(Value):
     read_only: bool = False
 
 
+class EphemeralVolume(Value):
+    """A claim made for the pod, which owns it (KEP-1698)."""
+
+    volume_claim_template: dict[str, object] = msgspec.field(default_factory=dict)
+
+
 class ImageVolume(Value):
     """An image's files, read-only (KEP-4639)."""
 
@@ -93,4 +101,12 @@ class Volume(Value):
     projected: ProjectedVolume | None = None
     downward_api: DownwardAPIVolume | None = None
     persistent_volume_claim: PersistentVolumeClaimVolume | None = None
+    ephemeral: EphemeralVolume | None = None
     image: ImageVolume | None = None
+
+
+def claim_of(pod_name: str, volume: Volume) -> str | None:
+    """The claim behind a volume: the named one, or that which is made for the pod; None where there is none."""
+    if volume.persistent_volume_claim is not None:
+        return volume.persistent_volume_claim.claim_name
+    return f"{pod_name}-{volume.name}" if volume.ephemeral is not None else None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kube.objects import NamespacedName, PersistentVolume, PersistentVolumeClaim, StorageClass
+from kube.objects import NamespacedName, PersistentVolume, PersistentVolumeClaim, StorageClass, claim_of
 from kube.scheduler import selectors
 from kube.scheduler.filters import Refusal
 from kube.scheduler.nodes import NodeInfo
@@ -68,22 +68,36 @@ NO_NEEDS = Needs()
 
 
 def claim_names(pod: PodInfo) -> tuple[str, ...]:
-    sources = (volume.persistent_volume_claim for volume in pod.pod.spec.volumes)
-    return tuple(source.claim_name for source in sources if source is not None)
+    """Those that are named, and those that are made for the pod."""
+    names = (claim_of(pod.key.name, volume) for volume in pod.pod.spec.volumes)
+    return tuple(name for name in names if name is not None)
 
 
 def needs(pod: PodInfo, storage: Storage, pods: Mapping[NamespacedName, PodInfo]) -> Needs:
     names = claim_names(pod) if pod.pod.spec.volumes else ()
     if not names:
         return NO_NEEDS
+    own = {claim_of(pod.key.name, each) for each in pod.pod.spec.volumes if each.ephemeral is not None}
     bound: list[Reach] = []
     unbound: list[tuple[NamespacedName, tuple[Reach, ...] | None]] = []
     once: set[NamespacedName] = set()
     for name in names:
         key = NamespacedName(pod.namespace, name)
         claim = storage.claims.get(key)
+        made = name in own
+        if claim is None and made:
+            return _whole(
+                f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+            )
         if claim is None:
             return _whole(f'persistentvolumeclaim "{name}" not found')
+        if made and not any(
+            ref.controller and ref.uid == pod.pod.metadata.uid for ref in claim.metadata.owner_references
+        ):
+            where = pod.namespace
+            return _whole(
+                f"PVC {where}/{name} was not created for pod {where}/{pod.key.name} (pod is not owner)"
+            )
         if claim.metadata.deletion_timestamp is not None:
             return _whole(f'persistentvolumeclaim "{name}" is being deleted')
         if claim.status.phase == "Lost":

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kube.objects import Pod
+from kube.objects import Pod, claim_of
 from kube.objects.containers import Container
 from kube.objects.volumes import Volume
 from kube.scheduler.quantity import units
@@ -65,8 +65,8 @@ def make_volumes(
             volumes_apply.check_host_path(path, volume.host_path.type)
         elif volume.image:
             attach_image(path, images[volume.name].lowers)
-        elif volume.persistent_volume_claim:
-            _attach_claim(pod, volume.persistent_volume_claim.claim_name, path, sources)
+        elif (claim := claim_of(pod.metadata.name, volume)) is not None:
+            _attach_claim(pod, claim, path, sources)
         elif not is_generated(volume):
             _make_empty_dir(volume, path, group)
     refresh_volumes(node, pod, sources, ips)

@@ -8,7 +8,15 @@ import msgspec
 
 from kube.client import Client, NotFound
 from kube.objects import ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret
-from nodeagent.pods.sources import MissingSource, Ref, Source, from_config_map, from_secret, from_volume
+from nodeagent.pods.sources import (
+    MissingSource,
+    Ref,
+    Source,
+    from_config_map,
+    from_secret,
+    from_volume,
+    is_made_for,
+)
 from nodeagent.pods.times import epoch
 
 _TOKEN_REFRESH_SHARE = 0.8  # a token is renewed when this much of its life is over
@@ -52,13 +60,17 @@ class SourceFetcher:
             case "Secret":
                 return from_secret(await self._client.get(Secret, ref.name, namespace))
             case "Claim":
-                return await self._volume(namespace, ref.name)
+                return await self._volume(pod, ref.name)
             case _:
                 return await self._token(pod, ref)
 
-    async def _volume(self, namespace: str, claim_name: str) -> Source:
-        """The volume behind a claim. Raises MissingSource while it is not bound."""
-        claim = await self._client.get(PersistentVolumeClaim, claim_name, namespace)
+    async def _volume(self, pod: Pod, claim_name: str) -> Source:
+        """The volume behind a claim. Raises MissingSource while it is not bound, or is not the pod's and should be."""
+        claim = await self._client.get(PersistentVolumeClaim, claim_name, pod.metadata.namespace)
+        if is_made_for(pod, claim_name) and all(
+            ref.uid != pod.metadata.uid for ref in claim.metadata.owner_references
+        ):
+            raise MissingSource(f'PersistentVolumeClaim "{claim_name}" was not created for this pod')
         if claim.status.phase != "Bound" or not claim.spec.volume_name:
             raise MissingSource(f'PersistentVolumeClaim "{claim_name}" is not bound')
         volume = await self._client.get(PersistentVolume, claim.spec.volume_name)

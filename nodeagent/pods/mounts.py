@@ -25,11 +25,11 @@ def volume_path(places: Places, uid: str, volume: Volume) -> str:
     if volume.empty_dir and not volume.empty_dir.medium.startswith("HugePages"):
         memory = volume.empty_dir.medium == "Memory"
         return places.generated_volume(uid, volume.name) if memory else places.empty_dir(uid, volume.name)
-    if volume.persistent_volume_claim or volume.image:
+    if volume.persistent_volume_claim or volume.ephemeral or volume.image:
         return places.attached_volume(uid, volume.name)
     raise UnsupportedVolume(
         f'volume "{volume.name}" is of a type this node cannot mount: it knows emptyDir, hostPath, configMap, '
-        "secret, projected, downwardAPI, image and persistentVolumeClaim"
+        "secret, projected, downwardAPI, image, persistentVolumeClaim and ephemeral"
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from kube.objects import ConfigMap, PersistentVolume, Pod, Secret
+from kube.objects import ConfigMap, PersistentVolume, Pod, Secret, claim_of
 from kube.objects.containers import Container
 from kube.objects.volumes import VolumeProjection
 from nodeagent.pods.containers import all_containers
@@ -46,11 +46,17 @@ def refs_of_volumes(pod: Pod) -> frozenset[Ref]:
             refs.add(Ref("ConfigMap", volume.config_map.name))
         if volume.secret:
             refs.add(Ref("Secret", volume.secret.secret_name))
-        if volume.persistent_volume_claim:
-            refs.add(Ref("Claim", volume.persistent_volume_claim.claim_name))
+        claim = claim_of(pod.metadata.name, volume)
+        if claim is not None:
+            refs.add(Ref("Claim", claim))
         for projection in volume.projected.sources if volume.projected else ():
             refs.update(_projected_refs(projection))
     return frozenset(refs)
+
+
+def is_made_for(pod: Pod, claim: str) -> bool:
+    """Whether a claim of that name is made for the pod, and so has to be its own."""
+    return any(each.ephemeral and claim_of(pod.metadata.name, each) == claim for each in pod.spec.volumes)
 
 
 def refs_of_pulls(pod: Pod) -> frozenset[Ref]:

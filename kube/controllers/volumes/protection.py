@@ -8,7 +8,7 @@ from kube.client import Conflict, NotFound
 from kube.controllers.context import Context
 from kube.controllers.pods import is_terminal
 from kube.controllers.volumes.plan import CLAIM_FINALIZER, VOLUME_FINALIZER
-from kube.objects import NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod
+from kube.objects import NamespacedName, PersistentVolume, PersistentVolumeClaim, Pod, claim_of
 from kube.watch import WorkQueue
 
 _BY_CLAIM = "claims in use"
@@ -19,8 +19,9 @@ def claims_used(pod: Pod) -> Iterator[NamespacedName]:
     if not pod.spec.node_name or is_terminal(pod):
         return
     for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim is not None:
-            yield NamespacedName(pod.metadata.namespace, volume.persistent_volume_claim.claim_name)
+        claim = claim_of(pod.metadata.name, volume)
+        if claim is not None:
+            yield NamespacedName(pod.metadata.namespace, claim)
 
 
 class ClaimProtection:

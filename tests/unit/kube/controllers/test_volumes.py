@@ -335,3 +335,72 @@ def test_what_is_in_use_outlives_its_deletion() -> None:
             await one.until(gone)
 
     virtual.run(main())
+
+
+def test_a_claim_made_for_a_pod_is_protected_by_it_and_goes_with_it() -> None:
+    """A generic ephemeral volume, from the claim to the node and back."""
+
+    async def main() -> None:
+        async with cluster(1) as one:
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            standard = {"metadata": {"name": "standard"}, "provisioner": plan.PROVISIONER, **LATE}
+            await send(one.client, StorageClass, "", standard)
+            wanted = {"accessModes": ["ReadWriteOnce"], "storageClassName": "standard"}
+            template = {
+                "metadata": {"labels": {"for": "scratch"}},
+                "spec": {**wanted, "resources": {"requests": {"storage": "1Gi"}}},
+            }
+            source = {"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}
+            spec = {"containers": [{"name": "c", "image": "db"}], "volumes": [source]}
+            await send(one.client, Pod, "demo", {"metadata": {"name": "p"}, "spec": spec})
+
+            async def runs() -> bool:
+                (pod,) = await one.pods()
+                return pod.status.phase == "Running"
+
+            await one.until(runs, within_s=60)
+            made = await one.client.get(PersistentVolumeClaim, "p-scratch", "demo")
+            (pod,) = await one.pods()
+            assert [(ref.kind, ref.uid, ref.controller) for ref in made.metadata.owner_references] == [
+                ("Pod", pod.metadata.uid, True)
+            ]
+            assert (made.metadata.labels, made.status.phase) == ({"for": "scratch"}, "Bound")
+            await one.client.delete(PersistentVolumeClaim, "p-scratch", "demo")
+            await asyncio.sleep(30)
+            held = await one.client.get(PersistentVolumeClaim, "p-scratch", "demo")
+            assert held.metadata.deletion_timestamp is not None
+            assert held.metadata.finalizers == (plan.CLAIM_FINALIZER,)
+            await one.client.delete(Pod, "p", "demo", grace_period_s=0)
+
+            async def gone() -> bool:
+                claims = (await one.client.list(PersistentVolumeClaim, "demo")).items
+                return not claims and not (await one.client.list(PersistentVolume)).items
+
+            await one.until(gone, within_s=60)
+
+    virtual.run(main())
+
+
+def test_somebody_elses_claim_is_not_taken_for_a_pods_own() -> None:
+    async def main() -> None:
+        async with cluster(1) as one:
+            await send(one.client, Namespace, "", {"metadata": {"name": "demo"}})
+            spec = {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "",
+                "resources": {"requests": {"storage": "1Gi"}},
+            }
+            body = {"metadata": {"name": "p-scratch"}, "spec": spec}
+            await send(one.client, PersistentVolumeClaim, "demo", body)
+            source = {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}
+            pod = {"containers": [{"name": "c", "image": "db"}], "volumes": [source]}
+            await send(one.client, Pod, "demo", {"metadata": {"name": "p"}, "spec": pod})
+
+            async def told() -> bool:
+                (found,) = await one.pods()
+                why = "PVC demo/p-scratch was not created for pod demo/p (pod is not owner)"
+                return any(why in each.message for each in found.status.conditions)
+
+            await one.until(told)
+
+    virtual.run(main())
