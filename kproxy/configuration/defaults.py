@@ -40,7 +40,7 @@ def defaulted(config: Configuration) -> Configuration:
         healthz_bind_address=config.healthz_address,
         metrics_bind_address=config.metrics_address,
         detect_local_mode=config.detect_local_mode or _DEFAULT_MODE,
-        node_port_addresses=config.node_port_addresses or primary,
+        node_port_addresses=config.node_port_addresses or primary or config.node_port_addresses,
         oom_score_adj=-999 if config.oom_score_adj is None else config.oom_score_adj,
         conntrack=_said_in_full(
             tracked, "tcp_established_timeout", "tcp_close_wait_timeout", "udp_timeout", "udp_stream_timeout"

@@ -25,9 +25,11 @@ def parse_duration_s(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """As Go prints it: `1m0s`, `1h0m0s`, `500ms`."""
+    if seconds < 0:
+        return f"-{format_duration(-seconds)}"
     if seconds == 0:
         return "0s"
-    if abs(seconds) < 1:
+    if seconds < 1:
         return f"{seconds * 1000:g}ms"
     minutes, rest_s = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)

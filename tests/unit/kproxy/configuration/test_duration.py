@@ -28,6 +28,6 @@ def test_what_is_no_duration_says_how_to_write_one(text: str) -> None:
         parse_duration_s(text)
 
 
-@pytest.mark.parametrize("text", ["0s", "30s", "1m0s", "1m30s", "24h0m0s", "500ms"])
+@pytest.mark.parametrize("text", ["0s", "30s", "1m0s", "1m30s", "24h0m0s", "500ms", "-1s", "-1h0m0s"])
 def test_format_is_what_go_prints(text: str) -> None:
     assert format_duration(parse_duration_s(text)) == text
