@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
@@ -24,13 +25,12 @@ from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
 from dns.http.serve import HttpServers
+from dns.listener_serve import Listener, listen
 from dns.metrics import Registry
 from dns.process_disk import connection_limit, fit_memory, watch_process
 from dns.responder import Responder
+from dns.server import Router
 from dns.tcp.crowd import Crowd
-from dns.tcp.serve import open_tcp, serve_tcp
-from dns.udp.serve import UdpServer
-from dns.udp.socket import open_udp
 from dns.upstream.lookup_socket import host_addresses
 from linux.logging_kv import get_logger
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 MAX_REENTRIES = 10
 SERIAL_EVERY_S = 1.0
-# Ports the system may choose in vain before an address with port 0 is given up.
-FREE_PORT_ATTEMPTS = 20
 # Other threads of this process get the interpreter no longer than this at a time while queries wait.
 SWITCH_INTERVAL_S = 0.0005
 
@@ -53,32 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     corefile: str
     default_port: int = 53
     memory_bytes: int = 60 << 20  # what the process should stay under
-
-
-class Listener(msgspec.Struct):
-    """One address's sockets. `port` is the one in use, also where the Corefile left the choice to the system (0)."""
-
-    port: int
-    udp: UdpServer | None
-    datagrams: Responder
-    streams: Responder
-    tcp: asyncio.Server
-
-
-def open_pair(place: Place) -> tuple[socket.socket | None, socket.socket]:
-    """The datagram socket (none for TLS) and the stream socket of one address, both on one port. Raises OSError."""
-    if place.transport != "dns":
-        return None, open_tcp(place.host, place.port)
-    attempts_left = 1 if place.port else FREE_PORT_ATTEMPTS
-    while True:
-        datagrams = open_udp(place.host, place.port)
-        try:
-            return datagrams, open_tcp(place.host, datagrams.getsockname()[1])
-        except OSError:
-            datagrams.close()
-            attempts_left -= 1  # a port that is free for datagrams may be taken for streams
-            if not attempts_left:
-                raise
 
 
 class ServerProcess:
@@ -185,18 +157,18 @@ class ServerProcess:
             await asyncio.gather(*(start() for start in world.startup))
             for place, router in new.routers.items():
                 if place not in self._listeners:
-                    opened[place] = await self._open(place, new)
+                    opened[place] = await listen(place, new, self._crowd, partial(self._responder, router))
                     opened[place].datagrams.router = opened[place].streams.router = router
             await self._http.take(world.routes)
         except BaseException:
             for task in tasks:
                 task.cancel()
             for listener in opened.values():
-                self._close(listener)
+                listener.close()
             raise
         self._listeners.update(opened)
         for place in [place for place in self._listeners if place not in new.routers]:
-            self._close(self._listeners.pop(place))
+            self._listeners.pop(place).close()
         old_tasks, self._tasks = self._tasks, tasks
         # Collectors of the former handlers go with them.
         self._registry.collectors[:] = [*self._collectors, self._settle, *world.collectors]
@@ -230,51 +202,15 @@ class ServerProcess:
             else:
                 return
 
-    async def _open(self, place: Place, configuration: Configuration) -> Listener:
-        router = configuration.routers[place]
-        datagrams, streams = (
-            Responder(
-                router,
-                proto=proto,
-                clock=time.monotonic,
-                rng=self._fast_rng,
-                schedule=self._schedule,
-                panicked=self._panicked,
-            )
-            for proto in ("udp", "tcp" if place.transport == "dns" else "tls")
+    def _responder(self, router: Router, proto: str) -> Responder:
+        return Responder(
+            router,
+            proto=proto,
+            clock=time.monotonic,
+            rng=self._fast_rng,
+            schedule=self._schedule,
+            panicked=self._panicked,
         )
-        tls = None
-        if place.transport == "tls":
-            from dns.tcp.tls_disk import server_context
-
-            options = configuration.tls[place]
-            tls = server_context(options.files, options.client_auth)
-        udp = None
-        try:
-            datagram_sock, stream_sock = open_pair(place)
-            if datagram_sock is not None:
-                udp = UdpServer(datagram_sock, datagrams, _logger.log)
-            tcp = await serve_tcp(
-                stream_sock,
-                streams,
-                self._crowd,
-                idle_s=configuration.world.stream_idle_s,
-                questions=configuration.world.stream_questions,
-                tls=tls,
-            )
-        except OSError as problem:
-            what = f"{place.text}: {(problem.strerror or str(problem)).lower()}"
-            hint = "is another DNS server running? Stop it, or pass -dns.port or a bind line"
-            if isinstance(problem, PermissionError):
-                hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE"
-            raise OSError(problem.errno, f"cannot listen on {what}: {hint}") from problem
-        return Listener(stream_sock.getsockname()[1], udp, datagrams, streams, tcp)
-
-    @staticmethod
-    def _close(listener: Listener) -> None:
-        if listener.udp is not None:
-            listener.udp.stop()
-        listener.tcp.close()
 
     async def _until_stopped(self) -> None:
         """Look for a changed Corefile until told to stop."""
@@ -323,7 +259,7 @@ class ServerProcess:
                 _logger.info("shutting down", lameduck_s=configuration.world.lameduck_s)
                 await asyncio.sleep(configuration.world.lameduck_s)
         for listener in self._listeners.values():
-            self._close(listener)
+            listener.close()
         if self._late:
             await asyncio.wait(self._late, timeout=2.0)
         self._http.stop()

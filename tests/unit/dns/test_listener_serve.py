@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from dns.build import Place
+from dns.listener_serve import open_pair
 from dns.responder import Responder
-from dns.serve import open_pair
 from dns.server import Router
 from dns.udp.serve import UdpServer
 
