@@ -88,8 +88,22 @@ def faulty(work: Workload, gate: Path) -> Iterator[FaultyAgent]:
         yield agent
     finally:
         agent.stop()
+        for pid in agent_pids(
+            work
+        ):  # what nsenter started outlives it, and would serve beside the node's own
+            work.on_node("kill", "-9", pid, check=False)
+        until(lambda: not agent_pids(work), "the agent with a fault is gone")
         os.kill(agent._init, signal.SIGCONT)
-        until(lambda: agent_pids(work), "the node's own agent is back")
+        page = ("get", "--raw", f"/api/v1/nodes/{work.node}/proxy/healthz")
+        until(lambda: work.kubectl(*page, check=False).stdout == "ok", "the node's own agent is back")
+        until(lambda: node_is_ready(work), "the node is ready")
+
+
+def node_is_ready(work: Workload) -> bool:
+    conditions = json.loads(work.kubectl("get", "node", work.node, "-o", "json").stdout)["status"][
+        "conditions"
+    ]
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def pod(work: Workload, name: str) -> dict[str, object]:
