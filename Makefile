@@ -16,7 +16,7 @@ setup-test: ## setup, and the Debian packages that only tests use
 	@tools/setup.sh test
 
 demo: setup ## a three-node cluster, shown and checked step by step (KEEP=1 leaves it up)
-	@$(BIN)/klab demo --node-grace 5 $(if $(KEEP),--keep)
+	@$(BIN)/klab demo --node-grace 8 $(if $(KEEP),--keep)
 
 bench: setup ## the figures, as JSON
 	@$(BIN)/python -m tests.bench

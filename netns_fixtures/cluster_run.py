@@ -33,7 +33,7 @@ class Cluster:
         proxy_mode: str = "nftables",
         ways: Ways = "routes",
         timeout_s: float = 180,
-        node_grace_s: float = 5,
+        node_grace_s: float = 8,
     ) -> Iterator["Cluster"]:
         """All Nodes Ready inside the context, nothing left after it. A node may be silent longer than in klab's labs: a
         machine short of CPU keeps some renewals of its Lease back.

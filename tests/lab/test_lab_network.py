@@ -156,6 +156,7 @@ def test_an_uplink_is_egress_and_down_undoes_it() -> None:
             timeout_s=180,
             say=lambda _text: None,
             uplink=True,
+            node_grace_s=8,
         )
         cluster = Cluster(lab, Folder(name))
         try:

@@ -334,7 +334,18 @@ def test_nodes_route_for_themselves_where_nothing_else_does() -> None:
 
 
 def test_the_demonstration_passes_through_tunnels() -> None:
-    argv = [f"{BIN_DIR}/klab", "demo", "--network", "vxlan", "--nodes", "2", "--name", f"vxd-{os.getpid()}"]
+    argv = [
+        f"{BIN_DIR}/klab",
+        "demo",
+        "--network",
+        "vxlan",
+        "--nodes",
+        "2",
+        "--node-grace",
+        "8",
+        "--name",
+        f"vxd-{os.getpid()}",
+    ]
     done = process.run(argv, check=False, timeout_s=280)
     assert done.code == 0, done.stdout[-2000:]
     assert ", 0 failed" in done.stdout
