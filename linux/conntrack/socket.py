@@ -8,30 +8,21 @@ from socket import AF_INET, AF_INET6
 from linux.conntrack import wire
 from linux.conntrack.wire import Entry, Filter
 from linux.netlink.codec import NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL
-from linux.netlink.socket import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
+from linux.netlink.socket import NETLINK_NETFILTER, Closing, NetlinkError, NetlinkSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
 _ANY = Filter()
 
 
-class Conntrack:
+class Conntrack(Closing):
     """One socket, bound to the network namespace that it was opened in."""
 
     def __init__(self) -> None:
         self._socket = NetlinkSocket(NETLINK_NETFILTER)
         self._filters = True
-
-    def __enter__(self) -> Conntrack:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._socket.close()

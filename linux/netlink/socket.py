@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
+    from typing import Self
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
@@ -65,7 +66,22 @@ class NetlinkError(OSError):
         return self.errno == ENOENT
 
 
-class NetlinkSocket:
+class Closing:
+    """Closes itself at the end of its with-block."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class NetlinkSocket(Closing):
     """One socket of one protocol, for one thread at a time."""
 
     def __init__(self, protocol: int, *, groups: Iterable[int] = (), rcvbuf_bytes: int = 4 << 20) -> None:
@@ -92,14 +108,6 @@ class NetlinkSocket:
         self._socket.bind((0, 0))
         for group in groups:
             self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
-
-    def __enter__(self) -> NetlinkSocket:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._socket.close()

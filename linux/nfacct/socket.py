@@ -5,11 +5,7 @@ from __future__ import annotations
 from errno import EBUSY, EEXIST
 
 from linux.netlink.codec import NLM_F_CREATE, NLM_F_EXCL, attr_str, parse_attrs
-from linux.netlink.socket import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
+from linux.netlink.socket import NETLINK_NETFILTER, Closing, NetlinkError, NetlinkSocket
 
 _SUBSYSTEM = 7
 _NEW, _GET = _SUBSYSTEM << 8, _SUBSYSTEM << 8 | 1
@@ -17,18 +13,13 @@ _NAME, _PACKETS = 1, 2
 _HEADER = b"\0\0\0\0"  # nfgenmsg: counters have no family
 
 
-class Counters:
+class Counters(Closing):
     """One socket. Every method raises NetlinkError where the kernel has no such counters (EINVAL, EOPNOTSUPP)."""
 
     def __init__(self) -> None:
         self._socket = NetlinkSocket(NETLINK_NETFILTER)
 
-    def __enter__(self) -> Counters:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._socket.close()
 
     def ensure(self, name: str) -> None:

@@ -7,7 +7,7 @@ from _socket import SOL_SOCKET, socket
 from errno import EBUSY, EINTR, ENOBUFS, ENOENT
 
 from linux.netlink.codec import NLM_F_DUMP, NLMSG_ERROR, attr_str, iter_messages, parse_error
-from linux.netlink.socket import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
+from linux.netlink.socket import NETLINK_NETFILTER, Closing, NetlinkError, NetlinkSocket
 from linux.nft import batch, wire
 from linux.nft import constants as k
 from linux.nft.userdata import DESTINATION_PORT, IP6_SOURCE, IP_SOURCE, L4_PROTOCOL
@@ -16,7 +16,6 @@ from linux.nft.values import AnonymousSet, Chain, Content, Element, Rule, Set, T
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
 _SO_SNDBUF = 7
 _SO_SNDBUFFORCE = 32
@@ -34,20 +33,12 @@ def set_option(netlink: NetlinkSocket, level: int, option: int, value: int | byt
         same.close()
 
 
-class NftSocket:
+class NftSocket(Closing):
     """One socket; a table with the owner flag belongs to it and is left behind, or removed, when it closes."""
 
     def __init__(self) -> None:
         self._socket = NetlinkSocket(NETLINK_NETFILTER)
         self._sndbuf_bytes = 0
-
-    def __enter__(self) -> NftSocket:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._socket.close()

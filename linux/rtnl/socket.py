@@ -18,33 +18,21 @@ from linux.netlink.codec import (
     attr_u32,
     nested,
 )
-from linux.netlink.socket import NETLINK_ROUTE, NetlinkError, NetlinkSocket
+from linux.netlink.socket import NETLINK_ROUTE, Closing, NetlinkError, NetlinkSocket
 from linux.rtnl import constants as c
 from linux.rtnl import messages, requests
 from linux.rtnl.messages import Address, Link, Neighbour, Route, Rule
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _NEW = NLM_F_CREATE | NLM_F_EXCL
 _UPSERT = NLM_F_CREATE | NLM_F_REPLACE
 _ABSENT = frozenset({ENOENT, ENODEV, ESRCH, ENXIO, EADDRNOTAVAIL})
 
 
-class Rtnl:
+class Rtnl(Closing):
     """Bound to the namespace it was opened in; for one thread at a time."""
 
     def __init__(self, socket: NetlinkSocket | None = None) -> None:
         self.socket = socket or NetlinkSocket(NETLINK_ROUTE)
-
-    def __enter__(self) -> Rtnl:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self.socket.close()
