@@ -387,7 +387,8 @@ class Proxy:
                 family, surroundings.node_rules(self.config, self._around, family).node_port_addresses
             )
         ]
-        failed = await self._check_servers.update(checks_of(self.intake.known, due), hosts)
+        ports = due | self.intake.ports_of({NamespacedName(*name[:2]) for name in due})
+        failed = await self._check_servers.update(checks_of(self.intake.known, ports), hosts)
         for service, reason in failed.items():
             _log.error(
                 "no health check server, tried again with the next sync", service=service, error=reason

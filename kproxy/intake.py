@@ -3,7 +3,7 @@
 Slices may come before their service and outlive it; the order in which things arrive never shows in the result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from kproxy.forwarding import ServiceForwarding, ServicePortName
@@ -69,6 +69,10 @@ class Intake:
     @property
     def services(self) -> Mapping[NamespacedName, Service]:
         return self._services
+
+    def ports_of(self, services: Iterable[NamespacedName]) -> set[ServicePortName]:
+        """All ports of these, in both families."""
+        return {name for key in services for names in self._names.values() for name in names.get(key, ())}
 
     def set_place(self, place: Place) -> bool:
         """Whether it differs. Where endpoints are local or near may change for every service."""

@@ -6,7 +6,7 @@ import msgspec
 
 from kproxy.forwarding import ServicePortName
 from kproxy.intake import Known
-from kproxy.pages.health import local_ready_count
+from kproxy.pages.health import local_ready
 from kube.objects import NamespacedName
 
 
@@ -20,24 +20,22 @@ class Check(msgspec.Struct, frozen=True):
 def checks_of(
     known: Mapping[int, Mapping[ServicePortName, Known]], names: Iterable[ServicePortName]
 ) -> dict[NamespacedName, Check | None]:
-    """By service, for the services of these ports; None: no server."""
-    services = {NamespacedName(name.namespace, name.service): name for name in names}
-    found: dict[NamespacedName, Check | None] = dict.fromkeys(services)
+    """By service, for the services that these are all ports of; None: no server.
+
+    An endpoint counts once, whatever the number of ports that it serves; of two families the better off counts.
+    """
+    ports = tuple(names)
+    found: dict[NamespacedName, Check | None] = {NamespacedName(*name[:2]): None for name in ports}
     for table in known.values():
-        for name, item in _of_services(table, names):
-            if item.port.health_check_port:
-                key = NamespacedName(name.namespace, name.service)
-                before = found[key]
-                count = local_ready_count(item.endpoints)
-                found[key] = Check(
-                    item.port.health_check_port, count if before is None else max(count, before.local_count)
-                )
+        here: dict[NamespacedName, set[str]] = {}
+        for name in ports:
+            item = table.get(name)
+            if item is None or not item.port.health_check_port:
+                continue
+            key = NamespacedName(*name[:2])
+            ips = here.setdefault(key, set())
+            ips |= local_ready(item.endpoints)
+            before = found[key]
+            count = max(len(ips), before.local_count if before is not None else 0)
+            found[key] = Check(item.port.health_check_port, count)
     return found
-
-
-def _of_services(
-    table: Mapping[ServicePortName, Known], names: Iterable[ServicePortName]
-) -> Iterable[tuple[ServicePortName, Known]]:
-    for name in names:
-        if name in table:
-            yield name, table[name]

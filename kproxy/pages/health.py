@@ -108,9 +108,9 @@ def node_eligible(node: Node | None) -> bool:
     return all(taint.key != _TO_BE_DELETED for taint in node.spec.taints)
 
 
-def local_ready_count(endpoints: Iterable[EndpointState]) -> int:
-    """Distinct addresses of ready endpoints on this node; those that terminate never count."""
-    return len({e.ip for e in endpoints if e.local and e.ready})
+def local_ready(endpoints: Iterable[EndpointState]) -> set[str]:
+    """Addresses of ready endpoints on this node; those that terminate never count."""
+    return {e.ip for e in endpoints if e.local and e.ready}
 
 
 def service_answer(service: NamespacedName, local_count: int, *, proxy_healthy: bool) -> Answer:

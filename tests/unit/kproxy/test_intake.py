@@ -1,10 +1,12 @@
 """What is known, and what a change touches."""
 
+import msgspec
+
 from kproxy.forwarding import Forward, Reject, ServicePortName
 from kproxy.intake import Intake
 from kproxy.metrics.without_local import without_local_endpoints
 from kproxy.policy import Place
-from kube.objects import EndpointSlice, Service, key_of
+from kube.objects import EndpointSlice, NamespacedName, Service, key_of
 from tests.flows.kproxy_values import Setup, Svc, away, here, services_of, slices_of
 
 _NAME = ServicePortName("ns", "svc", "p", "TCP")
@@ -46,6 +48,20 @@ def test_a_service_without_slices_rejects() -> None:
     changes = intake.refresh()
     assert changes.forwarding == {4: {_NAME}, 6: set()}
     assert intake.tables[4][_NAME].internal == Reject()
+
+
+def test_a_services_ports_are_those_of_both_families() -> None:
+    intake = _intake()
+    for family in (4, 6):
+        service, _ = _objects(Svc(), family)
+        renamed = msgspec.structs.replace(
+            service, metadata=msgspec.structs.replace(service.metadata, name=f"svc{family}")
+        )
+        _feed(intake, renamed)
+    intake.refresh()
+    assert intake.ports_of([NamespacedName("ns", "svc6"), NamespacedName("ns", "gone")]) == {
+        _NAME._replace(service="svc6")
+    }
 
 
 def test_a_change_that_changes_nothing_is_none() -> None:

@@ -11,7 +11,7 @@ from kproxy.pages.checks import Check, checks_of
 from kproxy.pages.health import (
     ProxyHealth,
     listen_addresses,
-    local_ready_count,
+    local_ready,
     node_eligible,
     service_answer,
 )
@@ -110,7 +110,7 @@ def test_addresses_are_counted_once_and_only_ready_local_ones() -> None:
         _state("10.0.0.2"),
         _state("10.0.0.3", local=True, ready=False, serving=True, terminating=True),
     ]
-    assert local_ready_count(states) == 1
+    assert local_ready(states) == {"10.0.0.1"}
 
 
 def test_where_checks_listen() -> None:
@@ -131,3 +131,17 @@ def test_which_services_get_a_server() -> None:
         NamespacedName("ns", "svc"): Check(32000, 2),
         NamespacedName("ns", "other"): None,
     }
+
+
+def test_endpoints_of_all_ports_are_counted_once() -> None:
+    first, second = ServicePortName("ns", "svc", "a", "TCP"), ServicePortName("ns", "svc", "b", "TCP")
+    known = {
+        4: {
+            name: Known(
+                ServicePort(name=name, cluster_ip="10.96.0.1", port=80, health_check_port=32000),
+                tuple(_state(f"10.0.0.{last}", local=True) for last in lasts),
+            )
+            for name, lasts in ((first, (1, 2)), (second, (2, 3)))
+        }
+    }
+    assert checks_of(known, [first, second]) == {NamespacedName("ns", "svc"): Check(32000, 3)}
