@@ -22,7 +22,7 @@ from kube.objects import NamespacedName
 from linux.logging_kv import get_logger
 
 if TYPE_CHECKING:
-    from dns.handlers.kubernetes import Source
+    from dns.cluster.source import Source
     from kube.client import Client
 
 SNAPSHOT_EVERY_S = 10.0

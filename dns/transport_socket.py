@@ -10,7 +10,7 @@ from dns.metrics import Registry
 from kube.client.measured_socket import MeasuredTransport, Observe
 
 if TYPE_CHECKING:
-    from dns.handlers.kubernetes import Source
+    from dns.cluster.source import Source
     from kube.client.http_socket import HttpTransport
 
 USER_AGENT = "kdns"

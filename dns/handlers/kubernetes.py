@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from dns.cluster.hits import ZoneOptions
 from dns.cluster.lookup import Answer, Question, lookup, soa
 from dns.cluster.reasons import reason
+from dns.cluster.source import Source
 from dns.cluster.zone import ClusterZone
 from dns.corefile.blocks import Line
 from dns.corefile.config import normalize_zones
@@ -34,23 +35,6 @@ class Feed(Protocol):
 
     async def run(self) -> None: ...
     async def wait_ready(self) -> None: ...
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the API is and what is read from it."""
-
-    endpoint: str = ""
-    kubeconfig: str = ""
-    context: str = ""
-    tls: tuple[str, ...] = ()  # certificate, key, CA
-    labels: str = ""
-    namespace_labels: str = ""
-    endpoints: bool = True
-    pods: bool = False
-    endpoint_pod_names: bool = False
-    multicluster: bool = False
-    startup_timeout_s: float = 5.0
-    snapshot: str = ""  # file that the last known state is kept in
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

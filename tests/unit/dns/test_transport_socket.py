@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dns.cluster.source import Source
 from dns.fakes.objects import example_cluster
 from dns.fakes.serve import FakeApi
-from dns.handlers.kubernetes import Source
 from dns.metrics import Registry
 from dns.transport_socket import transport_of
 from kube.client.errors import Unreachable
