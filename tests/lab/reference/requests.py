@@ -660,7 +660,6 @@ WORDED_DIFFERENTLY: frozenset[str] = frozenset(
 )
 # By title: why the answers differ.
 DIFFERING: dict[str, str] = {
-    "a DaemonSet": "the annotation of the template's generation, deprecated since 1.9, is not written",
     "a Node": "fields of its status that nobody filled in are absent",
     "Service {'clusterIP': '10.96.0.1'}": "a dry run asks the allocator here",
     "Service {'type': 'NodePort', 'ports': [{'port': 80, 'nodePort': 80}]}": "a dry run asks the allocator here",

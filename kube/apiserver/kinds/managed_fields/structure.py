@@ -38,6 +38,7 @@ _INBORN = frozenset(
         "JobSpec.template",
         "JobTemplateSpec.metadata",
         "JobTemplateSpec.spec",
+        "NetworkPolicySpec.podSelector",
         "NodeDaemonEndpoints.kubeletEndpoint",
         "NodeStatus.daemonEndpoints",
         "NodeStatus.nodeInfo",
