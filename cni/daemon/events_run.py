@@ -42,7 +42,7 @@ class Watch:
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._route = NetlinkSocket(NETLINK_ROUTE, groups=_ROUTE_GROUPS)
         self._mtus: Mapping[int, int] = {}
-        news_filter.attach(self._route, interesting(()))
+        news_filter.attach(self._route.set_option, interesting(()))
         self._nft = NetlinkSocket(NETLINK_NETFILTER, groups=(_NFT_GROUP,))
         self._thread = threading.Thread(target=self._run, name="cni-watch", daemon=True)
 
@@ -76,7 +76,7 @@ class Watch:
     def follow(self, mtus: Mapping[int, int]) -> None:
         """Another MTU of one of these interfaces than the one said here is news too; for `heal` to call."""
         if mtus.keys() != self._mtus.keys():
-            news_filter.attach(self._route, interesting(mtus))
+            news_filter.attach(self._route.set_option, interesting(mtus))
         self._mtus = mtus
 
     def _guarded(self, step: Callable[[], object]) -> object:

@@ -8,14 +8,13 @@ Offsets count from the nlmsghdr.
 from __future__ import annotations
 
 import struct
+from array import array
 from errno import ENOPROTOOPT, EPERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import NamedTuple
-
-    from linux.netlink.socket import NetlinkSocket
 else:
     from linux.records import NamedTuple
 
@@ -113,14 +112,16 @@ def encode(program: Sequence[Instruction]) -> bytes:
     )
 
 
-def attach(target: NetlinkSocket, program: Sequence[Instruction]) -> bool:
-    """False where the kernel takes no filter: whoever reads the news chooses by himself anyway."""
-    import ctypes
+def attach(set_option: Callable[[int, int, bytes], object], program: Sequence[Instruction]) -> bool:
+    """To the socket whose setsockopt(2) is given; a program that it has is replaced.
 
-    array = ctypes.create_string_buffer(encode(program))
-    described = struct.pack("@HP", len(program), ctypes.addressof(array))
+    False where the kernel takes none: whoever reads the news chooses by himself anyway.
+    """
+    encoded = array("B", encode(program))
+    address, _ = encoded.buffer_info()
+    described = struct.pack("@HP", len(program), address)  # struct sock_fprog
     try:
-        target.set_option(_SOL_SOCKET, _SO_ATTACH_FILTER, described)
+        set_option(_SOL_SOCKET, _SO_ATTACH_FILTER, described)
     except OSError as error:
         if error.errno in (ENOPROTOOPT, EPERM):
             return False

@@ -1,6 +1,5 @@
 """What of the kernel's news reaches the daemon: the filter is run by the kernel, on a datagram socket of no rights."""
 
-import ctypes
 import socket
 import struct
 
@@ -61,8 +60,7 @@ NEWS = [
 def _passes(data: bytes) -> bool:
     sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with sender, receiver:
-        array = ctypes.create_string_buffer(news_filter.encode(interesting(_UPLINKS)))
-        receiver.setsockopt(1, 26, struct.pack("@HP", len(interesting(_UPLINKS)), ctypes.addressof(array)))
+        news_filter.attach(receiver.setsockopt, interesting(_UPLINKS))
         sender.send(data)
         receiver.setblocking(False)
         try:
