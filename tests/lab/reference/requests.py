@@ -252,7 +252,9 @@ ASKED: tuple[Asked, ...] = (
     # --- what is refused
     create("no name", PODS, obj("v1", "Pod", POD, name="")),
     create("a bad name", PODS, {**pod(), "metadata": {"name": "A_b"}}),
-    create("bad labels", PODS, {**pod(), "metadata": {"name": "a", "labels": {"a b": "c", "d": "-"}}}),
+    # One at a time: kube-apiserver looks at them in any order.
+    create("a bad label", PODS, {**pod(), "metadata": {"name": "a", "labels": {"a b": "c"}}}),
+    create("a bad value of a label", PODS, {**pod(), "metadata": {"name": "a", "labels": {"d": "-"}}}),
     create("bad annotations", PODS, {**pod(), "metadata": {"name": "a", "annotations": {"/": "c"}}}),
     create("no containers", PODS, obj("v1", "Pod", {"containers": []})),
     create("no spec", PODS, obj("v1", "Pod")),
