@@ -103,8 +103,8 @@ class Proxy:
         return self.intake.place
 
     @property
-    def node(self) -> Node | None:
-        return self._around.node
+    def around(self) -> Surroundings:
+        return self._around
 
     # Changes come in.
 

@@ -23,6 +23,7 @@ from kproxy.metrics import process_disk
 from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.metrics.counters_run import count_connections, count_packets
 from kproxy.metrics.measured import measured
+from kproxy.misfits import misfits
 from kproxy.node import NodeRules
 from kproxy.pages.health import Answer
 from kproxy.pages.metrics_serve import Pages, not_found
@@ -168,6 +169,7 @@ async def _main(options: Options) -> None:
             tasks.create_task(recorder.run())
             tasks.create_task(switch.run())
             tasks.create_task(_announce(proxy, recorder))
+            tasks.create_task(_check_families(proxy, families))
             tasks.create_task(_replace_others(proxy, switch))
             if options.config_file:
                 tasks.create_task(_follow(proxy, switch, options))
@@ -187,8 +189,18 @@ async def _main(options: Options) -> None:
 async def _announce(proxy: Proxy, recorder: Recorder) -> None:
     """As kube-proxy does, on the Node; one that is not in the API gets none."""
     await proxy.synced_once.wait()
-    if proxy.node is not None:
-        recorder.event(proxy.node, "Normal", "Starting", "Starting kproxy")
+    if (node := proxy.around.node) is not None:
+        recorder.event(node, "Normal", "Starting", "Starting kproxy")
+
+
+async def _check_families(proxy: Proxy, families: tuple[int, ...]) -> None:
+    """Once the node is known; a configuration that cannot do what it says ends the process, as with kube-proxy."""
+    await proxy.synced_once.wait()
+    found = misfits(proxy.config, proxy.around, families)
+    for text in found.warnings:
+        _log.warning("the configuration may be incomplete", because=text)
+    if found.fatal:
+        raise BackendError(f"the configuration is not right: {found.fatal}")
 
 
 def _report_check(proxy: Proxy, recorder: Recorder, service: NamespacedName, reason: str) -> None:

@@ -61,7 +61,7 @@ def node_rules(config: Configuration, around: Surroundings, family: int) -> Node
     local = tuple(sorted(ip for ip in around.addresses if family_of(ip) == family and not is_loopback(ip)))
     ranges: tuple[str, ...] = ()
     if family not in around.bridge_filtered:
-        ranges = _pod_ranges(around.node, family)
+        ranges = pod_ranges(around.node, family)
     return NodeRules(
         family=family,
         detector=detector(config, around.node, family),
@@ -107,7 +107,7 @@ def _canonical(cidrs: Iterable[str]) -> list[str]:
     return [cidr for text in cidrs if (cidr := canonical_cidr(text)) is not None]
 
 
-def _pod_ranges(node: Node | None, family: int) -> tuple[str, ...]:
+def pod_ranges(node: Node | None, family: int) -> tuple[str, ...]:
     if node is None:
         return ()
     ranges = node.spec.pod_cidrs or ((node.spec.pod_cidr,) if node.spec.pod_cidr else ())
@@ -124,7 +124,7 @@ def detector(config: Configuration, node: Node | None, family: int) -> LocalDete
             prefix = config.detect_local.interface_name_prefix
             return LocalPrefix(prefix) if prefix else None
         case "NodeCIDR":
-            ranges = _pod_ranges(node, family)
+            ranges = pod_ranges(node, family)
         case _:
             cidrs = _canonical(part.strip() for part in config.cluster_cidr.split(",") if part)
             ranges = tuple(cidr for cidr in cidrs if family_of(cidr) == family)
