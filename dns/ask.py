@@ -9,11 +9,11 @@ import time
 from random import Random
 
 from dns import disk
+from dns.answering.server import Router
 from dns.build import Configuration, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
-from dns.server import Router
 from dns.upstream.lookup_socket import host_addresses
 from dns.wire import encode, numbers, query, records
 

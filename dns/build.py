@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 
-from dns.cookies import baker
+from dns.answering.cookies import baker
+from dns.answering.relay import Lane, lane_of, lanes_of
+from dns.answering.server import Chain, Router
+from dns.answering.shortcut import Shortcut, shortcut_of
 from dns.corefile.blocks import Importer, Line, no_imports, parse_blocks
 from dns.corefile.config import ServerBlock, server_blocks
 from dns.corefile.tokens import CorefileError
@@ -15,9 +18,6 @@ from dns.handlers import HANDLERS, Handler, load
 from dns.handlers.request import Request, Response, Serve, failed
 from dns.handlers.site import Site, World
 from dns.handlers.tls import Options as TlsOptions
-from dns.relay import Lane, lane_of, lanes_of
-from dns.server import Chain, Router
-from dns.shortcut import Shortcut, shortcut_of
 from dns.wire import numbers
 
 # Handlers of CoreDNS that we lack; said apart from words that nobody knows.

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from dns.answering.responder import Responder
 from dns.build import Configuration, Place
-from dns.responder import Responder
 from dns.tcp.crowd import Crowd
 from dns.tcp.serve import open_tcp, serve_tcp
 from dns.udp.serve import UdpServer

@@ -6,9 +6,9 @@ import resource
 from collections.abc import Iterable
 from pathlib import Path
 
-from dns.memo import MAX_BYTES
+from dns.answering.memo import MAX_BYTES
+from dns.answering.responder import Responder
 from dns.metrics import Registry
-from dns.responder import Responder
 from dns.tcp.crowd import MAX_CONNECTIONS
 from linux.own_process import started_at_s, usage
 

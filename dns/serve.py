@@ -20,6 +20,8 @@ import msgspec
 from msgspec.structs import replace
 
 from dns import disk
+from dns.answering.responder import Responder
+from dns.answering.server import Router
 from dns.build import Configuration, Place, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
@@ -28,8 +30,6 @@ from dns.http.serve import HttpServers
 from dns.listener_serve import Listener, listen
 from dns.metrics import Registry
 from dns.process_disk import connection_limit, fit_memory, watch_process
-from dns.responder import Responder
-from dns.server import Router
 from dns.tcp.crowd import Crowd
 from dns.upstream.lookup_socket import host_addresses
 from linux.logging_kv import get_logger

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
+from dns.answering.server import reply_bytes
 from dns.build import Configuration, assemble, parse
 from dns.cluster.views import ImportView, NamedSliceView, PodView, ServiceView, SliceView
 from dns.cluster.zone import ClusterZone, Touched
 from dns.handlers.request import Request, Response, Result, failed
 from dns.handlers.site import World
-from dns.server import reply_bytes
 from dns.wire import encode, message, numbers
 from dns.wire.query import Edns, Malformed, Query
 from dns.wire.query import parse as parse_query

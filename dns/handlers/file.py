@@ -9,10 +9,10 @@ from dns.corefile.blocks import Line
 from dns.corefile.config import normalize_zones
 from dns.handlers.request import Lifetime, Request, Response, Result, Serve, join, then
 from dns.handlers.site import Site, Task, duration_s, no_args, one_word, unknown_option
-from dns.master import BadRecord, parse_zone
 from dns.wire import names, numbers
-from dns.zone_answer import Found, follow, lookup
-from dns.zonefile import BadZone, Zone, make_zone
+from dns.zonefile.answer import Found, follow, lookup
+from dns.zonefile.master import BadRecord, parse_zone
+from dns.zonefile.zone import BadZone, Zone, make_zone
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -196,7 +196,7 @@ class Kubernetes:
         self._zones = tuple(sorted(options.zone.zones, key=len, reverse=True))
 
     def feed(self) -> Feed:
-        from dns.drive import ClusterFeed
+        from dns.cluster.feed_drive import ClusterFeed
 
         return ClusterFeed(self.options.source, self.cluster, self._world)
 

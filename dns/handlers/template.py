@@ -21,13 +21,13 @@ from dns.handlers.request import (
     then,
 )
 from dns.handlers.site import Site, expression, one_word, unknown_option
-from dns.master import BadRecord, parse_record
 from dns.templates.parse import Tree
 from dns.templates.parse import parse as parse_template
 from dns.templates.run import FUNCTIONS, Fixed, run
 from dns.templates.tokens import TemplateError
 from dns.wire import names, numbers
 from dns.wire.records import Record, target_of
+from dns.zonefile.master import BadRecord, parse_record
 
 _SECTIONS = ("answer", "authority", "additional")
 _ADDRESSES = frozenset((numbers.A, numbers.AAAA))

@@ -6,8 +6,8 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, cast
 
+from dns.answering.responder import Responder
 from dns.bound_socket import unbound
-from dns.responder import Responder
 from dns.tcp.crowd import Crowd
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dns.memo import address_of
-from dns.relay import Lane, Lanes
-from dns.tally import Tally
+from dns.answering.memo import address_of
+from dns.answering.relay import Lane, Lanes
+from dns.answering.tally import Tally
 from dns.udp.outbox_socket import Inbox, Outbox
 from dns.udp.socket import RECEIVE_BUFFER_BYTES, Batch
 from dns.upstream.targets import Target

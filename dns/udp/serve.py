@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from threading import Thread
 
-from dns.memo import Entry, address_of
-from dns.responder import Responder
+from dns.answering.memo import Entry, address_of
+from dns.answering.responder import Responder
 from dns.udp.relay_socket import Passing, Relay
 from dns.udp.socket import (
     HAS_MMSG,

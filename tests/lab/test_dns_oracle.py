@@ -17,9 +17,9 @@ import pytest
 
 from dns.fakes.cluster import LocalServer
 from dns.fakes.objects import endpoint, endpoint_slice, example_cluster, service
-from dns.master import parse_zone
 from dns.wire import encode, message, names, numbers, records
 from dns.wire.query import Edns, Query, parse
+from dns.zonefile.master import parse_zone
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
+from dns.answering.responder import Responder
+from dns.answering.server import Router
 from dns.build import Place
 from dns.listener_serve import open_pair
-from dns.responder import Responder
-from dns.server import Router
 from dns.udp.serve import UdpServer
 
 

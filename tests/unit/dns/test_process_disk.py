@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
+from dns.answering.memo import MAX_BYTES
+from dns.answering.responder import Responder
 from dns.fakes.cluster import LocalServer
-from dns.memo import MAX_BYTES
 from dns.metrics import Registry
 from dns.process_disk import (
     LEAST_MEMO_BYTES,
@@ -16,7 +17,6 @@ from dns.process_disk import (
     receive_errors,
     watch_process,
 )
-from dns.responder import Responder
 
 
 def responder() -> Responder:

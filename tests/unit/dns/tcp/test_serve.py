@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
+from dns.answering.responder import Responder
 from dns.fakes.cluster import LocalServer
 from dns.fakes.objects import example_cluster
-from dns.responder import Responder
 from dns.tcp.crowd import Crowd
 from dns.tcp.serve import open_tcp, serve_tcp
 from dns.wire import encode, message, numbers, records

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from dns.answering.responder import Responder
 from dns.fakes.cluster import LocalServer, apply
 from dns.fakes.objects import example_cluster, service
 from dns.handlers.request import Response
-from dns.responder import Responder
 from dns.udp import serve
 from dns.udp.serve import UdpServer
 from dns.udp.socket import HAS_MMSG, open_udp

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
+from dns.answering.responder import Responder
 from dns.fakes.cluster import LocalServer
 from dns.fakes.objects import example_cluster
-from dns.responder import Responder
 from dns.wire import encode, message, names, numbers
 from dns.wire.passage import passed_on, read
 from dns.wire.query import Edns

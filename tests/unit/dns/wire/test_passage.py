@@ -7,10 +7,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dns.answering.server import reply_bytes
 from dns.handlers.cache_items import with_ttl
 from dns.handlers.forward import forwarded
 from dns.handlers.request import Request
-from dns.server import reply_bytes
 from dns.wire import encode, message, numbers, records
 from dns.wire.passage import MAX_REPLY_BYTES, passed_on, read
 from dns.wire.query import Edns, Query, parse

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dns.answering.responder import Responder
+from dns.answering.shortcut import MAX_SEARCHED
 from dns.fakes.cluster import LocalServer, apply
 from dns.fakes.objects import endpoint, endpoint_slice, example_cluster, namespace, service
-from dns.responder import Responder
-from dns.shortcut import MAX_SEARCHED
 from dns.wire import encode, message, names, numbers, records
 from dns.wire.query import HEADER, Edns, Query, parse
 

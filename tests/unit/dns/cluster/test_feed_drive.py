@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from dns.cluster.feed_drive import ClusterFeed, seconds_of
 from dns.cluster.source import Source
 from dns.cluster.zone import ClusterZone
-from dns.drive import ClusterFeed, seconds_of
 from dns.fakes.objects import endpoint, endpoint_slice, example_cluster, namespace, pod, service
 from dns.fakes.serve import FakeApi
 from dns.handlers.request import failed

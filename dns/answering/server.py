@@ -8,10 +8,10 @@ from random import Random
 
 import msgspec
 
-from dns.cookies import Baker, is_valid_length
+from dns.answering.cookies import Baker, is_valid_length
+from dns.answering.relay import Lanes
+from dns.answering.shortcut import Shortcut
 from dns.handlers.request import FOREVER, Lifetime, Request, Response, Result, Serve, failed, then
-from dns.relay import Lanes
-from dns.shortcut import Shortcut
 from dns.wire import encode, names, numbers
 from dns.wire.query import Query
 from dns.wire.records import Record

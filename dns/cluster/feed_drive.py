@@ -176,7 +176,7 @@ class ClusterFeed:
             self._saved_count = count
 
     async def _connect(self) -> Client:
-        from dns.transport_socket import transport_of
+        from dns.cluster.transport_socket import transport_of
         from kube.client import Client
 
         while True:

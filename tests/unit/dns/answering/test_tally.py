@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dns.tally import MAX_KINDS, Tally
+from dns.answering.tally import MAX_KINDS, Tally
 
 
 def test_observers_hear_of_every_answer_once_with_times_in_their_bucket() -> None:

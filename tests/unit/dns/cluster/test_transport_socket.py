@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dns.cluster.source import Source
+from dns.cluster.transport_socket import transport_of
 from dns.fakes.objects import example_cluster
 from dns.fakes.serve import FakeApi
 from dns.metrics import Registry
-from dns.transport_socket import transport_of
 from kube.client.errors import Unreachable
 from kube.client.kubeconfig_disk import KubeconfigError
 from kube.client.measured_socket import MeasuredTransport

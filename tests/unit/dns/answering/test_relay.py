@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from dns.answering.relay import Lanes
 from dns.fakes.cluster import LocalServer
-from dns.relay import Lanes
 from dns.wire import encode, numbers
 from dns.wire.passage import Asked, read
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dns.answering.relay import STOOD_IN, UNCONCERNED
 from dns.cluster.lookup import SERIAL_KEY, Question
 from dns.cluster.reasons import reason
 from dns.cluster.zone import service_key
 from dns.handlers.request import Observer, Response
-from dns.relay import STOOD_IN, UNCONCERNED
 from dns.wire import encode, names, numbers
 from dns.wire.passage import USUAL_HEADS
 

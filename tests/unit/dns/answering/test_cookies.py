@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dns.cookies import baker, is_valid_length, server_cookie
+from dns.answering.cookies import baker, is_valid_length, server_cookie
 
 CLIENT = b"12345678"
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import dnslib
 import pytest
 
-from dns.master import BadRecord, parse_record, parse_zone
 from dns.wire import names
 from dns.wire.records import Named, Record, line_of
+from dns.zonefile.master import BadRecord, parse_record, parse_zone
 
 
 def wire(record: Record) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from random import Random
 
+from dns.answering.memo import Memo
+from dns.answering.server import Router, repeatable, reply_bytes, rotations
+from dns.answering.shortcut import SHORT_S
+from dns.answering.tally import Tally
 from dns.handlers.request import Later, Lifetime, Request, Response, failed
-from dns.memo import Memo
-from dns.server import Router, repeatable, reply_bytes, rotations
-from dns.shortcut import SHORT_S
-from dns.tally import Tally
 from dns.wire.numbers import NXDOMAIN
 from dns.wire.query import Malformed, parse
 

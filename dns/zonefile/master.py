@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-from dns import record_text
 from dns.wire import names, numbers
 from dns.wire.records import Named, Record
+from dns.zonefile import record_text
 
 _WORD = re.compile(r'(?:[^\s()";]+=)?"(?:[^"\\]|\\.)*"|[()]|;[^\n]*|\n|(?:\\.|[^\s()";\\])+')
 _TTL = re.compile(r"(?:\d+[smhdw]?)+\Z", re.IGNORECASE)

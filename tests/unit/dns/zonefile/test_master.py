@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dns.master import BadRecord, parse_record, parse_zone, ttl_s
 from dns.wire.records import line_of
+from dns.zonefile.master import BadRecord, parse_record, parse_zone, ttl_s
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import ctypes
 
+from dns.answering.memo import FULL_FOR_S, Memo, address_of
 from dns.handlers.request import Lifetime
-from dns.memo import FULL_FOR_S, Memo, address_of
 
 A = b"question-a"
 B = b"question-b"

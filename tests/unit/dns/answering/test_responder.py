@@ -3,9 +3,9 @@ from __future__ import annotations
 import time
 from random import Random
 
+from dns.answering.responder import Responder, Seen
 from dns.fakes.cluster import LocalServer
 from dns.fakes.objects import example_cluster
-from dns.responder import Responder, Seen
 from dns.wire import encode, message, numbers
 
 NAME = "svc1.testns.svc.cluster.local."

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from dns.wire import names, numbers, records
 from dns.wire.records import Named, Record, target_of
-from dns.zonefile import Zone
+from dns.zonefile.zone import Zone
 
 MAX_ALIASES = 8
 _ADDRESSED = frozenset((numbers.SRV, numbers.MX, numbers.SVCB, numbers.HTTPS))

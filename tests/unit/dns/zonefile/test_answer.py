@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from dns.master import parse_zone
 from dns.wire import numbers
 from dns.wire.records import Record, line_of
-from dns.zone_answer import Found, follow, lookup
-from dns.zonefile import BadZone, Zone, make_zone
+from dns.zonefile.answer import Found, follow, lookup
+from dns.zonefile.master import parse_zone
+from dns.zonefile.zone import BadZone, Zone, make_zone
 
 PLAIN = r"""
 $TTL 60

@@ -131,7 +131,7 @@ def test_two_blocks_may_not_serve_one_zone() -> None:
 def test_repeated_answers_rotate_their_addresses() -> None:
     from random import Random
 
-    from dns.server import rotations
+    from dns.answering.server import rotations
 
     server = LocalServer(". {\n loadbalance\n kubernetes cluster.local\n}", example_cluster())
     request = server.request("hdls1.testns.svc.cluster.local.")
