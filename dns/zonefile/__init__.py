@@ -1,0 +1,1 @@
+"""Zone files: read (`master`), held (`zone`), and asked (`answer`)."""
