@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import NamedTuple
 
-from kube.apiserver.access.authentication import Authenticator, parse_token_file
+from kube.apiserver.access.authentication import Authenticator, KnownTokens, parse_token_file
 from kube.apiserver.access.authorizers import authorizers
 from kube.apiserver.access.bootstrap_tokens import BootstrapTokens
 from kube.apiserver.access.bound_tokens import BoundTokens
@@ -163,8 +163,10 @@ async def serving(
             callouts=callouts,
             extension_calls=extension_calls,
         )
+        known = KnownTokens(tokens, BootstrapTokens(api.cache))
+        api = api._replace(known_tokens=known)
         server = ApiServer(api)
-        authenticator = Authenticator(tokens, api.tokens, BootstrapTokens(api.cache))
+        authenticator = Authenticator(known, api.tokens)
         front = serve.Front(server, authenticator, node_tls, api.clock, extension_calls.tls)
         listener = serve.Listener(front)
         tls = serve.server_tls(str(pki.certificate("server")), str(pki.key("server")), str(pki.ca))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from kube.apiserver.access.authentication import KnownTokens
 from kube.apiserver.access.authorization import Authorizer
 from kube.apiserver.access.bound_tokens import BoundTokens
 from kube.apiserver.access.rbac.policy import Policy
@@ -80,6 +81,7 @@ class Api(NamedTuple):
     turns: Turns
     signer: TokenSigner | None = None
     tokens: BoundTokens | None = None
+    known_tokens: KnownTokens | None = None
     summaries: NodeSummaries | None = None  # without it nobody asks the node agents
     policy: Policy = Policy()  # roles and bindings; without RBAC nobody fills it
     registrations: Registrations = Registrations()  # webhooks and policies; empty until it follows the cache

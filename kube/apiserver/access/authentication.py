@@ -38,18 +38,26 @@ def parse_token_file(text: str) -> dict[str, User]:
     return users
 
 
+class KnownTokens:
+    """Tokens that say nothing of themselves: of the file, and of joining nodes."""
+
+    def __init__(self, file: Mapping[str, User], bootstrap: BootstrapTokens | None = None) -> None:
+        self._file = file
+        self._bootstrap = bootstrap
+
+    def user_of(self, token: str, now: float) -> User | None:
+        found = self._file.get(token)
+        if found is None and self._bootstrap is not None:
+            return self._bootstrap.user_of(token, now)
+        return found
+
+
 class Authenticator:
     """Certificates are checked by TLS before; tokens are checked here."""
 
-    def __init__(
-        self,
-        tokens: Mapping[str, User],
-        bound: BoundTokens | None,
-        bootstrap: BootstrapTokens | None = None,
-    ) -> None:
-        self._tokens = tokens
+    def __init__(self, known: KnownTokens, bound: BoundTokens | None) -> None:
+        self._known = known
         self._bound = bound
-        self._bootstrap = bootstrap
 
     def authenticate(self, peer: User | None, headers: Mapping[str, str], now: float) -> User | None:
         """None for a caller without credentials; StatusError 401 for one whose token is no good."""
@@ -57,9 +65,7 @@ class Authenticator:
         if scheme.lower() != "bearer" or not token:
             return peer
         token = token.strip()
-        known = self._tokens.get(token)
-        if known is None and self._bootstrap is not None:
-            known = self._bootstrap.user_of(token, now)
+        known = self._known.user_of(token, now)
         if known is not None:
             return known
         if self._bound is not None and token.count(".") == 2:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kube.apiserver.access.authentication import Authenticator
+from kube.apiserver.access.authentication import Authenticator, KnownTokens
 from kube.apiserver.access.bound_tokens import BoundTokens
 from kube.apiserver.access.tokens import ISSUER, TokenError, TokenSigner
 from kube.apiserver.core import ApiServer
@@ -182,7 +182,7 @@ def test_who_shows_a_token_that_is_no_good_is_not_let_in() -> None:
         known = User("joe")
         tokens = cluster.server.api.tokens
         assert isinstance(tokens, BoundTokens)
-        authenticator = Authenticator({"secret": known}, tokens)
+        authenticator = Authenticator(KnownTokens({"secret": known}), tokens)
 
         def who(header: str, peer: User | None = None) -> User | None:
             return authenticator.authenticate(peer, {"authorization": header}, cluster.clock())

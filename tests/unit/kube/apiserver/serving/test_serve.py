@@ -122,6 +122,25 @@ def test_who_is_who(place: Place) -> None:
     run(place, body)
 
 
+def test_whoever_is_let_in_is_known_to_those_who_ask_for_a_review(place: Place) -> None:
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+
+    async def body() -> None:
+        async with place.connect() as http:
+            for audiences, good in ((None, True), (["elsewhere"], False)):
+                spec = {"token": "secret", **({"audiences": audiences} if audiences else {})}
+                _, found = await http.ask("POST", path, {"spec": spec})
+                assert found["status"]["authenticated"] is good
+                if good:
+                    assert found["status"]["user"] == {
+                        "username": "robot",
+                        "uid": "7",
+                        "groups": ["a", "b", "system:authenticated"],
+                    }
+
+    run(place, body)
+
+
 def test_a_service_account_token_is_a_user(place: Place) -> None:
     async def body() -> None:
         async with place.connect() as http:
