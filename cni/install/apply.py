@@ -97,18 +97,26 @@ def _replace_by_link(source: str, path: str, program: bytes) -> None:
 
 
 def write_bundle() -> str:
-    """All modules a plugin may load, compiled, in one file beside them; the path even if it cannot be written."""
+    """All modules a plugin may load, compiled, in one file beside them; the path even if it cannot be written.
+
+    8 hex digits, an index of that many bytes, the modules' code. The index says of each name its source, whether it
+    is a package, its source's time of change, and where its code is, counted from the index's end.
+    """
     tag = sys.implementation.cache_tag
     path = f"{root()}/cni/__pycache__/plugins.{tag}.bundle"
-    modules = {}
+    index: dict[str, tuple[str, bool, int, int, int]] = {}
+    codes = bytearray()
     for name, source in _modules():
         with open(source, "rb") as file:
             code = compile(file.read(), source, "exec", dont_inherit=True, optimize=2)
             mtime_ns = os.fstat(file.fileno()).st_mtime_ns
-        modules[name] = (source, source.endswith("/__init__.py"), marshal.dumps(code), mtime_ns)
+        data = marshal.dumps(code)
+        index[name] = (source, source.endswith("/__init__.py"), mtime_ns, len(codes), len(data))
+        codes += data
+    described = marshal.dumps(index)
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        replace_file(path, marshal.dumps(modules), 0o644)
+        replace_file(path, b"%08x" % len(described) + described + codes, 0o644)
     except OSError:
         pass  # a read-only installation: the plugins load the modules one by one
     return path

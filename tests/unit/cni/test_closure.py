@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from cni.install.apply import root
+from cni.install import launcher
+from cni.install.apply import root, write_bundle
 from cni.install.closure import closure, imported
 
 SOURCES = {
@@ -62,3 +63,14 @@ def test_sqlite_works_with_the_stand_in_for_functools():
         [sys.executable, "-ISE", "-c", program], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("[1, 2] False\n3 4\n", "")
+
+
+def test_the_executables_modules_come_from_the_bundle():
+    """What they fall back to, file after file, is as right, but slow: nothing else would tell."""
+    start = launcher.text(sys.executable, root(), write_bundle())
+    loaders = (
+        "{type(found.__loader__).__name__ for name, found in sys.modules.items() if name.startswith('cni')}"
+    )
+    program = start.replace("main(ask_daemon=ALONE)", f"print({loaders})")
+    argv = [sys.executable, "-ISE", "-c", program]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "{'Bundle'}\n"
