@@ -62,7 +62,7 @@ async def scale(api: Api, kind: Kind, target: Target, request: Request) -> Answe
         if entry is None:
             raise status.not_found(kind.resource, target.name)
         return json_answer(scale_of(kind, conversion.decoded(kind, entry)))
-    write = write_of(api, kind, target.namespace, request)
+    write = write_of(api, kind, target.namespace, request)._replace(owned_through="scale")
     if request.method == "PUT":
         body = bodies.subresource_of(request, "autoscaling/v1", "Scale")
     else:

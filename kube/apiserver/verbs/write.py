@@ -36,6 +36,9 @@ class Write(NamedTuple):
     user: User
     warnings: list[str]
     subresource: str = ""
+    owned_through: str = (
+        ""  # the subresource that managers are recorded with, where it is no part of the object
+    )
     applies: bool = False  # the apply patch has settled who owns which field
     verb: str = "Create"  # of the options that webhooks are shown: CreateOptions, UpdateOptions, PatchOptions
 
@@ -215,7 +218,7 @@ def _track(write: Write, new: Object, old: Object | None) -> None:
             old,
             manager=write.options.manager,
             now=write.api.now(),
-            subresource=write.subresource,
+            subresource=write.subresource or write.owned_through,
         )
 
 

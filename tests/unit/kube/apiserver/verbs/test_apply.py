@@ -96,3 +96,17 @@ def test_a_strategic_patch_that_makes_no_object_is_told_as_such(run: Any) -> Non
         ]
 
     run(body)
+
+
+def test_who_scales_owns_the_replicas_through_the_subresource(run: Any) -> None:
+    async def body(call: Any) -> None:
+        await call.create(PATH.rpartition("/")[0], config(replicas=1), fieldManager="maker")
+        await call.patch(f"{PATH}/scale", {"spec": {"replicas": 3}}, fieldManager="kubectl")
+        entries = (await call.get(PATH))["metadata"]["managedFields"]
+        scaler = next(entry for entry in entries if entry["manager"] == "kubectl")
+        assert (scaler["subresource"], scaler["apiVersion"]) == ("scale", "apps/v1")
+        assert scaler["fieldsV1"] == {"f:spec": {"f:replicas": {}}}
+        maker = next(entry for entry in entries if entry["manager"] == "maker")
+        assert "f:replicas" not in maker["fieldsV1"]["f:spec"]
+
+    run(body)
