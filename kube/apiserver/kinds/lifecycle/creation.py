@@ -102,6 +102,8 @@ def _create_job(obj: Object, user: Object) -> None:
         labels.setdefault(prefix + "controller-uid", uid)
         labels.setdefault(prefix + "job-name", name)
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    if not obj["metadata"].get("labels"):  # the reference server fills them in whenever it reads the job
+        obj["metadata"]["labels"] = dict(labels)
 
 
 def _create_pending(obj: Object, user: Object) -> None:

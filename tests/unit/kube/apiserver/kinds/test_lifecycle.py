@@ -88,6 +88,9 @@ def test_jobs_select_by_their_uid() -> None:
         "batch.kubernetes.io/job-name": "j",
         "job-name": "j",
     }
+    assert obj["metadata"]["labels"] == obj["spec"]["template"]["metadata"]["labels"]
+    named = create(JOB, {"metadata": {"name": "j", "labels": {"a": "b"}}, "spec": {"template": {}}})
+    assert named["metadata"]["labels"] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
