@@ -193,10 +193,10 @@ async def _store_new(write: Write, obj: Object) -> Written:
     write.warnings.extend(definitions.admit(api.catalog, kind, obj, None, api.now()))
     name = obj["metadata"].get("name") or ""
     _refuse(kind, obj, validation.validate_create(kind, obj))
-    if api.get(kind, write.namespace, name) is not None:
-        raise status.already_exists(write.kind.resource, name)
-    guards: list[Op] = [*definitions.guards(api.cache, kind), *quotas.charges(api, kind, obj, None)]
-    with _allocated(write, obj, None) as extra:
+    with _allocated(write, obj, None) as extra:  # a Service is refused for its address before its name
+        if api.get(kind, write.namespace, name) is not None:
+            raise status.already_exists(write.kind.resource, name)
+        guards: list[Op] = [*definitions.guards(api.cache, kind), *quotas.charges(api, kind, obj, None)]
         key = key_of(kind, write.namespace, name)
         value = encode_stored(stored)
         ops: list[Op] = [Put(key, value, 0), *extra, *guards]

@@ -231,6 +231,9 @@ def test_services_get_addresses_and_give_them_back(run: Any) -> None:
         assert shown["spec"]["parentRef"]["name"] == "a"
         taken = await call.create(SERVICES, service("b", clusterIP=address), expect=422)
         assert "provided IP is already allocated" in taken["message"]
+        twice = await call.create(SERVICES, service("a", clusterIP=address), expect=422)
+        assert "provided IP is already allocated" in twice["message"]  # before its name is looked at
+        assert (await call.create(SERVICES, service("a"), expect=409))["reason"] == "AlreadyExists"
         await call.get(f"{SERVICES}/b", expect=404)
         back = await call.patch(f"{SERVICES}/a", {"spec": {"type": "ClusterIP"}})
         assert "nodePort" not in back["spec"]["ports"][0]
