@@ -25,6 +25,9 @@ test) PACKAGES="$PACKAGES $TEST_PACKAGES" ;;
 guest) PACKAGES="$PACKAGES $TEST_PACKAGES qemu-system-x86 linux-image-amd64 ipset" ;;
 esac
 
+# What `packages` of pyproject.toml names.
+MODULES="kproxy cni dns kube linux nodeagent netns_fixtures"
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
 
@@ -84,8 +87,10 @@ make_environment() {
         cp tools/uv.lock .venv-uv/made-from
     fi
     $uv venv -q --clear --python "$PYTHON" .venv
-    again $uv pip sync -q --require-hashes requirements.lock
+    again $uv pip sync -q --compile-bytecode --require-hashes requirements.lock
     $uv pip install -q --no-deps --no-build-isolation -e .
+    # Where Python may not write bytecode (PYTHONDONTWRITEBYTECODE) each daemon's start would compile everything anew.
+    .venv/bin/python -m compileall -q $MODULES || :
     printf '%s\n' "$wanted" >.venv/made-from
 }
 
