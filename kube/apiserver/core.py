@@ -6,7 +6,7 @@
 import logging
 
 from kube.apiserver import status
-from kube.apiserver.access.authorization import Attributes, exact_fields
+from kube.apiserver.access.attributes import Attributes, exact_fields
 from kube.apiserver.access.impersonation import impersonation
 from kube.apiserver.aggregation.forwarding import extension_of, forwarded
 from kube.apiserver.computed import component_statuses

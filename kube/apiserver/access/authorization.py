@@ -1,44 +1,15 @@
-"""May this user do that: the question, the answer, and the authorizers that need no objects."""
+"""May this user do that: the answer, and the authorizers that need no objects."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-from kube.apiserver.requests.request import ANONYMOUS, Query, User
-
-if TYPE_CHECKING:
-    from kube.apiserver.access.rbac.rules import Rule
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.rbac.rules import EVERYTHING, Rule
+from kube.apiserver.requests.request import ANONYMOUS, User
 
 # What callers without credentials may read.
 PUBLIC_PATHS = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 MASTERS = "system:masters"
-_NO_FIELDS: Mapping[str, str] = {}
-
-
-class Attributes(NamedTuple):
-    """What is asked for: of a resource, or (`path` set) of a URL that names none.
-
-    `fields` are a list's or watch's field requirements of the form name=value.
-    """
-
-    user: User
-    verb: str
-    group: str = ""
-    version: str = ""
-    resource: str = ""
-    subresource: str = ""
-    namespace: str = ""
-    name: str = ""
-    path: str = ""
-    fields: Mapping[str, str] = _NO_FIELDS
-
-    def sentence(self) -> str:
-        """`User "jane" cannot list resource "pods" in API group "" in the namespace "web"`."""
-        who = f'User "{self.user.name}" cannot {self.verb}'
-        if self.path:
-            return f'{who} path "{self.path}"'
-        resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
-        scope = f'in the namespace "{self.namespace}"' if self.namespace else "at the cluster scope"
-        return f'{who} resource "{resource}" in API group "{self.group}" {scope}'
 
 
 class Decision(NamedTuple):
@@ -49,7 +20,7 @@ class Decision(NamedTuple):
 class UserRules(NamedTuple):
     """What a user may do; `error` says why there may be more that could not be told."""
 
-    rules: "tuple[Rule, ...]"
+    rules: tuple[Rule, ...]
     error: str = ""
 
 
@@ -72,8 +43,6 @@ class AlwaysAllow:
         return Decision(allowed=True)
 
     def rules_for(self, user: User, namespace: str) -> UserRules:
-        from kube.apiserver.access.rbac.rules import EVERYTHING
-
         return UserRules(EVERYTHING)
 
 
@@ -104,16 +73,3 @@ class Chain:
 
 def is_public(path: str) -> bool:
     return path.rstrip("/") in PUBLIC_PATHS or path.startswith(("/healthz/", "/livez/", "/readyz/"))
-
-
-def exact_fields(query: Query) -> Mapping[str, str]:
-    """The name=value requirements of a field selector; what it means otherwise is told when the list is made."""
-    text = query.get("fieldSelector")
-    if not text:
-        return _NO_FIELDS
-    found = {}
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        if equals and not name.endswith("!") and "\\" not in value:
-            found[name.strip()] = value.removeprefix("=").strip()
-    return found

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from kube.apiserver.access import rbac
 from kube.apiserver.access.authorization import AlwaysAllow, Authorizer, Chain
 from kube.apiserver.access.nodes.authorizer import NodeAuthorizer
-from kube.apiserver.access.nodes.references import PodReferences, follow
+from kube.apiserver.access.nodes.references import PodReferences
+from kube.apiserver.access.nodes.references import follow as follow_pods
+from kube.apiserver.access.rbac.policy import Policy
+from kube.apiserver.access.rbac.policy import follow as follow_roles
 from kube.store.cache import WatchCache
 
 MODES = ("AlwaysAllow", "Node", "RBAC")
@@ -22,18 +24,18 @@ def parse_modes(text: str) -> tuple[str, ...]:
     return modes
 
 
-def authorizers(modes: Sequence[str], cache: WatchCache) -> tuple[Authorizer, rbac.Policy]:
+def authorizers(modes: Sequence[str], cache: WatchCache) -> tuple[Authorizer, Policy]:
     """They follow what the cache holds; the policy is empty without RBAC."""
-    policy = rbac.Policy()
+    policy = Policy()
     found: list[Authorizer] = []
     for mode in modes:
         match mode:
             case "RBAC":
-                rbac.follow(cache, policy)
+                follow_roles(cache, policy)
                 found.append(policy)
             case "Node":
                 references = PodReferences()
-                follow(cache, references)
+                follow_pods(cache, references)
                 found.append(NodeAuthorizer(references, cache))
             case _:
                 found.append(AlwaysAllow())

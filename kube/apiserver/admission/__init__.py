@@ -6,8 +6,8 @@ Rules that see nothing but the object itself are in kinds (defaults, lifecycle, 
 from collections.abc import Callable
 
 from kube.apiserver import status
-from kube.apiserver.access import rbac
 from kube.apiserver.access.nodes.authorizer import node_name
+from kube.apiserver.access.rbac.escalation import check_write
 from kube.apiserver.admission import (
     ingresses,
     limit_ranges,
@@ -52,7 +52,7 @@ def admit_create(api: Api, kind: Kind, obj: Object, user: User) -> None:
     """Raises StatusError; may fill obj in."""
     if kind.namespaced:
         namespace_lifecycle(api, kind, obj)
-    rbac.check_write(api.policy, api.authorizer, kind, obj, None, user)
+    check_write(api.policy, api.authorizer, kind, obj, None, user)
     if "Node" in api.settings.authorization_modes:
         node_restriction.check_create(kind, obj, user)
     if kind.key == signing_requests.KEY:
@@ -64,7 +64,7 @@ def admit_create(api: Api, kind: Kind, obj: Object, user: User) -> None:
 
 def admit_update(api: Api, kind: Kind, new: Object, old: Object, subresource: str, user: User) -> None:
     """Raises StatusError; may fill new in."""
-    rbac.check_write(api.policy, api.authorizer, kind, new, old, user)
+    check_write(api.policy, api.authorizer, kind, new, old, user)
     if "Node" in api.settings.authorization_modes:
         node_restriction.check_update(kind, new, old, subresource, user)
     if kind.key == signing_requests.KEY:

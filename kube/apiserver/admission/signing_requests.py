@@ -3,7 +3,8 @@
 import base64
 
 from kube.apiserver import status
-from kube.apiserver.access.authorization import Attributes, Authorizer
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.authorization import Authorizer
 from kube.apiserver.kinds import Kind
 from kube.apiserver.requests.request import Object, User
 

@@ -1,7 +1,7 @@
 """The reviews of authorization.k8s.io: may I, may they, what may I."""
 
 from kube.apiserver import status
-from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.attributes import Attributes
 from kube.apiserver.requests.request import Object, User
 from kube.apiserver.state import Api
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.attributes import Attributes
 from kube.apiserver.admission.kinds import NAMESPACES
 from kube.apiserver.cel.functions.authorizer import Authorizer, Decision, Question
 from kube.apiserver.dynamic_admission.attempts import Attempt, request_of

@@ -4,7 +4,8 @@
 What a node may change of the objects it may write is for admission to say: admission/node_restriction.py.
 """
 
-from kube.apiserver.access.authorization import Attributes, Decision, UserRules
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.authorization import Decision, UserRules
 from kube.apiserver.access.nodes.references import PodReferences, Ref
 from kube.apiserver.access.rbac.rules import RuleTable, keys_of, parse_rules
 from kube.apiserver.kinds.bootstrap.rbac import NODE_RULES

@@ -6,7 +6,8 @@ Who may `escalate` a role, or `bind` one, is trusted with it; everybody else mus
 from collections.abc import Iterable
 
 from kube.apiserver import status
-from kube.apiserver.access.authorization import MASTERS, Attributes, Authorizer
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.authorization import MASTERS, Authorizer
 from kube.apiserver.access.rbac.policy import GROUP, Policy, RoleKey
 from kube.apiserver.access.rbac.rules import EVERYTHING, Rule, compact, describe, missing, parse_rules
 from kube.apiserver.kinds import Kind

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 
 from kube.apiserver import status
-from kube.apiserver.access.authorization import Attributes, Decision, UserRules
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.authorization import Decision, UserRules
 from kube.apiserver.access.rbac.rules import RawRule, Rule, RuleTable, keys_of
 from kube.apiserver.requests.request import User
 from kube.store.cache import WatchCache

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.attributes import Attributes
 from kube.apiserver.status import quote
 
 ALL = "*"

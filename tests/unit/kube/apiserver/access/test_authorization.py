@@ -1,13 +1,7 @@
 import pytest
 
-from kube.apiserver.access.authorization import (
-    AlwaysAllow,
-    Attributes,
-    Chain,
-    Decision,
-    UserRules,
-    exact_fields,
-)
+from kube.apiserver.access.attributes import Attributes, exact_fields
+from kube.apiserver.access.authorization import AlwaysAllow, Chain, Decision, UserRules
 from kube.apiserver.access.authorizers import parse_modes
 from kube.apiserver.requests.request import ANONYMOUS, Query, User
 

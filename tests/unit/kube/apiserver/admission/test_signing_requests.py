@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kube.apiserver.access.authorization import Attributes, Decision
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.authorization import Decision
 from kube.apiserver.admission.signing_requests import check_create, check_update
 from kube.apiserver.kinds import kind_at
 from kube.apiserver.requests.request import User

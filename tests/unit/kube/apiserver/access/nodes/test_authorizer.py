@@ -1,6 +1,6 @@
 import pytest
 
-from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.attributes import Attributes
 from kube.apiserver.access.nodes.authorizer import NodeAuthorizer, node_name
 from kube.apiserver.access.nodes.references import Placed, PodReferences, Ref
 from kube.apiserver.requests.request import User

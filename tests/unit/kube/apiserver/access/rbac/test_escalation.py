@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from kube.apiserver.access.authorization import AlwaysAllow, Authorizer, Chain
-from kube.apiserver.access.rbac import check_write, parse_rules
+from kube.apiserver.access.rbac.escalation import check_write
 from kube.apiserver.access.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey
+from kube.apiserver.access.rbac.rules import parse_rules
 from kube.apiserver.kinds import Kind, kind_at
 from kube.apiserver.kinds.bootstrap.rbac import rule
 from kube.apiserver.requests.request import User

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from kube.apiserver.access.authorization import Attributes, Chain
+from kube.apiserver.access.attributes import Attributes
+from kube.apiserver.access.authorization import Chain
 from kube.apiserver.access.rbac.policy import Binding, Policy, Role, RoleKey, SubjectKey, binding_of
 from kube.apiserver.access.rbac.rules import Rule, parse_rules
 from kube.apiserver.kinds.bootstrap import rbac

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kube.apiserver.access.authorization import Attributes
+from kube.apiserver.access.attributes import Attributes
 from kube.apiserver.access.rbac.rules import (
     EVERYTHING,
     Rule,
