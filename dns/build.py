@@ -24,7 +24,7 @@ from dns.wire import numbers
 UNSUPPORTED = frozenset(
     (
         "metadata", "geoip", "cancel", "proxyproto", "quic", "grpc_server", "https", "https3", "trace", "pprof",
-        "shed", "dnstap", "dns64", "tsig", "header", "dnssec", "transfer", "route53", "azure", "clouddns",
+        "shed", "dnstap", "tsig", "dnssec", "transfer", "route53", "azure", "clouddns",
         "k8s_external", "auto", "secondary", "etcd", "grpc", "on", "sign", "view", "nomad",
     )
 )  # fmt: skip

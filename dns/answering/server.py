@@ -146,6 +146,9 @@ def reply_bytes(request: Request, response: Response, rng: Random) -> bytes:
         query = msgspec.structs.replace(
             query, edns=msgspec.structs.replace(query.edns, size_bytes=response.udp_bytes)
         )
+    if response.recursion_desired is not None:
+        others = query.flags & ~numbers.RD
+        query = msgspec.structs.replace(query, flags=others | numbers.RD * response.recursion_desired)
     limit = encode.limit_of(query, stream=request.proto != "udp")
     opt = b""
     if query.edns is not None:

@@ -63,6 +63,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     options: tuple[tuple[int, bytes], ...] | None = (
         None  # EDNS options; None: the client's, as far as they are echoed
     )
+    recursion_desired: bool | None = None  # RD of the answer; None: the question's
     udp_bytes: int = 0  # no more than this over UDP, whatever the client said
     observers: tuple[Observer, ...] = ()
     trace: tuple[str, ...] = ()

@@ -132,6 +132,18 @@ def test_localhost_in_front_may_be_left_to_others() -> None:
     assert texts(found.ask("x.localhost.")) == ["127.0.0.1"]
 
 
+def test_header_flags_of_answers() -> None:
+    def flags(rules: str) -> tuple[bool, bool, bool]:
+        reply = server(f"header {{\n{rules}\n}}\n {KUBERNETES}").ask(f"svc1.{T}")
+        return tuple(bool(reply.flags & bit) for bit in (numbers.AA, numbers.RA, numbers.RD))  # type: ignore[return-value]
+
+    assert flags("response set ra\n response clear aa") == (False, True, True)
+    assert flags("response clear RD") == (True, False, False)
+    assert flags("query clear rd") == (True, False, False)  # as the handlers behind saw it
+    assert flags("query clear rd\n response set rd") == (True, False, True)
+    assert flags("response set ra aa\n response clear ra") == (True, False, True)
+
+
 def test_limits_of_connections() -> None:
     found = server("timeouts {\n read 5\n idle 20s\n maxtcpqueries 128\n }\n whoami").configuration.world
     assert (found.stream_idle_s, found.stream_questions) == (20.0, 128)
@@ -191,6 +203,10 @@ def test_ready_names_what_is_waited_for() -> None:
         ),
         ("cache {\n serve_stale 1h immediate 4294967296s\n }", "below 2"),
         ("erratic {\n drop 1 2\n }", "drop takes a number"),
+        ("header", "takes a block"),
+        ("header {\n answer set aa\n }", "begins with query or response"),
+        ("header {\n response change aa\n }", "takes set or clear"),
+        ("header {\n response set tc\n }", "the flags are"),
         ("timeouts", "takes a block"),
         ("timeouts {\n maxtcpqueries 0\n }", "from 1, or -1"),
         ("timeouts {\n idle 25h\n }", "from 1s to 24h"),
