@@ -4,6 +4,7 @@ The daemon is halted while the damage is done, so that all of it is seen to be t
 on. On a loaded machine one of three tries has to keep it.
 """
 
+import json
 import re
 import signal
 import time
@@ -92,8 +93,8 @@ def mtus(host, place, path):
     with netns.enter(host.fd), Rtnl() as rtnl:
         bridge = rtnl.link("cni0")
         (port,) = rtnl.links(master=bridge.ifindex)
-    inside = place.sh("nsenter", f"--net={path}", "cat", "/proc/sys/net/ipv6/conf/eth0/mtu")
-    return bridge.mtu, port.mtu, int(inside)
+    (inside,) = json.loads(place.sh("nsenter", f"--net={path}", "ip", "-j", "link", "show", "eth0"))
+    return bridge.mtu, port.mtu, inside["mtu"]
 
 
 def test_pods_follow_the_uplinks_mtu(host, place):
