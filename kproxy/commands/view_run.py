@@ -16,7 +16,17 @@ from kproxy.configuration.validation import validate
 from kproxy.intake import Intake
 from kproxy.run import client_of
 from kproxy.surroundings import Surroundings
-from kube.objects import PROXY_NAME_LABEL, EndpointSlice, Node, Service, ServiceCIDR, decode, encode, key_of
+from kube.objects import (
+    HEADLESS_LABEL,
+    PROXY_NAME_LABEL,
+    EndpointSlice,
+    Node,
+    Service,
+    ServiceCIDR,
+    decode,
+    encode,
+    key_of,
+)
 from kube.objects.value import Object
 
 
@@ -106,12 +116,13 @@ def _with_addresses(node: Node | None, name: str, ips: tuple[str, ...]) -> Node:
 
 
 def intake_of(config: Configuration, around: Surroundings, objects: Iterable[Object], family: int) -> Intake:
+    """Without what a proxy does not even watch."""
     intake = Intake((family,), surroundings.place(config, around))
     for item in objects:
         if isinstance(item, Service):
             if PROXY_NAME_LABEL not in item.metadata.labels:
                 intake.set_service(key_of(item), item)
-        elif isinstance(item, EndpointSlice):
+        elif isinstance(item, EndpointSlice) and HEADLESS_LABEL not in item.metadata.labels:
             intake.set_slice(key_of(item), item)
     intake.refresh()
     return intake

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kproxy.cli import main
 from kproxy.configuration import config_disk
@@ -149,3 +150,27 @@ def test_the_configuration_in_force_is_written_and_reads_back(tmp_path: Path) ->
     again = tmp_path / "again.yaml"
     assert main(["--config", str(path), "--write-config-to", str(again)]) == 0
     assert config_disk.load(str(again)) == config
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "verdict"),
+    [
+        ("Service", "service.kubernetes.io/service-proxy-name", "pass"),
+        ("EndpointSlice", "service.kubernetes.io/headless", "reject"),
+    ],
+)
+def test_what_a_proxy_does_not_watch_is_not_there(
+    kind: str,
+    label: str,
+    verdict: str,
+    explain: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    documents = yaml.safe_load(_OBJECTS)["items"]
+    for item in documents:
+        if item["kind"] == kind:
+            item["metadata"].setdefault("labels", {})[label] = ""
+    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all(documents))
+    assert main([*explain, "10.244.1.9", "192.168.0.2:30080", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == verdict
