@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence, Sized
-from random import Random
+from collections.abc import Sized
 from typing import Protocol
 
 import msgspec
 
+from dns.handlers.forward_measures import Measures
 from dns.handlers.forward_options import Options, parse
+from dns.handlers.forward_targets import order, targets_of
 from dns.handlers.request import Later, Observer, Request, Response, Result, Serve, failed
 from dns.handlers.site import Site, Task
-from dns.upstream.targets import Target, is_address, parse_target, resolv_conf_targets
+from dns.upstream.targets import Target
 from dns.wire import message, names, numbers
 from dns.wire.encode import opt_record
 
-MAX_TARGETS = 15
 WHOLE_QUERY_S = 5.0
 ATTEMPTS_PER_UPSTREAM = 2
-TIME_BOUNDS_S = tuple(0.00025 * 2**power for power in range(16))
 
-__all__ = ["Forward", "Options", "build", "order", "parse", "query_bytes", "targets_of"]
+__all__ = ["Forward", "Options", "build", "parse", "query_bytes"]
 
 
 def build(options: tuple[Options, ...], site: Site, following: Serve) -> Serve:
@@ -54,51 +53,6 @@ class Health(msgspec.Struct):
     probing: bool = False
 
 
-def order(policy: str, count: int, turn: int, rng: Random) -> list[int]:
-    """In which order servers are tried for one question."""
-    if policy == "sequential" or count == 1:
-        return list(range(count))
-    if policy == "round_robin":
-        start = turn % count
-        return [*range(start, count), *range(start)]
-    order_ = list(range(count))
-    rng.shuffle(order_)
-    return order_
-
-
-def targets_of(
-    options: Options,
-    read_text: Callable[[str], str],
-    lookup: Callable[[str, Sequence[str]], tuple[str, ...]],
-) -> tuple[list[Target], list[str]]:
-    """The servers that a line's words name, and what there is to say about them."""
-    found: list[Target] = []
-    notices: list[str] = []
-    for place in options.places:
-        if not place.startswith(("/", ".")):
-            target = parse_target(place)
-            name = target.server_name or options.tls_server_name
-            if is_address(target.host.partition("%")[0]):
-                found.append(msgspec.structs.replace(target, server_name=name))
-                continue
-            try:
-                hosts = lookup(target.host, tuple(one.text for one in options.resolvers))
-            except OSError as problem:
-                raise options.line.error(f"plugin/forward: {target.host}: {problem.strerror}") from problem
-            name = name or target.host.rstrip(".")
-            found += [msgspec.structs.replace(target, host=host, server_name=name) for host in hosts]
-            continue
-        try:
-            listed, said = resolv_conf_targets(place, read_text)
-        except OSError as problem:
-            raise options.line.error(f"plugin/forward: {place}: {problem.strerror}") from problem
-        found += listed
-        notices += said
-    if len(found) > MAX_TARGETS:
-        raise options.line.error(f"plugin/forward: more than {MAX_TARGETS} servers: {len(found)}")
-    return list(dict.fromkeys(found)), notices
-
-
 class Forward:
     """One forward line at work. `serve` may be called from any thread, all else happens in the event loop."""
 
@@ -116,54 +70,15 @@ class Forward:
         self._clock = world.clock
         self._turn = 0
         self._why = notices[0] if notices else "no upstream server is configured"
-        registry = world.registry
-        self._took = registry.histogram(
-            "coredns_proxy_request_duration_seconds",
-            "Histogram of the time each request took.",
-            TIME_BOUNDS_S,
-            "proxy_name",
-            "to",
-            "rcode",
-        )
-        self._failures = registry.counter(
-            "coredns_proxy_healthcheck_failures_total",
-            "Counter of the number of failed healthchecks.",
-            "proxy_name",
-            "to",
-        )
-        self._rejected = registry.counter(
-            "coredns_forward_max_concurrent_rejects_total",
-            "Counter of the number of queries rejected because the concurrent queries were at maximum.",
-        )
-        self._rejected.add(0)
-        self._broken = registry.counter(
-            "coredns_forward_healthcheck_broken_total",
-            "Counter of the number of complete failures of the healthchecks.",
-        )
-        self._broken.add(0)
+        self._measures = Measures(world.registry)
         from dns.upstream.drive import Pool
 
         self._pool = Pool(options, self.targets)
-        hits, misses = (
-            registry.counter(
-                f"coredns_proxy_conn_cache_{word}_total",
-                f"Counter of connection cache {word} per upstream and protocol.",
-                *("proxy_name", "to", "proto"),
-            )
-            for word in ("hits", "misses")
-        )
+        world.collectors.append(self._count_connections)
 
-        def count() -> None:
-            sums: dict[tuple[str, str], tuple[int, int]] = {}
-            relayed = [(one.server, "udp", one.asked_count, one.opened_count) for one in self.relayed]
-            for server, proto, kept, opened in (*self._pool.counts(), *relayed):
-                before = sums.get((server, proto), (0, 0))
-                sums[server, proto] = before[0] + kept, before[1] + opened
-            for (server, proto), (kept, opened) in sums.items():
-                hits.set(kept, "forward", server, proto)
-                misses.set(opened, "forward", server, proto)
-
-        world.collectors.append(count)
+    def _count_connections(self) -> None:
+        relayed = [(one.server, "udp", one.asked_count, one.opened_count) for one in self.relayed]
+        self._measures.set_connections((*self._pool.counts(), *relayed))
 
     @property
     def is_plain(self) -> bool:
@@ -202,7 +117,7 @@ class Forward:
         target = self.targets[index].text
 
         def observe(times: int, size_bytes: int, took_s: float) -> None:
-            self._took.observe(took_s, "forward", target, "NOERROR", times=times)
+            self._measures.took.observe(took_s, "forward", target, "NOERROR", times=times)
 
         return observe
 
@@ -215,7 +130,7 @@ class Forward:
         if not self.targets:
             return failed("forward", self._why, reason=numbers.EDE_NO_REACHABLE_AUTHORITY)
         if 0 < self.options.max_concurrent <= self.concurrent + self._pool.quick_count:
-            self._rejected.add(1)
+            self._measures.rejected.add(1)
             limit = self.options.max_concurrent
             return failed(
                 "forward", f"concurrent queries exceeded maximum {limit}", rcode=numbers.REFUSED, reason=0
@@ -295,7 +210,7 @@ class Forward:
                 skipped += 1
                 if skipped < count:
                     continue
-                self._broken.add(1)
+                self._measures.broken.add(1)
                 if options.fail_fast:
                     break
                 index = self._rng.randrange(count)
@@ -336,7 +251,7 @@ class Forward:
         except message.BadMessage as problem:
             return str(problem)
         target = self.targets[index].text
-        self._took.observe(self._clock() - began, "forward", target, numbers.rcode_name(reply.rcode))
+        self._measures.took.observe(self._clock() - began, "forward", target, numbers.rcode_name(reply.rcode))
         if reply.name.lower() != request.query.lower or reply.kind != request.query.kind:
             return f"{target} answered another question"
         return msgspec.structs.replace(
@@ -366,7 +281,7 @@ class Forward:
                     await self._pool.exchange(index, packet, stream=options.force_tcp)
                 except self._pool.failures:
                     health.fails += 1
-                    self._failures.add(1, "forward", health.target.text)
+                    self._measures.failures.add(1, "forward", health.target.text)
                     await asyncio.sleep(options.health_check_s)
                 else:
                     health.fails = 0

@@ -9,7 +9,7 @@ import pytest
 from dns.corefile.tokens import CorefileError
 from dns.fakes.cluster import LocalServer
 from dns.fakes.upstream_serve import FakeUpstream
-from dns.handlers.forward import order
+from dns.handlers.forward_targets import order
 from dns.wire import numbers, records
 from dns.wire.query import Edns
 
