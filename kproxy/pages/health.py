@@ -29,7 +29,8 @@ class Answer(msgspec.Struct, frozen=True):
 def _stamp(at_s: float | None) -> str:
     if at_s is None:
         return _NEVER
-    return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")
+    text = datetime.fromtimestamp(at_s, UTC).isoformat().removesuffix("+00:00")
+    return f"{text.rstrip('0') if '.' in text else text}Z"  # Go leaves the last zeros out
 
 
 class ProxyHealth:
@@ -66,16 +67,16 @@ class ProxyHealth:
             for family in self._queued_at
         }
 
-    def _last_updated(self, now: float) -> str:
-        """Recent while all is well, though nothing was to be done: kube-proxy's meaning since the beginning."""
-        if self.is_healthy(now):
+    def _last_updated(self, now: float, *, good: bool) -> str:
+        """Recent where the answer is good, though nothing was to be done: kube-proxy's meaning since the beginning."""
+        if good:
             return _stamp(now)
         return _stamp(max((at for at in self._done_at.values() if at is not None), default=None))
 
     def healthz(self, now: float, *, node_eligible: bool) -> Answer:
         healthy = self.is_healthy(now)
         body = {
-            "lastUpdated": self._last_updated(now),
+            "lastUpdated": self._last_updated(now, good=healthy and node_eligible),
             "currentTime": _stamp(now),
             "nodeEligible": node_eligible,
             "healthy": healthy,
@@ -86,7 +87,7 @@ class ProxyHealth:
     def livez(self, now: float) -> Answer:
         healthy = self.is_healthy(now)
         body = {
-            "lastUpdated": self._last_updated(now),
+            "lastUpdated": self._last_updated(now, good=healthy),
             "currentTime": _stamp(now),
             "healthy": healthy,
             "status": self._status(now),
