@@ -20,6 +20,13 @@ def load(name: str) -> Any:
 
 
 @cache
+def enums() -> dict[str, dict[str, list[str]]]:
+    """The values that fields can have where those are few: by definition and field."""
+    result: dict[str, dict[str, list[str]]] = load("enums")
+    return result
+
+
+@cache
 def definitions() -> dict[str, Any]:
     """All type definitions, by full name (`io.k8s.api.core.v1.Pod`); read once, 5 ms."""
     result: dict[str, Any] = load("schema")

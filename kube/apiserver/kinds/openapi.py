@@ -70,7 +70,9 @@ def _customs(group: str, version: str, kinds: Sequence[Kind]) -> list[Kind]:
 
 @cache
 def _schema_hash() -> bytes:
-    return hashlib.sha512(disk.read("schema") + material(), usedforsecurity=False).digest()
+    return hashlib.sha512(
+        disk.read("schema") + disk.read("enums") + material(), usedforsecurity=False
+    ).digest()
 
 
 def document(group: str, version: str, kinds: Sequence[Kind] = KINDS) -> bytes | None:
@@ -125,7 +127,20 @@ def _convert(name: str, definition: Object) -> Object:
     if name.endswith(".Quantity"):
         return _QUANTITY
     converted: Object = _with_v3_references(described(name, definition))
-    return converted
+    values = disk.enums().get(name)
+    if not values:
+        return converted
+    fields = converted["properties"]
+    few = {field: _of_few(fields[field], allowed) for field, allowed in values.items() if field in fields}
+    return {**converted, "properties": {**fields, **few}}
+
+
+def _of_few(schema: Object, values: list[str]) -> Object:
+    """A text of few values, or a list or map of such."""
+    for inside in ("items", "additionalProperties"):
+        if isinstance(schema.get(inside), dict):
+            return {**schema, inside: {**schema[inside], "enum": values}}
+    return {**schema, "enum": values}
 
 
 def _with_v3_references(value: Any) -> Any:

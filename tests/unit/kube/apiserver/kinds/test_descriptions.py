@@ -135,3 +135,30 @@ def test_the_shipped_schema_stays_as_it_is() -> None:
 def test_the_hash_follows_the_words() -> None:
     schema_alone = hashlib.sha512(disk.read("schema") + b"v1", usedforsecurity=False).hexdigest().upper()
     assert openapi.etag("", "v1") != schema_alone
+
+
+@pytest.mark.parametrize(
+    ("definition", "path", "expected"),
+    [
+        ("Container", ("imagePullPolicy",), ["Always", "IfNotPresent", "Never"]),
+        ("PersistentVolumeClaimSpec", ("accessModes", "items"), None),
+        ("ServiceSpec", ("clusterIP",), []),
+    ],
+)
+def test_version_3_lists_the_values_of_fields_that_have_few(
+    definition: str, path: tuple[str, ...], expected: list[str] | None
+) -> None:
+    body = openapi.document("", "v1")
+    assert body is not None
+    schema = msgspec.json.decode(body)["components"]["schemas"][f"io.k8s.api.core.v1.{definition}"][
+        "properties"
+    ]
+    for step in path:
+        schema = schema[step]
+    found = schema.get("enum", [])
+    assert found == expected if expected is not None else "ReadWriteOnce" in found
+
+
+def test_every_field_with_few_values_is_one_that_there_is() -> None:
+    for name, fields in disk.enums().items():
+        assert set(fields) <= set(disk.definitions()[name]["properties"])
