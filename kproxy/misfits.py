@@ -18,9 +18,14 @@ class Misfits(NamedTuple):
 
 
 def misfits(config: Configuration, around: Surroundings, families: Iterable[int]) -> Misfits:
-    """`families` are those that this node proxies; the primary one is that of the node's address."""
+    """`families` are those that this node proxies; the primary one is that of the node's address.
+
+    A node whose address is not known yet fits everything.
+    """
     ips = node_ips(config, around.node)
-    primary = family_of(ips[0]) if ips else IPV4
+    if not ips:
+        return Misfits()
+    primary = family_of(ips[0])
     single = len(tuple(families)) == 1
     cluster = f"the cluster is {_NAMES[primary]}-{'only' if single else 'primary'}"
     by_cidr = config.detect_local_mode in ("", "ClusterCIDR")

@@ -69,6 +69,8 @@ def test_the_rest_is_warned_of(fields: dict[str, Any], families: tuple[int, ...]
     assert all(word in text for word, text in zip(words, found, strict=True))
 
 
-def test_a_node_that_nobody_knows_is_of_ipv4() -> None:
+def test_of_a_node_without_an_address_nothing_is_said() -> None:
     unknown = Surroundings(node_name="n")
-    assert "IPv4-only" in misfits(_config(cluster_cidr=_SIX), unknown, (4,)).fatal
+    assert misfits(_config(cluster_cidr=_SIX), unknown, (4,)) == ((), "")
+    bound = _config(cluster_cidr=_SIX, bind_address="192.168.0.2")
+    assert "IPv4-only" in misfits(bound, unknown, (4,)).fatal
