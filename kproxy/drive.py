@@ -15,8 +15,7 @@ from kproxy.intake import Changes, Intake
 from kproxy.metrics.catalogue import ProxyMetrics
 from kproxy.metrics.programming import Triggers
 from kproxy.metrics.without_local import WithoutLocal
-from kproxy.pages.checks import checks_of
-from kproxy.pages.checks_serve import CheckServers
+from kproxy.pages.checks_drive import ServiceChecks
 from kproxy.pages.health import Answer, ProxyHealth, listen_addresses, node_eligible
 from kproxy.policy import Place
 from kproxy.ranges_drive import ServiceRanges
@@ -90,9 +89,7 @@ class Proxy:
         self._triggers = Triggers(time.time())
         self._without_local = {family: WithoutLocal() for family in backends}
         self._distrusted = set(backends)  # what was there before is not known
-        self._check_servers = CheckServers(lambda: self.health.is_healthy(time.time()))
-        self._checks_due: set[ServicePortName] = set()
-        self.on_check_failure: Callable[[NamespacedName, str], None] | None = None
+        self.checks = ServiceChecks(lambda: self.health.is_healthy(time.time()))
         self._unsettled: list[Changes] = []
         self.on_synced: list[Callable[[Changes], None]] = []
         self.on_repaired: Callable[[int, ForwardingTable], None] = lambda _family, _table: None
@@ -238,7 +235,7 @@ class Proxy:
                 self._failures = 0
                 self.synced_once.set()
                 self._schedule_settling()
-                await self._update_check_servers()
+                await self.checks.update(self.intake, self._check_hosts)
             else:
                 self._schedule_retry()
 
@@ -267,7 +264,7 @@ class Proxy:
             counts = self._without_local[family].take(self.intake.tables[family], changes.forwarding[family])
             for policy, count in counts.items():
                 self.metrics.no_local_endpoints.set(count, _FAMILY_NAMES[family], policy)
-            self._checks_due |= changes.known[family].keys()
+            self.checks.look_at(changes.known[family])
         if good:
             self._tell_of_success()
         return good
@@ -300,12 +297,7 @@ class Proxy:
         done = time.time()
         self._dirty[family] = set()
         self.health.done(family, done)
-        self.metrics.sync_duration.observe(took_s, label)
-        (self.metrics.full_duration if report.full else self.metrics.partial_duration).observe(took_s, label)
-        self.metrics.last_sync.set(done, label)
-        for table, count in report.rules.items():
-            self.metrics.iptables_total.set(count.total, table, label)
-            self.metrics.iptables_last.set(count.written, table, label)
+        self.metrics.synced(label, report, took_s, done)
         if report.full or report.operations:
             _log.log(
                 "info" if report.full else "debug",
@@ -376,23 +368,11 @@ class Proxy:
         self.metrics.livez.increment(str(answer.status))
         return answer
 
-    async def _update_check_servers(self) -> None:
-        due, self._checks_due = self._checks_due, set()
-        if not due:
-            return
-        hosts = [
+    def _check_hosts(self) -> list[str]:
+        return [
             host
             for family in self._backends
             for host in listen_addresses(
                 family, surroundings.node_rules(self.config, self._around, family).node_port_addresses
             )
         ]
-        ports = due | self.intake.ports_of({NamespacedName(*name[:2]) for name in due})
-        failed = await self._check_servers.update(checks_of(self.intake.known, ports), hosts)
-        for service, reason in failed.items():
-            _log.error(
-                "no health check server, tried again with the next sync", service=service, error=reason
-            )
-            self._checks_due |= {name for name in due if name[:2] == service}
-            if self.on_check_failure is not None:
-                self.on_check_failure(service, reason)

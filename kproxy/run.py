@@ -131,7 +131,7 @@ async def _main(options: Options) -> None:
     proxy.on_synced.append(cleaner.note)
     proxy.on_repaired = cleaner.repaired
     recorder = Recorder(client, "kube-proxy", wall_clock=time.time, host=node_name(config))
-    proxy.on_check_failure = partial(_report_check, proxy, recorder)
+    proxy.checks.on_failure = partial(_report_check, proxy, recorder)
     switch = Switch(
         proxy,
         backends,

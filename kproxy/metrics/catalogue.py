@@ -1,5 +1,6 @@
 """kproxy's metrics under kube-proxy's names, labels and buckets (v1.36). Pure."""
 
+from kproxy.backends.registry import SyncReport
 from kproxy.metrics.counters import CountedPackets
 from kproxy.metrics.exposition import Registry
 
@@ -143,6 +144,15 @@ class ProxyMetrics:
             ("host", "verb"),
             _REQUEST_BUCKETS,
         )
+
+    def synced(self, family: str, report: SyncReport, took_s: float, at_s: float) -> None:
+        """A sync that the kernel took."""
+        self.sync_duration.observe(took_s, family)
+        (self.full_duration if report.full else self.partial_duration).observe(took_s, family)
+        self.last_sync.set(at_s, family)
+        for table, count in report.rules.items():
+            self.iptables_total.set(count.total, table, family)
+            self.iptables_last.set(count.written, table, family)
 
     def failed(self, mode: str, family: str, *, full: bool) -> None:
         """A sync that the kernel refused, counted where kube-proxy's dashboards look for it."""
