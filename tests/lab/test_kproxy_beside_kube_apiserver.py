@@ -16,7 +16,7 @@ import pytest
 
 from kube.client import Client
 from kube.client.transport import Reply, Stream, Transport
-from kube.objects import ConfigMap, Event, NamespacedName, Node
+from kube.objects import ConfigMap, Endpoint, EndpointSlice, Event, NamespacedName, Node, ObjectMeta, key_of
 from kube.watch import Informer
 from linux import netns, process
 from tests.lab.kube_apiserver import TOKENS, KubeApiserver
@@ -148,6 +148,34 @@ def test_the_initial_state_is_streamed_and_the_stream_goes_on(space: int, server
             ]
             assert len(watched.transport.asked) == 1
         await client.close()
+
+    _in(space, test)
+
+
+def test_slices_without_endpoints_do_not_keep_others_from_being_known(
+    space: int, server: KubeApiserver
+) -> None:
+    """The server writes null for their lists."""
+
+    async def test() -> None:
+        client = Client.from_kubeconfig(str(server.kubeconfig), user_agent="test")
+        names = {NamespacedName("default", name) for name in ("hollow", "full")}
+        for name in ("hollow", "full"):
+            endpoints = (Endpoint(addresses=("10.0.0.1",)),) if name == "full" else ()
+            metadata = ObjectMeta(name=name, namespace="default")
+            await client.create(EndpointSlice(metadata=metadata, address_type="IPv4", endpoints=endpoints))
+        informer = Informer(client, EndpointSlice)
+        task = asyncio.ensure_future(informer.run())
+        try:
+            async with asyncio.timeout(30):
+                await informer.wait_synced()
+            assert names <= informer.cache.keys()
+            listed = await client.list(EndpointSlice, "default")
+            assert names <= {key_of(item) for item in listed.items}
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await client.close()
 
     _in(space, test)
 
