@@ -16,15 +16,17 @@ from kube.apiserver.kinds.schema.scalars import Reader, TypeFault, go_value
 
 Object = dict[str, Any]
 
+_NUMBERS = ("int32", "int64", "float64")
 MAX_FINDINGS = 100  # as many as the server reports
 
 
 class Findings:
     """What a walk met: unknown fields with their paths, and the first type error (the decoder stops there)."""
 
-    __slots__ = ("error", "misfit", "unknown")
+    __slots__ = ("error", "misfit", "struct", "unknown")
 
     def __init__(self) -> None:
+        self.struct = ""  # whose list or map is being read
         self.unknown: list[str] = []
         self.error: str = ""
         self.misfit: str = ""  # the error as it is told of a patched object
@@ -35,9 +37,11 @@ class Findings:
         if fault.message:
             self.error = self.misfit = fault.message
         else:
-            field = f"{struct}.{path}" if struct else path
+            found = go_value(value) if fault.go_type in _NUMBERS else go_value(value).partition(" ")[0]
             self.misfit = misfit(value, fault.go_type)
-            self.error = f"json: cannot unmarshal {go_value(value)} into Go struct field {field} of type {fault.go_type}"
+            self.error = (
+                f"json: cannot unmarshal {found} into Go struct field {struct}.{path} of type {fault.go_type}"
+            )
 
 
 # Reads a container: (value, path with indices, path as Go names it, findings).
@@ -92,6 +96,7 @@ class StructReader:
     def walk(self, value: Object, path: str, go_path: str, findings: Findings) -> None:
         fields = self.fields
         dropped: list[str] | None = None
+        outer = findings.struct
         for key, item in value.items():
             field = fields.get(key)
             if field is None or item is None:
@@ -119,7 +124,9 @@ class StructReader:
             elif type(item) is not field.json_type:
                 findings.fault(TypeFault(field.go_type), item, self.name, go_path + key)
             elif field.walk is not None and item:
+                findings.struct = self.name
                 field.walk(item, path + key, go_path + key, findings)
+        findings.struct = outer
         if dropped is not None:
             for key in dropped:
                 del value[key]
@@ -145,9 +152,9 @@ def _list_walker(item: FieldReader) -> Walker:
                 try:
                     value[index] = scalar(element)
                 except TypeFault as fault:
-                    findings.fault(fault, element, "", go_path)
+                    findings.fault(fault, element, findings.struct, go_path)
             elif type(element) is not json_type:
-                findings.fault(TypeFault(item.go_type), element, "", go_path)
+                findings.fault(TypeFault(item.go_type), element, findings.struct, go_path)
             elif inner is not None:
                 inner(element, f"{path}[{index}]", go_path, findings)
 
@@ -168,9 +175,9 @@ def _map_walker(item: FieldReader) -> Walker:
                 try:
                     value[key] = scalar(element)
                 except TypeFault as fault:
-                    findings.fault(fault, element, "", go_path)
+                    findings.fault(fault, element, findings.struct, go_path)
             elif type(element) is not json_type:
-                findings.fault(TypeFault(item.go_type), element, "", go_path)
+                findings.fault(TypeFault(item.go_type), element, findings.struct, go_path)
             elif inner is not None:
                 inner(element, f"{path}.{key}", go_path, findings)
 

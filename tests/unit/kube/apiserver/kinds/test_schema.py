@@ -119,6 +119,20 @@ def test_quantities_become_canonical() -> None:
             "json: cannot unmarshal string into Go struct field "
             "ContainerPort.spec.template.spec.containers.ports.containerPort of type int32",
         ),
+        (
+            {"template": {"spec": {"containers": [{"args": [1]}]}}},
+            "json: cannot unmarshal number into Go struct field "
+            "Container.spec.template.spec.containers.args of type string",
+        ),
+        (
+            {"template": {"spec": {"containers": [{"args": ["a"]}, 1]}}},
+            "json: cannot unmarshal number into Go struct field "
+            "PodSpec.spec.template.spec.containers of type v1.Container",
+        ),
+        (
+            {"template": {"spec": {"nodeSelector": {"a": True}}}},
+            "json: cannot unmarshal bool into Go struct field PodSpec.spec.template.spec.nodeSelector of type string",
+        ),
     ],
 )
 def test_wrong_types_are_told_as_go_tells_them(spec: dict, error: str) -> None:
