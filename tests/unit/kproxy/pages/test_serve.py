@@ -9,6 +9,7 @@ from kproxy.pages.checks_serve import CheckServers
 from kproxy.pages.health import Answer
 from kproxy.pages.serve import HttpServer, Request, text_answer
 from kube.objects import NamespacedName
+from tests.ports import free_port
 
 _SERVICE = NamespacedName("ns", "svc")
 
@@ -68,9 +69,8 @@ def test_a_taken_port_is_an_error_at_once() -> None:
 
 def test_a_service_check_lives_as_long_as_its_service_asks_for_it() -> None:
     async def test() -> None:
-        free = HttpServer(lambda _: text_answer(200, ""))
-        await free.start("127.0.0.1", 0)
-        port = free.port
+        free, port = HttpServer(lambda _: text_answer(200, "")), free_port()
+        await free.start("127.0.0.1", port)
         servers = CheckServers(lambda: True)
         assert await servers.update({_SERVICE: Check(port, 1)}, ["127.0.0.1"]) == {
             _SERVICE: f"port {port}: Address already in use"
@@ -92,10 +92,7 @@ def test_a_service_check_lives_as_long_as_its_service_asks_for_it() -> None:
 
 def test_a_service_check_listens_everywhere_in_both_families() -> None:
     async def test() -> None:
-        free = HttpServer(lambda _: text_answer(200, ""))
-        await free.start("127.0.0.1", 0)
-        port = free.port
-        free.close()
+        port = free_port()
         servers = CheckServers(lambda: True)
         assert await servers.update({_SERVICE: Check(port, 1)}, ["0.0.0.0", "::"]) == {}
         assert b" 200 OK" in await _ask(port, b"GET / HTTP/1.1\r\n\r\n")
