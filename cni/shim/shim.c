@@ -205,9 +205,16 @@ static struct bytes make_request(const char *path, char **environment, struct by
 
 /* --- the daemon */
 
+/* As the kernel's calls had it before time_t became longer than long on 32 bits. */
 struct moment {
     long seconds, fraction;
 };
+
+#ifdef SO_RCVTIMEO_OLD
+enum { RECEIVE_TIMEOUT = SO_RCVTIMEO_OLD, SEND_TIMEOUT = SO_SNDTIMEO_OLD };
+#else
+enum { RECEIVE_TIMEOUT = SO_RCVTIMEO, SEND_TIMEOUT = SO_SNDTIMEO };
+#endif
 
 static struct moment now(int clock)
 {
@@ -225,8 +232,8 @@ static long now_ms(void)
 static void set_timeout(int fd, long ms)
 {
     struct moment t = {ms / 1000, ms % 1000 * 1000};
-    call(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, (long)&t, sizeof t);
-    call(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&t, sizeof t);
+    call(SYS_setsockopt, fd, SOL_SOCKET, RECEIVE_TIMEOUT, (long)&t, sizeof t);
+    call(SYS_setsockopt, fd, SOL_SOCKET, SEND_TIMEOUT, (long)&t, sizeof t);
 }
 
 static int read_exactly(int fd, char *data, size_t size)
