@@ -46,6 +46,13 @@ class Lane:
         self._own = tuple(names.encode(one) for one in own)
         self._counted: dict[tuple[object, ...], tuple[Observer, ...]] = {}
 
+    def question_of(self, question: bytes) -> bytes:
+        """As it is asked: what is kept says whether it was verified, for the next client who wants to know."""
+        second = question[1]
+        if self._cache is None or second & numbers.AD:
+            return question
+        return b"%c%c%b" % (question[0], second | numbers.AD, question[2:])
+
     def take(self, asked: Asked) -> int | None:
         """Which server is asked; None when the handlers have to see the question."""
         for own in self._own:

@@ -19,6 +19,7 @@ class FakeUpstream:
     def __init__(self, answers: Answers | None = None) -> None:
         self.answers = dict(answers or {})
         self.asked: list[tuple[str, int, str]] = []
+        self.flags: list[int] = []  # of the questions' headers
         self.rcode: int | None = None
         self.silent = False
         self.delay_s = 0.0
@@ -54,6 +55,7 @@ class FakeUpstream:
         if isinstance(query, Malformed):
             return query.reply
         self.asked.append((query.lower, query.kind, proto))
+        self.flags.append(query.flags)
         return None if self.silent else self._reply(query, proto)
 
     def _reply(self, query: Query, proto: str) -> bytes:

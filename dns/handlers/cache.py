@@ -18,6 +18,7 @@ from dns.handlers.cache_items import (
     Item,
     Key,
     answers_question,
+    bounds_of,
     classify,
     key_of,
     shortest_ttl_s,
@@ -42,6 +43,14 @@ __all__ = ["Cache", "Options", "build", "parse"]
 def _wants_ad(request: Request) -> bool:
     """RFC 6840 5.7: a client that sets AD understands it."""
     return request.query.dnssec_ok or bool(request.query.flags & numbers.AD)
+
+
+def _asking_ad(request: Request) -> Request:
+    """What is kept says whether it was verified, for the next client who wants to know."""
+    query = request.query
+    if query.flags & numbers.AD:
+        return request
+    return replace(request, query=replace(query, flags=query.flags | numbers.AD))
 
 
 def build(options: Options, site: Site, following: Serve) -> Serve:
@@ -156,10 +165,11 @@ class Cache:
             left_s = item.left_s(now)
             if left_s > 0:
                 self._prefetch(request, key, item, now, left_s)
-                return self._from(request, item, kind, int(left_s), now)
+                ttl_s = item.ttl_s if self.options.keep_ttl else left_s
+                return self._from(request, item, kind, int(ttl_s), now)
             if kind == SUCCESS and left_s > -self.options.stale_s:
                 return self._from_stale(request, key, item, now)
-        result = self._following(request)
+        result = self._following(_asking_ad(request))
         if isinstance(result, Response):
             if result.plugin == LIVE and result.written and not query.flags & 0x7800:
                 return self._pass(result)
@@ -187,7 +197,7 @@ class Cache:
         return observed(with_ttl(response, bound), self.count_miss)
 
     def _from(self, request: Request, item: Item, kind: str, ttl_s: int, now: float) -> Response:
-        response = item.response if self.options.keep_ttl else with_ttl(item.response, ttl_s)
+        response = with_ttl(item.response, ttl_s)
         trace = (f"cache: kept answer, {ttl_s} s left",) if request.explain else ()
         return replace(
             response,
@@ -221,7 +231,7 @@ class Cache:
             return observed(self._keep(request, key, fresh), self.count_miss)
 
         item.refreshing = True
-        result = then(self._following(request), choose)
+        result = then(self._following(_asking_ad(request)), choose)
         if isinstance(result, Response) or not options.verify_s:
             return result
         return self._within(result, options.verify_s, old)
@@ -272,7 +282,7 @@ class Cache:
             else:
                 item.failed_at_s = self._world.clock()
 
-        result = self._following(request)
+        result = self._following(_asking_ad(request))
         if isinstance(result, Response):
             done(result)
         else:
@@ -284,10 +294,11 @@ class Cache:
         if not response.written or response.silent:
             return response
         kind = classify(request.query, response)
-        if kind == FAILURE:
+        limits = kind or bounds_of(request.query, response)
+        if limits == FAILURE:
             ttl_s = options.failure_ttl_s
         else:
-            low, high = options.success_ttl_s if kind == SUCCESS else options.denial_ttl_s
+            low, high = options.success_ttl_s if limits == SUCCESS else options.denial_ttl_s
             ttl_s = float(max(low, min(shortest_ttl_s(request.query, response), high)))
         sent = with_ttl(response, int(ttl_s))
         if sent.options is not None:

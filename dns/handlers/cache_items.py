@@ -55,8 +55,17 @@ def classify(query: Query, response: Response) -> str:
             return SUCCESS
         return DENIAL if has_soa else ""
     if response.rcode == numbers.NXDOMAIN:
-        return DENIAL if has_soa else ""
+        return DENIAL if has_soa and not response.answer else ""
     return FAILURE if response.rcode in {numbers.SERVFAIL, numbers.NOTIMP} else ""
+
+
+def bounds_of(query: Query, response: Response) -> str:
+    """Whose limits its TTL is brought within, also where it is not kept."""
+    if response.rcode == numbers.NXDOMAIN:
+        return SUCCESS if response.answer else DENIAL
+    if response.rcode == numbers.NOERROR:
+        return DENIAL if classify(query, replace(response, flags=0)) == DENIAL else SUCCESS
+    return FAILURE if response.rcode in {numbers.SERVFAIL, numbers.NOTIMP} else SUCCESS
 
 
 def _is_meta(query: Query) -> bool:
@@ -86,9 +95,11 @@ def answers_question(query: Query, answer: tuple[Record, ...]) -> bool:
 
 def shortest_ttl_s(query: Query, response: Response) -> int:
     """The smallest TTL in the answer. As in CoreDNS a SOA counts by its TTL, not by its minimum field."""
-    if response.rcode not in {numbers.NOERROR, numbers.NXDOMAIN}:
+    if response.rcode not in {numbers.NOERROR, numbers.NXDOMAIN} or _is_meta(query):
         return DEFAULT_TTL_S
-    if _is_meta(query):
+    if response.rcode == numbers.NXDOMAIN and response.answer:
+        return DEFAULT_TTL_S
+    if not response.answer and _is_referral(response):
         return DEFAULT_TTL_S
     ttls = [
         record.ttl
@@ -96,6 +107,11 @@ def shortest_ttl_s(query: Query, response: Response) -> int:
         for record in section
     ]
     return min(ttls, default=DEFAULT_TTL_S)
+
+
+def _is_referral(response: Response) -> bool:
+    kinds = {record.kind for record in response.authority}
+    return response.rcode == numbers.NOERROR and numbers.NS in kinds and numbers.SOA not in kinds
 
 
 def with_ttl(response: Response, ttl_s: int) -> Response:

@@ -9,6 +9,8 @@ from dns.corefile.config import normalize_zones
 from dns.handlers.site import duration_s, no_args, one_line, one_word, unknown_option, whole_number
 
 DEFAULT_CAPACITY = 9984
+# As CoreDNS has it (256 shards of at least 4); `disable` is what switches a cache off.
+LEAST_CAPACITY = 1024
 MAX_TTL_S = 3600
 MAX_NEGATIVE_TTL_S = 1800
 MIN_TTL_S = 5
@@ -89,13 +91,11 @@ def _limits(line: Line, which: str) -> dict[str, object]:
     """`success CAPACITY [TTL] [MINTTL]`."""
     if not 1 <= len(line.args) <= 3:
         raise line.error(f"{which} takes a capacity and, if wanted, a longest and a shortest TTL")
-    low, high = MIN_TTL_S, MAX_TTL_S if which == "success" else MAX_NEGATIVE_TTL_S
-    capacity = whole_number(line, line.words[0], 0)
-    if len(line.args) > 1:
-        high = whole_number(line, line.words[1], 0)
-        low = min(low, high)
-    if len(line.args) > 2:
-        low = whole_number(line, line.words[2], 0)
+    capacity = max(whole_number(line, line.words[0], 0), LEAST_CAPACITY)
+    if len(line.args) == 1:
+        return {f"{which}_capacity": capacity}
+    high = whole_number(line, line.words[1], 0)
+    low = whole_number(line, line.words[2], 0) if len(line.args) > 2 else min(MIN_TTL_S, high)
     return {f"{which}_capacity": capacity, f"{which}_ttl_s": (low, high)}
 
 

@@ -124,7 +124,8 @@ class Relay:
         wire.asked_count += 1
         self.waiting_count += 1
         assert wire.outbox is not None
-        if wire.outbox.add(own_id.to_bytes(2, "little"), address_of(question), len(question), question):
+        sent = lane.question_of(question)
+        if wire.outbox.add(own_id.to_bytes(2, "little"), address_of(sent), len(sent), sent):
             self._send(wire)
         return True
 

@@ -9,13 +9,22 @@ from dns.corefile.tokens import CorefileError
 from dns.fakes.cluster import LocalServer
 from dns.fakes.objects import example_cluster
 from dns.fakes.upstream_serve import FakeUpstream
-from dns.wire import numbers, records
+from dns.handlers import cache_options
+from dns.handlers.cache_items import bounds_of, classify, shortest_ttl_s
+from dns.handlers.request import Response
+from dns.wire import encode, numbers, records
+from dns.wire.query import Query, parse
 
 WWW = "www.example.com."
 ANSWERS = {
     (WWW, numbers.A): (records.address(WWW, 300, "192.0.2.1"),),
     ("short.example.com.", numbers.A): (records.address("short.example.com.", 1, "192.0.2.2"),),
 }
+
+ADDRESS = ANSWERS[WWW, numbers.A]
+ALIAS = (records.cname(WWW, 200, "elsewhere.example.com."),)
+SOA = (records.soa("example.com.", 60, "a.", "b.", (1, 2, 3, 4, 5)),)
+NS = (records.ns("example.com.", 100, "a."),)
 
 
 def run(options: str, steps: Any, *, plugins: str = "", zone: str = ".", answers: Any = None) -> Any:
@@ -54,7 +63,8 @@ def test_an_answer_is_asked_for_once_and_its_ttl_counts_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "name", "ttl"), [("", WWW, 300), ("30", WWW, 30), ("30", "short.example.com.", 5)]
+    ("options", "name", "ttl"),
+    [("20 {\n success 5000\n}", WWW, 20), ("", WWW, 300), ("30", WWW, 30), ("30", "short.example.com.", 5)],
 )
 def test_ttls_are_brought_within_limits(options: str, name: str, ttl: int) -> None:
     async def steps(server: LocalServer, upstream: FakeUpstream) -> int:
@@ -98,7 +108,8 @@ def test_do_and_cd_are_kept_apart() -> None:
     assert run("30", steps) == 2
 
 
-def test_the_oldest_answer_makes_room() -> None:
+def test_the_oldest_answer_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_options, "LEAST_CAPACITY", 3)
     answers = {
         (f"n{index}.", numbers.A): (records.address(f"n{index}.", 300, "192.0.2.1"),) for index in range(4)
     }
@@ -270,3 +281,54 @@ def test_an_old_answer_may_be_preferred_to_a_fresh_denial(policy: str, rcode: in
 def test_mistakes_in_serve_stale(options: str) -> None:
     with pytest.raises(CorefileError, match="Corefile:3:"):
         LocalServer(f". {{\n cache 30 {{\n {options}\n }}\n}}")
+
+
+def test_a_cache_of_no_size_keeps_all_the_same() -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> int:
+        for _ in range(2):
+            await server.ask_later(WWW)
+        return len(upstream.asked)
+
+    assert run("30 {\n success 0\n}", steps) == 1
+
+
+def test_with_keepttl_the_ttl_within_the_limits_does_not_count_down() -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> list[int]:
+        found = []
+        for _ in range(3):
+            found.append((await server.ask_later(WWW)).answer[0].ttl)
+            server.now_s += 10
+        return found
+
+    assert run("30 {\n keepttl\n}", steps) == [30, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("response", "store", "bounds", "ttl_s"),
+    [
+        (Response(answer=ADDRESS), "success", "success", 300),
+        (Response(answer=ADDRESS, flags=numbers.TC), "", "success", 300),
+        (Response(answer=ALIAS), "", "success", 200),  # leads nowhere, without a SOA
+        (Response(answer=ALIAS, authority=SOA), "denial", "denial", 60),
+        (Response(authority=SOA), "denial", "denial", 60),
+        (Response(authority=NS), "success", "success", 5),  # a referral
+        (Response(rcode=numbers.NXDOMAIN, authority=SOA), "denial", "denial", 60),
+        (Response(rcode=numbers.NXDOMAIN), "", "denial", 5),
+        (Response(rcode=numbers.NXDOMAIN, answer=ALIAS, authority=SOA), "", "success", 5),
+        (Response(rcode=numbers.SERVFAIL), "failure", "failure", 5),
+        (Response(rcode=numbers.REFUSED), "", "success", 5),
+    ],
+)
+def test_what_is_kept_where_and_for_how_long(response: Response, store: str, bounds: str, ttl_s: int) -> None:
+    query = parse(encode.question(1, WWW, numbers.A))
+    assert isinstance(query, Query)
+    assert classify(query, response) == store
+    assert (bounds_of(query, response), shortest_ttl_s(query, response)) == (bounds, ttl_s)
+
+
+def test_the_other_server_is_always_asked_whether_it_verified() -> None:
+    async def steps(server: LocalServer, upstream: FakeUpstream) -> None:
+        await server.ask_later(WWW)
+        assert [bool(flags & numbers.AD) for flags in upstream.flags] == [True]
+
+    run("30", steps)
