@@ -19,6 +19,7 @@ pytestmark = [
 _RATE = 5  # emulated, a connection takes its time
 
 
+@pytest.mark.timeout(600)  # emulated, kcore and kproxy start twice
 @pytest.mark.parametrize("node", ["ipvs"], indirect=True)
 def test_started_without_the_api_it_serves_the_last_known_state_and_catches_up(
     streets: Town,
