@@ -14,9 +14,9 @@ TESTS = Path(__file__).parents[2]
 BUGS = {
     "addresses leak over a reboot": (
         "plugins#252 cni#204 cri#948 k3s#4682 k3s#5885 k8s#57280 k8s#39557",
-        "unit/cni/test_host_local.py::test_addresses_of_an_earlier_boot_are_free",
-        "unit/cni/test_host_local.py::test_a_new_boot_frees_what_the_reference_plugin_gave_out_in_an_earlier_one",
-        "unit/cni/test_host_local_power_loss.py::test_after_a_power_loss_everything_is_free",
+        "unit/cni/host_local/test_database.py::test_addresses_of_an_earlier_boot_are_free",
+        "unit/cni/host_local/test_database.py::test_a_new_boot_frees_what_the_reference_plugin_gave_out_in_an_earlier_one",
+        "unit/cni/host_local/test_power_loss.py::test_after_a_power_loss_everything_is_free",
     ),
     "a DEL that never comes": (
         "containerd#5438 containerd#5768",
@@ -24,12 +24,12 @@ BUGS = {
     ),
     "empty address files after a full disk": (
         "plugins#498",
-        "unit/cni/test_host_local.py::test_an_empty_file_is_no_reservation",
-        "unit/cni/test_host_local.py::test_a_full_disk_takes_nothing",
+        "unit/cni/host_local/test_database.py::test_an_empty_file_is_no_reservation",
+        "unit/cni/host_local/test_database.py::test_a_full_disk_takes_nothing",
     ),
     "a lock that is held for ever": (
         "plugins#561 containerd#4666",
-        "unit/cni/test_host_local.py::test_a_lock_that_somebody_holds_is_a_reason_to_try_again",
+        "unit/cni/host_local/test_database.py::test_a_lock_that_somebody_holds_is_a_reason_to_try_again",
     ),
     "masquerade rules stay when the namespace is gone": (
         "plugins#810 plugins#1078 nerdctl#1872 nerdctl#3253",
@@ -103,13 +103,13 @@ BUGS = {
     ),
     "addresses come back too soon, and pods do not get theirs again": (
         "k8s#28969 spiderpool#3505",
-        "unit/cni/test_host_local.py::test_unused_addresses_first_then_the_one_released_longest_ago",
-        "unit/cni/test_host_local.py::test_a_pod_of_the_same_name_gets_its_address_again",
+        "unit/cni/host_local/test_database.py::test_unused_addresses_first_then_the_one_released_longest_ago",
+        "unit/cni/host_local/test_database.py::test_a_pod_of_the_same_name_gets_its_address_again",
     ),
     "GC and STATUS that do nothing": (
         "plugins#1013 plugins#1047 cni#1101",
-        "unit/cni/test_host_local.py::test_gc_keeps_only_what_is_listed",
-        "unit/cni/test_host_local.py::test_status_is_50_when_the_pool_is_empty",
+        "unit/cni/host_local/test_database.py::test_gc_keeps_only_what_is_listed",
+        "unit/cni/host_local/test_database.py::test_status_is_50_when_the_pool_is_empty",
         "unit/cni/test_skel.py::test_valid_attachments_under_both_keys",
     ),
 }
