@@ -11,6 +11,12 @@ from collections.abc import Sequence
 
 from linux import completion
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    _Verbs: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
 _EXAMPLES = """examples:
   kcni install --bin-dir /opt/cni/bin
   kcni install --bin-dir /opt/cni/bin --conf-dir /etc/cni/net.d --subnet 10.244.1.0/24 --subnet fd00:10:244:1::/64
@@ -40,7 +46,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     completion.add_option(parser)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_install(verbs)
+    _add_daemon(verbs)
+    _add_exec(verbs)
+    _add_gc(verbs)
+    _add_ls(verbs)
+    _add_doctor(verbs)
+    _add_version(verbs)
+    return parser
 
+
+def _add_install(verbs: _Verbs) -> None:
     install = verbs.add_parser(
         "install", help="put the plugin executables, and if asked a configuration, in place"
     )
@@ -67,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     install.set_defaults(run=_install)
 
+
+def _add_daemon(verbs: _Verbs) -> None:
     daemon = verbs.add_parser(
         "daemon", help="answer the executables, heal what others break, forget the dead"
     )
@@ -77,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     daemon.add_argument("--log-json", action="store_true", help="logs as JSON lines")
     daemon.set_defaults(run=_daemon)
 
+
+def _add_exec(verbs: _Verbs) -> None:
     call = verbs.add_parser("exec", help="call a network's plugins by hand, as a runtime does")
     call.add_argument("command", choices=("add", "del", "check", "gc", "status"))
     call.add_argument("network", help="name in its configuration")
@@ -95,9 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     call.set_defaults(run=_exec)
 
+
+def _add_gc(verbs: _Verbs) -> None:
     collect = verbs.add_parser("gc", help="remove what attachments whose namespaces are gone have left")
     collect.set_defaults(run=_gc)
 
+
+def _add_ls(verbs: _Verbs) -> None:
     listing = verbs.add_parser("ls", help="list attachments and addresses")
     listing.add_argument("--network", default="", help="only this network")
     listing.add_argument(
@@ -105,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.set_defaults(run=_ls)
 
+
+def _add_doctor(verbs: _Verbs) -> None:
     doctor = verbs.add_parser(
         "doctor", help="look for what keeps pod networks from working, and say the mend"
     )
@@ -116,9 +142,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor)
 
+
+def _add_version(verbs: _Verbs) -> None:
     version = verbs.add_parser("version", help="print the version and the CNI versions supported")
     version.set_defaults(run=_version)
-    return parser
 
 
 def _install(options: argparse.Namespace) -> int:

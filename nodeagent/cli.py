@@ -50,40 +50,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     add = run.add_argument
-    add("--kubeconfig", default="", metavar="FILE", help="how to reach the API server (default: in-cluster)")
-    add("--node-name", default="", help="default: the host name")
-    add(
-        "--node-ip",
-        required=True,
-        metavar="IP[,IP]",
-        help="this node's addresses, the preferred family first",
-    )
-    add(
-        "--cluster-dns",
-        default="10.96.0.10",
-        metavar="IP[,IP]",
-        help="nameserver of pods (default: %(default)s)",
-    )
-    add("--cluster-domain", default="cluster.local", help="default: %(default)s")
-    add(
-        "--cni-bin-dir", default="/opt/cni/bin:/usr/lib/cni", metavar="DIR[:DIR]", help="default: %(default)s"
-    )
-    add("--cni-conf-dir", default="/etc/cni/net.d", metavar="DIR", help="default: %(default)s")
-    add("--cni-cache-dir", default="/var/lib/cni", metavar="DIR", help="default: %(default)s")
-    add(
-        "--cni-daemon",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="answer the CNI executables, heal what others break, as `kcni daemon` does (default: yes)",
-    )
-    add("--root-dir", default=_ROOT_DIR, metavar="DIR", help="images, logs, volumes (default: %(default)s)")
-    add("--run-dir", default="/run/podnet", metavar="DIR", help="a tmpfs (default: %(default)s)")
-    add("--image-dir", default="", metavar="DIR", help="an image store shared with other nodes")
-    add("--tls-cert", default="", metavar="FILE", help="serving certificate of port 10250")
-    add("--tls-key", default="", metavar="FILE")
-    add("--client-ca", default="", metavar="FILE", help="who may call port 10250")
-    add("--port", type=int, default=10250, help="default: %(default)s")
-    add("--bind-address", default="", metavar="IP", help="default: all addresses")
+    _add_surroundings(run)
+    _add_cni(run)
+    _add_folders(run)
+    _add_server(run)
     add(
         "--runtime",
         choices=("auto", "runc", "crun"),
@@ -131,6 +101,56 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         default="info",
         help="default: %(default)s",
     )
+
+
+def _add_surroundings(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add("--kubeconfig", default="", metavar="FILE", help="how to reach the API server (default: in-cluster)")
+    add("--node-name", default="", help="default: the host name")
+    add(
+        "--node-ip",
+        required=True,
+        metavar="IP[,IP]",
+        help="this node's addresses, the preferred family first",
+    )
+    add(
+        "--cluster-dns",
+        default="10.96.0.10",
+        metavar="IP[,IP]",
+        help="nameserver of pods (default: %(default)s)",
+    )
+    add("--cluster-domain", default="cluster.local", help="default: %(default)s")
+
+
+def _add_cni(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add(
+        "--cni-bin-dir", default="/opt/cni/bin:/usr/lib/cni", metavar="DIR[:DIR]", help="default: %(default)s"
+    )
+    add("--cni-conf-dir", default="/etc/cni/net.d", metavar="DIR", help="default: %(default)s")
+    add("--cni-cache-dir", default="/var/lib/cni", metavar="DIR", help="default: %(default)s")
+    add(
+        "--cni-daemon",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="answer the CNI executables, heal what others break, as `kcni daemon` does (default: yes)",
+    )
+
+
+def _add_folders(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add("--root-dir", default=_ROOT_DIR, metavar="DIR", help="images, logs, volumes (default: %(default)s)")
+    add("--run-dir", default="/run/podnet", metavar="DIR", help="a tmpfs (default: %(default)s)")
+    add("--image-dir", default="", metavar="DIR", help="an image store shared with other nodes")
+
+
+def _add_server(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add("--tls-cert", default="", metavar="FILE", help="serving certificate of port 10250")
+    add("--tls-key", default="", metavar="FILE")
+    add("--client-ca", default="", metavar="FILE", help="who may call port 10250")
+    add("--port", type=int, default=10250, help="default: %(default)s")
+    add("--bind-address", default="", metavar="IP", help="default: all addresses")
 
 
 def _add_network(run: argparse.ArgumentParser) -> None:
