@@ -2,7 +2,7 @@
 
 import sys
 
-from nodeagent.cli import kubelet_options
+from nodeagent.flags import kubelet_options
 from nodeagent.supported import ELSEWHERE, IGNORED, REFUSED, SUPPORT, YES
 from tools.generated_page import GeneratedPage, table
 
