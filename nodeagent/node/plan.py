@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from nodeagent.pods.times import rfc3339
 
 Json = dict[str, Any]
-KUBELET_VERSION = "v1.36.3-podnet"  # clients compare the number with the API server's
+KUBELET_VERSION = "v1.36.3+podnet"  # clients compare the number with the API server's
 
 
 # Condition, and reason and message while it is true and while it is false, as the kubelet words them.

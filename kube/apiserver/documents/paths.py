@@ -39,7 +39,7 @@ def document(api: Api, request: Request) -> Answer | None:
 
 
 def version(api: Api) -> dict[str, str]:
-    """What /version says; gitVersion must parse as a semantic version."""
+    """What /version says. gitVersion is a semantic version and no pre-release: charts ask for `>= 1.36.0`."""
     major, minor, patch = SERVED_VERSION
     return {
         "major": major,
@@ -48,7 +48,7 @@ def version(api: Api) -> dict[str, str]:
         "emulationMinor": minor,
         "minCompatibilityMajor": major,
         "minCompatibilityMinor": str(int(minor) - 1),
-        "gitVersion": f"v{major}.{minor}.{patch}-podnet.{api.settings.version}",
+        "gitVersion": f"v{major}.{minor}.{patch}+podnet.{api.settings.version}",
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

@@ -111,7 +111,7 @@ def test_who_is_who(place: Place) -> None:
             }
         async with place.connect("") as http:
             assert (await http.ask("GET", "/healthz")) == (200, "ok")
-            assert (await http.ask("GET", "/version"))[1]["gitVersion"].startswith("v1.36.")
+            assert (await http.ask("GET", "/version"))[1]["gitVersion"].startswith("v1.36.3+podnet.")
             assert (await http.ask("GET", "/api/v1/namespaces"))[0] == 401
             assert (await http.ask("GET", "/metrics"))[0] == 401
             assert (await http.ask("POST", path, review, Authorization="Bearer wrong"))[0] == 401
