@@ -141,6 +141,7 @@ def assemble(
                     if found is None:
                         raise CorefileError("a tls:// zone needs `tls CERTIFICATE KEY`", one.block.token)
                     tls[place] = msgspec.structs.replace(found, files=tuple(map(site.path, found.files)))
+    _check_ports(parsed, chains)
     routers = {
         place: Router(
             place.text,
@@ -155,6 +156,14 @@ def assemble(
         for place, held in chains.items()
     }
     return Configuration(routers, world, text, tls)
+
+
+def _check_ports(parsed: tuple[Parsed, ...], places: Mapping[Place, object]) -> None:
+    """Several processes share a port only if it is a given one."""
+    for one in parsed:
+        if (one.options("multisocket") or 1) > 1 and any(not place.port for place in places):
+            line = one.block.find("multisocket")[0]
+            raise line.error("multisocket needs ports other than 0: each process would have one of its own")
 
 
 def _shortcut(chains: Mapping[str, Chain], sites: list[tuple[list[str], Site]]) -> Shortcut | None:

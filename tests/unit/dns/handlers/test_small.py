@@ -203,6 +203,7 @@ def test_ready_names_what_is_waited_for() -> None:
         ),
         ("cache {\n serve_stale 1h immediate 4294967296s\n }", "below 2"),
         ("erratic {\n drop 1 2\n }", "drop takes a number"),
+        ("multisocket 2\n}\n.:0 {", "ports other than 0"),
         ("header", "takes a block"),
         ("header {\n answer set aa\n }", "begins with query or response"),
         ("header {\n response change aa\n }", "takes set or clear"),
