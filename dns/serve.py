@@ -25,7 +25,7 @@ from dns.answering.server import Router
 from dns.build import Configuration, Place, assemble, parse
 from dns.corefile.tokens import CorefileError
 from dns.handlers.request import Request, Response, Result, failed
-from dns.handlers.site import World
+from dns.handlers.site import Task, World
 from dns.http.serve import HttpServers
 from dns.listener_serve import Listener, listen
 from dns.metrics import Registry
@@ -151,7 +151,7 @@ class ServerProcess:
     async def _take(self, new: Configuration) -> None:
         """Make a configuration the one that answers. On an error the old one stays as it was."""
         world = new.world
-        tasks = [asyncio.ensure_future(self._task(task.name, task.run)) for task in world.tasks]
+        tasks = [self._begin_task(task) for task in world.tasks if not task.asks_us]
         opened: dict[Place, Listener] = {}
         try:
             await asyncio.gather(*(start() for start in world.startup))
@@ -184,20 +184,26 @@ class ServerProcess:
                 listener.udp.start()
         for notice in world.notices:
             _logger.warning(notice)
+        tasks += [self._begin_task(task) for task in world.tasks if task.asks_us]
         if old_tasks:
             await asyncio.sleep(0)
             for task in old_tasks:
                 task.cancel()
 
-    async def _task(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    def _begin_task(self, task: Task) -> asyncio.Task[None]:
+        return asyncio.ensure_future(self._keep_running(task))
+
+    async def _keep_running(self, task: Task) -> None:
         """A handler's own work; when it breaks it is said and begun again."""
         while True:
             try:
-                await run()
+                await task.run()
             except asyncio.CancelledError:
                 raise
             except Exception as problem:
-                _logger.error("background work failed, it starts again", plugin=name, error=repr(problem))
+                _logger.error(
+                    "background work failed, it starts again", plugin=task.name, error=repr(problem)
+                )
                 await asyncio.sleep(1.0)
             else:
                 return

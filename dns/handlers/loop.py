@@ -32,7 +32,7 @@ def probe_name(zone: str, rng: Random) -> str:
 
 def build(options: None, site: Site, following: Serve) -> Serve:
     loop = Loop(probe_name(site.zones[0], site.world.rng), site, following)
-    site.world.tasks.append(Task("loop", loop.run))
+    site.world.tasks.append(Task("loop", loop.run, asks_us=True))
     return loop.serve
 
 

@@ -35,6 +35,7 @@ class Task(msgspec.Struct, frozen=True):
 
     name: str
     run: Callable[[], Awaitable[None]]
+    asks_us: bool = False  # begins when the configuration is the one that answers
 
 
 class World(msgspec.Struct):

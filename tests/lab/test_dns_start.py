@@ -17,6 +17,7 @@ import pytest
 
 from dns.fakes.objects import example_cluster, namespace, service
 from dns.fakes.serve import FakeApi
+from dns.handlers.loop import PROBE_AFTER_S
 from dns.wire import encode, message, numbers, records
 from linux.process import run
 from tests.patience import until
@@ -85,6 +86,21 @@ def test_a_start_without_the_api_answers_from_the_last_snapshot(tmp_path: Path) 
             until(lambda: dig(port, "+short", name) == "", "what the API does not know stays")
             assert dig(port, "+short", "other.testns.svc.cluster.local") == "10.0.0.7\n"
             assert "Stale" not in dig(port, "other.testns.svc.cluster.local")
+
+
+def test_who_looks_for_a_loop_asks_when_there_is_somebody_to_ask(tmp_path: Path) -> None:
+    """A start may wait seconds for the API, longer than the question is put off."""
+    port, wait_ms = free_port(), int(1000 * PROBE_AFTER_S) + 400
+    corefile = tmp_path / "Corefile"
+    corefile.write_text(
+        f".:{port} {{\n bind 127.0.0.1\n log\n loop\n kubernetes cluster.local {{\n"
+        f" endpoint http://127.0.0.1:{free_port()}\n startup_timeout {wait_ms}ms\n }}\n"
+        f" forward . 127.0.0.1:{port}\n}}\n"
+    )
+    log = tmp_path / "kdns.log"
+    with kdns(corefile):
+        until(lambda: b"plugin/loop" in log.read_bytes(), "the loop was not found")
+    assert b"background work failed" not in log.read_bytes()
 
 
 def test_a_start_without_api_or_snapshot_is_servfail_not_nxdomain(tmp_path: Path) -> None:
