@@ -31,10 +31,16 @@ class Writer:
         self.client = client
         self._mirror_of = mirror_of
 
-    def _saw(self, obj: T) -> T:
+    def _made(self, obj: T) -> T:
         mirror = self._mirror_of(type(obj))
         if mirror is not None:
-            mirror.wrote(obj, asyncio.get_running_loop().time())
+            mirror.made(obj, asyncio.get_running_loop().time())
+        return obj
+
+    def _changed(self, obj: T) -> T:
+        mirror = self._mirror_of(type(obj))
+        if mirror is not None:
+            mirror.changed(obj)
         return obj
 
     async def create(self, cls: type[T], namespace: str, body: Mapping[str, Any]) -> T:
@@ -43,7 +49,7 @@ class Writer:
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
         path = resource.path(namespace)
         reply = await self.client.raw("POST", path, headers=_JSON, body=msgspec.json.encode(whole))
-        return self._saw(decode(cls, reply.body))
+        return self._made(decode(cls, reply.body))
 
     async def patch(
         self,
@@ -62,7 +68,7 @@ class Writer:
         except NotFound:
             self._gone(obj)
             raise
-        return self._saw(changed)
+        return self._changed(changed)
 
     async def patch_status(self, obj: T, status: Mapping[str, Any]) -> T:
         return await self.patch(obj, {"status": status}, subresource="status")
@@ -83,7 +89,7 @@ class Writer:
 
     async def replace(self, obj: T) -> T:
         """Only for kinds whose every field we own."""
-        return self._saw(await self.client.replace(obj))
+        return self._changed(await self.client.replace(obj))
 
     async def put(self, cls: type[T], namespace: str, name: str, body: Mapping[str, Any]) -> T:
         """As `replace`, from a JSON-shaped body; with a resourceVersion in it, Conflict if that is old."""
@@ -91,7 +97,7 @@ class Writer:
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
         path = resource.path(namespace, name)
         reply = await self.client.raw("PUT", path, headers=_JSON, body=msgspec.json.encode(whole))
-        return self._saw(decode(cls, reply.body))
+        return self._changed(decode(cls, reply.body))
 
     async def delete(
         self, obj: T, *, propagation: str = "Background", grace_period_s: int | None = None
@@ -114,7 +120,7 @@ class Writer:
         if msgspec.json.decode(reply.body, type=_Answer).kind == "Status":
             self._gone(obj)
         else:
-            self._saw(decode(type(obj), reply.body))
+            self._changed(decode(type(obj), reply.body))
 
     async def claim(self, owner: Object, claimed: Claims) -> list[Pod]:
         """Adopts and releases as told; the owner's pods after that."""

@@ -44,7 +44,7 @@ class _Index(Generic[T]):
 
 
 class Mirror(Generic[T]):
-    """`on_watch` takes what the informer reports, `wrote` and `gone` what our own requests were answered."""
+    """`on_watch` takes what the informer reports; `made`, `changed` and `gone` what our own requests were answered."""
 
     def __init__(self, cls: type[T]) -> None:
         self.cls = cls
@@ -97,8 +97,8 @@ class Mirror(Generic[T]):
         if known is None or _revision(new) > _revision(known):
             self._set(key, new)
 
-    def wrote(self, obj: T, now: float) -> None:
-        """The API's answer to our create, patch or graceful delete."""
+    def made(self, obj: T, now: float) -> None:
+        """The API's answer to our create, or to a look for what the watch has not shown yet."""
         key = key_of(obj)
         known = self._objects.get(key)
         if obj.metadata.uid in self._ended or (known is not None and _revision(known) >= _revision(obj)):
@@ -106,6 +106,15 @@ class Mirror(Generic[T]):
         if known is None:
             self._unconfirmed[key] = now
         self._set(key, obj)
+
+    def changed(self, obj: T) -> None:
+        """The API's answer to our patch or graceful delete. What the watch has seen the end of stays ended: taking the last
+        finalizer off is answered with the object, and deletes it.
+        """
+        key = key_of(obj)
+        known = self._objects.get(key)
+        if known is not None and known.metadata.uid == obj.metadata.uid and _revision(known) < _revision(obj):
+            self._set(key, obj)
 
     def gone(self, key: NamespacedName, uid: str) -> None:
         """The API said that the object is deleted, or that it does not exist."""

@@ -132,7 +132,7 @@ class Deployments:
         ref = owners.controller_of(existing)
         ours = ref is not None and ref.uid == deployment.metadata.uid
         if ours and revisions.same_template(existing.spec.template, deployment.spec.template):
-            self._sets.wrote(existing, self._context.now())
+            self._sets.made(existing, self._context.now())
             self.queue.add(key_of(deployment))
             return todo.status
         count = (deployment.status.collision_count or 0) + 1

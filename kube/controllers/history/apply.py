@@ -38,7 +38,7 @@ class History:
                 ref = owners.controller_of(current)
                 if ref is None or ref.uid != owner.metadata.uid or current.data != found.body["data"]:
                     return None
-                self._revisions.wrote(current, self._context.now())
+                self._revisions.made(current, self._context.now())
         elif found.existing.revision != found.number:
             await write.patch(found.existing, {"revision": found.number})
         return found

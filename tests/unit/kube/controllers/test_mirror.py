@@ -34,7 +34,7 @@ class Log:
 def test_a_write_is_seen_before_the_watch_and_told_once() -> None:
     mirror = Mirror(Pod)
     log = Log(mirror)
-    mirror.wrote(version(5), 0)
+    mirror.made(version(5), 0)
     mirror.on_watch(KEY, None, version(5))
     assert log.heard == [(None, "5")]
 
@@ -42,7 +42,7 @@ def test_a_write_is_seen_before_the_watch_and_told_once() -> None:
 def test_an_older_version_from_the_watch_is_ignored() -> None:
     mirror = Mirror(Pod)
     mirror.on_watch(KEY, None, version(5))
-    mirror.wrote(version(9), 0)
+    mirror.changed(version(9))
     mirror.on_watch(KEY, version(5), version(7))
     assert mirror.objects[KEY].metadata.resource_version == "9"
 
@@ -58,18 +58,30 @@ def test_what_we_deleted_does_not_come_back_with_a_late_change() -> None:
     assert KEY in mirror.objects
 
 
+def test_a_change_that_ended_an_object_does_not_bring_it_back() -> None:
+    """The answer to taking the last finalizer off comes after the watch has told of the end."""
+    mirror = Mirror(Pod)
+    mirror.on_watch(KEY, None, version(5))
+    mirror.on_watch(KEY, version(5), None)
+    mirror.changed(version(6))
+    assert KEY not in mirror.objects
+    mirror.on_watch(KEY, None, version(8, uid="successor"))
+    mirror.changed(version(9))
+    assert mirror.objects[KEY].metadata.uid == "successor"
+
+
 def test_the_end_of_a_predecessor_does_not_remove_the_successor() -> None:
     mirror = Mirror(Pod)
     mirror.on_watch(KEY, None, version(5))
     mirror.gone(KEY, "u")
-    mirror.wrote(version(9, uid="successor"), 0)
+    mirror.made(version(9, uid="successor"), 0)
     mirror.on_watch(KEY, version(5), None)
     assert mirror.objects[KEY].metadata.uid == "successor"
 
 
 def test_what_the_watch_never_shows_is_forgotten() -> None:
     mirror = Mirror(Pod)
-    mirror.wrote(version(5), 10)
+    mirror.made(version(5), 10)
     mirror.drop_unconfirmed({}, 5)
     assert KEY in mirror.objects
     mirror.drop_unconfirmed({}, 11)
