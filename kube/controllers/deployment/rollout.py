@@ -48,24 +48,31 @@ def old_sizes(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]
     sizes = {one.metadata.name: one.spec.replicas for one in old}
     total = sum(sizes.values())
     least = deployment.spec.replicas - limits(deployment).unavailable
-    new_unavailable = new.spec.replicas - new.status.available_replicas
+    new_unavailable = new.spec.replicas - _available(new)
     may_go = total + new.spec.replicas - least - new_unavailable
     if not total or may_go <= 0:
         return {}
     by_age = sorted(old, key=created_order)
     for one in by_age:
-        broken = sizes[one.metadata.name] - one.status.available_replicas
+        broken = sizes[one.metadata.name] - _available(one)
         gone = min(may_go, broken)
         if gone > 0:
             sizes[one.metadata.name] -= gone
             may_go -= gone
-    spare = sum(one.status.available_replicas for one in (new, *old)) - least
+    spare = sum(map(_available, (new, *old))) - least
     for one in by_age:
         gone = min(sizes[one.metadata.name], spare)
         if gone > 0:
             sizes[one.metadata.name] -= gone
             spare -= gone
     return _changed(sizes, old)
+
+
+def _available(one: ReplicaSet) -> int:
+    """Its status may be from before it was told to shrink, above all to who has just become leader: pods beyond its size
+    are about to go.
+    """
+    return min(one.status.available_replicas, one.spec.replicas)
 
 
 def _changed(sizes: Mapping[str, int], replica_sets: Sequence[ReplicaSet]) -> Sizes:

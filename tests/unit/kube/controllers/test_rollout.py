@@ -60,6 +60,14 @@ OLD_CASES: list[
         {},
     ),
     (
+        "a status from before the old set shrank counts no pods that are about to go",
+        20,
+        ("25%", "25%"),
+        replica_set("new", 10, available=3),
+        [replica_set("old", 15, available=20)],
+        {"old": 12},
+    ),
+    (
         "as many go as new pods are available",
         10,
         (3, 0),
